@@ -1,0 +1,67 @@
+"""The bounded reader under every machine: what has arrived and was not yet read.
+
+Every read names its limit, so a peer can never make us hold more than we chose to.
+"""
+
+
+class LimitExceededError(Exception):
+    """The peer sent more than this read allows."""
+
+
+class Buffer:
+    """Bytes that arrived and were not yet taken."""
+
+    __slots__ = ("_data", "_searched")
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        # How far a line end was already looked for, so that a line which trickles in is not searched again and again.
+        self._searched = 0
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def append(self, data: bytes | bytearray | memoryview) -> None:
+        """Add bytes that arrived."""
+        self._data += data
+
+    def take_line(self, limit: int) -> bytes | None:
+        """Take one line without its CR LF (or bare LF), or None while it is incomplete.
+
+        Raises:
+            LimitExceededError: The line is longer than `limit` octets, its end included.
+        """
+        end = self._data.find(b"\n", self._searched, limit)
+        if end < 0:
+            if len(self._data) >= limit:
+                raise LimitExceededError
+            self._searched = len(self._data)
+            return None
+        stop = end - 1 if end > 0 and self._data[end - 1] == 0x0D else end
+        line = bytes(self._data[:stop])
+        self._drop(end + 1)
+        return line
+
+    def take_exactly(self, count: int) -> bytes | None:
+        """Take exactly `count` octets, or None while fewer have arrived."""
+        if len(self._data) < count:
+            return None
+        return self.take_up_to(count)
+
+    def take_up_to(self, count: int) -> bytes:
+        """Take what has arrived, `count` octets at most."""
+        taken = bytes(self._data[:count])
+        self._drop(len(taken))
+        return taken
+
+    def take_all(self) -> bytes:
+        """Take everything that has arrived."""
+        return self.take_up_to(len(self._data))
+
+    def clear(self) -> None:
+        """Forget everything that has arrived."""
+        self._drop(len(self._data))
+
+    def _drop(self, count: int) -> None:
+        del self._data[:count]
+        self._searched = 0
