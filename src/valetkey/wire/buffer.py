@@ -31,14 +31,24 @@ class Buffer:
         Raises:
             LimitExceededError: The line is longer than `limit` octets, its end included.
         """
+        line = self.take_raw_line(limit)
+        if line is None:
+            return None
+        return line[:-2] if line.endswith(b"\r\n") else line[:-1]
+
+    def take_raw_line(self, limit: int) -> bytes | None:
+        """Take one line with its end, CR LF or bare LF as it came, or None while it is incomplete.
+
+        Raises:
+            LimitExceededError: The line is longer than `limit` octets, its end included.
+        """
         end = self._data.find(b"\n", self._searched, limit)
         if end < 0:
             if len(self._data) >= limit:
                 raise LimitExceededError
             self._searched = len(self._data)
             return None
-        stop = end - 1 if end > 0 and self._data[end - 1] == 0x0D else end
-        line = bytes(self._data[:stop])
+        line = bytes(self._data[: end + 1])
         self._drop(end + 1)
         return line
 
