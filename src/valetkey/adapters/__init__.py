@@ -1,0 +1,1 @@
+"""What we call: one file per outside thing, each fulfils a port."""

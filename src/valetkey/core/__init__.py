@@ -1,0 +1,1 @@
+"""What is true: pure values and rules. Time, chance and keys come in as arguments."""

@@ -1,0 +1,192 @@
+"""The one decision: may this login pass? Pure and total; every gate for every kind of credential is here."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from valetkey.core.account import Account, AccountState
+from valetkey.core.app_password import AppPassword
+from valetkey.core.network import Address, NamedNetworks
+from valetkey.core.policy import Policy
+from valetkey.core.restriction import network_permits
+from valetkey.core.scope import ALL_PROTOCOLS, MailProtocol, Permission, is_limited, may_open
+
+
+class CredentialKind(StrEnum):
+    """The kinds of secret that a mail login can be proven with. Kinds never mix."""
+
+    APP_PASSWORD = "app-password"  # noqa: S105
+    MAIN_PASSWORD = "main-password"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class LoginAttempt:
+    """One try to log in, as a door saw it."""
+
+    name: str  # as typed; normalised once, in service.login.check
+    secret: str = field(repr=False)
+    protocol: MailProtocol
+    address: Address | None  # from the socket or a listed peer; None is unknown
+    tls: bool
+    door: str  # "gateway"
+    client: str = ""  # IMAP ID or EHLO name: untrusted text, for the owner's eyes
+
+
+class Reason(StrEnum):
+    """Why a login is refused; stored for the owner, told on the wire only after the secret is proven."""
+
+    WRONG_SECRET = "wrong-secret"  # noqa: S105
+    ACCOUNT_DISABLED = "account-disabled"
+    KIND_NOT_ALLOWED = "kind-not-allowed"  # a main password where only app passwords open mail
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    IDLE = "idle"
+    NETWORK = "network"
+    PROTOCOL = "protocol"
+    PERMISSION = "permission"  # the protocol is on, and nothing it offers is permitted
+    TLS_NEEDED = "tls-needed"
+    THROTTLED = "throttled"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What holds for this login after account, policy and credential are intersected."""
+
+    account_id: str
+    address: str  # the account's primary address, for the upstream
+    credential_id: str | None  # None: the main password
+    protocol: MailProtocol
+    permissions: frozenset[Permission]
+    expires_at: datetime | None
+    changed: int  # the account's change number that this grant was made from
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the session must be checked command by command."""
+        return is_limited(self.protocol, self.permissions)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The login passes, with this grant."""
+
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The login does not pass. `proven` tells whether the secret was right, so whether the reason may be told."""
+
+    reason: Reason
+    proven: bool = False
+    credential_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CannotTell:
+    """The store or another dependency failed: a temporary failure on the wire, never "wrong password"."""
+
+    why: str
+
+
+Verdict = Allowed | Refused | CannotTell
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The account and credential that a secret was proven for."""
+
+    account: Account
+    app_password: AppPassword | None  # None: the main password
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the decision depends on beside attempt and credential."""
+
+    policy: Policy
+    networks: NamedNetworks
+    now: datetime
+
+
+def decide(attempt: LoginAttempt, proven: Proven | None, given: Conditions) -> Allowed | Refused:
+    """Decide a login. The order of the gates is the order of the answers that the owner gets.
+
+    Args:
+        attempt: The try.
+        proven: Whose secret it was, or None if it was nobody's.
+        given: Policy, named networks and the time.
+    """
+    if proven is None:
+        return Refused(Reason.WRONG_SECRET)
+    reason = _first_refusal(attempt, proven, given)
+    credential = proven.app_password
+    if reason is not None:
+        return Refused(reason, proven=_may_be_told(reason), credential_id=credential.id if credential else None)
+    return Allowed(
+        Grant(
+            account_id=proven.account.id,
+            address=proven.account.address,
+            credential_id=credential.id if credential else None,
+            protocol=attempt.protocol,
+            permissions=_permissions(proven),
+            expires_at=credential.restrictions.expires_at if credential else None,
+            changed=proven.account.changed,
+        )
+    )
+
+
+def _first_refusal(attempt: LoginAttempt, proven: Proven, given: Conditions) -> Reason | None:
+    account, credential = proven.account, proven.app_password
+    if account.state is not AccountState.ACTIVE:
+        return Reason.ACCOUNT_DISABLED
+    if credential is None and (account.has_second_factor or not given.policy.main_password_opens_mail):
+        return Reason.KIND_NOT_ALLOWED
+    if credential is not None:
+        reason = _credential_refusal(attempt, credential, given)
+        if reason is not None:
+            return reason
+    if attempt.protocol not in (credential.scope.protocols if credential else ALL_PROTOCOLS):
+        return Reason.PROTOCOL
+    if not may_open(attempt.protocol, _permissions(proven)):
+        return Reason.PERMISSION
+    if given.policy.require_tls and not attempt.tls:
+        return Reason.TLS_NEEDED
+    return None
+
+
+def _credential_refusal(attempt: LoginAttempt, credential: AppPassword, given: Conditions) -> Reason | None:
+    if credential.revoked_at is not None:
+        return Reason.REVOKED
+    if is_expired(credential, given.now):
+        return Reason.EXPIRED
+    if is_idle(credential, given.now):
+        return Reason.IDLE
+    if not network_permits(credential.restrictions, attempt.address, given.networks):
+        return Reason.NETWORK
+    return None
+
+
+def is_expired(credential: AppPassword, now: datetime) -> bool:
+    """Tell whether a credential's time is over; once seen lapsed it stays so, whatever the clock says later."""
+    expires_at = credential.restrictions.expires_at
+    return credential.lapsed_at is not None or (expires_at is not None and now >= expires_at)
+
+
+def is_idle(credential: AppPassword, now: datetime) -> bool:
+    """Tell whether a credential was unused for longer than it may be."""
+    idle_for = credential.restrictions.idle_for
+    if idle_for is None:
+        return False
+    last = credential.last_use.at if credential.last_use else credential.created_at
+    return now - last > idle_for
+
+
+def _permissions(proven: Proven) -> frozenset[Permission]:
+    rights = proven.account.rights
+    return proven.app_password.scope.effective(rights) if proven.app_password else rights
+
+
+def _may_be_told(reason: Reason) -> bool:
+    # Disabled and revoked look like a wrong secret (reference: reply table); so does a main password that opens no mail.
+    return reason not in {Reason.ACCOUNT_DISABLED, Reason.REVOKED, Reason.KIND_NOT_ALLOWED}

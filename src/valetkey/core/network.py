@@ -1,0 +1,90 @@
+"""Client addresses and the networks they are compared with, each in one canonical form."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from valetkey.core.errors import InvalidInput
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_THROTTLE_PREFIX = {4: 24, 6: 56}
+_V4_PREFIX_OF_MAPPED = 96
+
+
+def canonical_address(text: str) -> Address:
+    """Read one address; an IPv4-mapped IPv6 address is the IPv4 address.
+
+    Raises:
+        InvalidInput: Not an address, or one with a zone id, which means nothing outside its host.
+    """
+    try:
+        address = ip_address(text.strip())
+    except ValueError:
+        raise InvalidInput("address", "This is not an IP address.") from None
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            raise InvalidInput("address", "An address with a zone id (%eth0) cannot be compared.")
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
+    return address
+
+
+def parse_network(text: str) -> Network:
+    """Read an address or a CIDR network in canonical form.
+
+    Raises:
+        InvalidInput: Not a network, host bits set, a zone id, or the whole internet (/0).
+    """
+    value = text.strip()
+    try:
+        network = ip_network(value, strict=True)
+    except ValueError:
+        raise InvalidInput(
+            "allowed_ips",
+            f"“{value[:60]}” is not an address or a network such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32.",
+        ) from None
+    if isinstance(network, IPv6Network):
+        if "%" in value:
+            raise InvalidInput("allowed_ips", "An address with a zone id (%eth0) cannot be compared.")
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None and network.prefixlen >= _V4_PREFIX_OF_MAPPED:
+            network = IPv4Network((mapped, network.prefixlen - _V4_PREFIX_OF_MAPPED))
+    if network.prefixlen == 0:
+        raise InvalidInput("allowed_ips", "A /0 network allows everybody; leave the list empty for that.")
+    return network
+
+
+def throttle_network(address: Address) -> Network:
+    """Give the network whose members are counted together: /24 for IPv4, /56 for IPv6."""
+    return ip_network((address, _THROTTLE_PREFIX[address.version]), strict=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedNetworks:
+    """The administrator's named networks, such as "office" or "vpn"."""
+
+    by_name: dict[str, tuple[Network, ...]]
+
+    def resolve(self, entries: tuple[str, ...]) -> tuple[Network, ...]:
+        """Give the networks that a stored list means now; a name that no longer exists contains nobody."""
+        networks: list[Network] = []
+        for entry in entries:
+            if entry in self.by_name:
+                networks += self.by_name[entry]
+            elif entry[:1] in "0123456789abcdefABCDEF:" and ("." in entry or ":" in entry):
+                networks.append(parse_network(entry))
+        return tuple(networks)
+
+    def check_entries(self, entries: tuple[str, ...]) -> tuple[str, ...]:
+        """Give the list in the form that is stored: names as they are, networks canonical.
+
+        Raises:
+            InvalidInput: An entry is neither a known name nor a network.
+        """
+        return tuple(entry if entry in self.by_name else str(parse_network(entry)) for entry in entries)
+
+
+def contains(networks: tuple[Network, ...], address: Address | None) -> bool:
+    """Tell whether a network of the list has this address; an unknown address is in none."""
+    return address is not None and any(address in network for network in networks)

@@ -1,0 +1,158 @@
+"""What a credential may do: protocols, and permissions in people's words."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MailProtocol(StrEnum):
+    """The protocols a mail login can come through."""
+
+    IMAP = "imap"
+    POP3 = "pop3"
+    SMTP = "smtp"
+    SIEVE = "sieve"
+
+
+class Permission(StrEnum):
+    """What may be done after login."""
+
+    READ = "read"
+    FLAG = "flag"
+    WRITE = "write"  # append, copy, move
+    DELETE = "delete"
+    FOLDERS = "folders"
+    SEND = "send"
+    FILTERS = "filters"
+
+
+ALL_PROTOCOLS = frozenset(MailProtocol)
+ALL_PERMISSIONS = frozenset(Permission)
+
+# Without one of these a protocol has nothing to offer, so the login is refused.
+OPENS: dict[MailProtocol, frozenset[Permission]] = {
+    MailProtocol.IMAP: frozenset({Permission.READ, Permission.WRITE}),
+    MailProtocol.POP3: frozenset({Permission.READ}),
+    MailProtocol.SMTP: frozenset({Permission.SEND}),
+    MailProtocol.SIEVE: frozenset({Permission.FILTERS}),
+}
+
+# With all of these a session needs no command-by-command check.
+UNLIMITED: dict[MailProtocol, frozenset[Permission]] = {
+    MailProtocol.IMAP: frozenset(
+        {Permission.READ, Permission.FLAG, Permission.WRITE, Permission.DELETE, Permission.FOLDERS}
+    ),
+    MailProtocol.POP3: frozenset({Permission.READ, Permission.FLAG, Permission.DELETE}),
+    MailProtocol.SMTP: frozenset({Permission.SEND}),
+    MailProtocol.SIEVE: frozenset({Permission.FILTERS}),
+}
+
+
+class PermissionMode(StrEnum):
+    """How a credential's list stands to the account's rights."""
+
+    INHERIT = "inherit"  # the account's
+    RESTRICT = "restrict"  # the account's less the list
+    REPLACE = "replace"  # the list
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a credential asks for; what it gets is `effective`, worked out again at each use."""
+
+    mode: PermissionMode
+    permissions: frozenset[Permission]
+    protocols: frozenset[MailProtocol]
+
+    def effective(self, rights: frozenset[Permission]) -> frozenset[Permission]:
+        """Intersect with the account's rights as they are now, so that a scope never exceeds its account."""
+        match self.mode:
+            case PermissionMode.INHERIT:
+                return rights
+            case PermissionMode.RESTRICT:
+                return rights - self.permissions
+            case PermissionMode.REPLACE:
+                return rights & self.permissions
+
+
+def may_open(protocol: MailProtocol, permissions: frozenset[Permission]) -> bool:
+    """Tell whether these permissions give a login through this protocol anything to do."""
+    return bool(OPENS[protocol] & permissions)
+
+
+def is_limited(protocol: MailProtocol, permissions: frozenset[Permission]) -> bool:
+    """Tell whether a session must be checked command by command."""
+    return not permissions >= UNLIMITED[protocol]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyMade:
+    """A choice in the words of the person who makes an app password."""
+
+    key: str
+    title: str
+    sentence: str  # what it can and cannot do
+    scope: Scope
+
+
+_MAIL = frozenset(
+    {Permission.READ, Permission.FLAG, Permission.WRITE, Permission.DELETE, Permission.FOLDERS, Permission.SEND}
+)
+_CLIENT_PROTOCOLS = frozenset({MailProtocol.IMAP, MailProtocol.POP3, MailProtocol.SMTP})
+
+READY_MADE: tuple[ReadyMade, ...] = (
+    ReadyMade(
+        "mail-app",
+        "Mail app",
+        "Reads, sorts and sends mail. Cannot change filters or forwarding.",
+        Scope(PermissionMode.REPLACE, _MAIL, _CLIENT_PROTOCOLS),
+    ),
+    ReadyMade(
+        "mail-app-read-only",
+        "Mail app, read only",
+        "Reads mail in every folder and changes nothing. Cannot send, delete or mark anything.",
+        Scope(PermissionMode.REPLACE, frozenset({Permission.READ}), frozenset({MailProtocol.IMAP, MailProtocol.POP3})),
+    ),
+    ReadyMade(
+        "send-only",
+        "Send only",
+        "Sends mail, for a scanner, a website or an alarm. Cannot read a single message.",
+        Scope(PermissionMode.REPLACE, frozenset({Permission.SEND}), frozenset({MailProtocol.SMTP})),
+    ),
+    ReadyMade(
+        "filters",
+        "Filter editor",
+        "Edits mail filters (Sieve), forwarding included. Cannot read or send mail.",
+        Scope(PermissionMode.REPLACE, frozenset({Permission.FILTERS}), frozenset({MailProtocol.SIEVE})),
+    ),
+    ReadyMade(
+        "everything",
+        "Everything",
+        "Everything that your account may do, filters and forwarding included.",
+        Scope(PermissionMode.INHERIT, frozenset(), ALL_PROTOCOLS),
+    ),
+)
+
+
+def ready_made(key: str) -> ReadyMade | None:
+    """Find a ready-made choice by its key."""
+    return next((choice for choice in READY_MADE if choice.key == key), None)
+
+
+_DOES = {
+    Permission.READ: "read mail",
+    Permission.FLAG: "mark messages",
+    Permission.WRITE: "save and move messages",
+    Permission.DELETE: "delete messages",
+    Permission.FOLDERS: "manage folders",
+    Permission.SEND: "send mail",
+    Permission.FILTERS: "change filters and forwarding",
+}
+
+
+def describe(scope: Scope, rights: frozenset[Permission]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Say in words what a credential can do and what it cannot, given the account's rights now."""
+    granted = scope.effective(rights)
+    reachable = frozenset().union(*(UNLIMITED[p] for p in scope.protocols if may_open(p, granted)), frozenset())
+    can = tuple(words for permission, words in _DOES.items() if permission in granted & reachable)
+    cannot = tuple(words for permission, words in _DOES.items() if permission not in granted & reachable)
+    return can, cannot

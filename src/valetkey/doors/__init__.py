@@ -1,0 +1,1 @@
+"""Who calls us: one folder per door, thin, deletable whole."""
