@@ -1,0 +1,69 @@
+"""Where a test server lives: a short directory of its own, free ports, and waiting for it to listen."""
+
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LOCALHOST = "127.0.0.1"
+KEEP = "VALETKEY_TEST_KEEP"  # set: what the servers wrote is left in place
+
+
+@contextmanager
+def own_directory(name: str) -> Iterator[Path]:
+    """Give an empty directory that the servers' unprivileged users may pass through; remove it at the end.
+
+    pytest's own temporary directories serve neither need: they are closed to other users, and their names grow
+    past the 107 octets that a Unix socket's path may have.
+    """
+    path = Path(tempfile.mkdtemp(prefix=f"valetkey-{name}-"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        if not os.environ.get(KEEP):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def free_ports(count: int) -> list[int]:
+    """Choose `count` different TCP ports of 127.0.0.1 on which nothing listens."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for each in held:
+            each.bind((LOCALHOST, 0))
+        return [each.getsockname()[1] for each in held]
+    finally:
+        for each in held:
+            each.close()
+
+
+def free_port() -> int:
+    """Choose one TCP port of 127.0.0.1 on which nothing listens."""
+    return free_ports(1)[0]
+
+
+def listens(port: int, host: str = LOCALHOST) -> bool:
+    """Say whether a TCP connection to the port is accepted."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, port)) == 0
+
+
+def wait_until_listening(ports: list[int], seconds: float = 15) -> list[int]:
+    """Wait until every port accepts connections; give those that do not when the time is over."""
+    end = time.monotonic() + seconds
+    waiting = [port for port in ports if not listens(port)]
+    while waiting and time.monotonic() < end:
+        time.sleep(0.02)  # nothing announces a port: it can only be asked again
+        waiting = [port for port in waiting if not listens(port)]
+    return waiting
+
+
+def greeting(port: int, host: str = LOCALHOST, seconds: float = 10) -> bytes:
+    """Connect and read the first octets that a server says; empty if it closes without a word."""
+    with socket.create_connection((host, port), timeout=seconds) as connection:
+        return connection.recv(4096)

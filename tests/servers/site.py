@@ -1,0 +1,47 @@
+"""Dovecot and Postfix together: a small mail provider on localhost."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from tests.servers.certificates import CertificateAuthority
+from tests.servers.dovecot import Dovecot
+from tests.servers.dovecot_settings import DovecotOptions
+from tests.servers.logs import ServerLog
+from tests.servers.maildirs import Maildirs
+from tests.servers.places import own_directory
+from tests.servers.postfix import Postfix
+
+
+@dataclass(frozen=True, slots=True)
+class MailSite:
+    """A Dovecot whose submission relays to a Postfix, which delivers into the Dovecot's mailboxes."""
+
+    authority: CertificateAuthority
+    dovecot: Dovecot
+    postfix: Postfix
+
+    @property
+    def mail(self) -> Maildirs:
+        """The mailboxes on disk."""
+        return self.dovecot.mail
+
+    @property
+    def logs(self) -> list[ServerLog]:
+        """Both servers' logs."""
+        return [self.dovecot.log, self.postfix.log]
+
+
+@contextmanager
+def running_site(authority: CertificateAuthority, options: DovecotOptions = DovecotOptions()) -> Iterator[MailSite]:
+    """Run both servers, each in a directory of its own."""
+    with own_directory("dovecot") as mail_place, own_directory("postfix") as post_place:
+        postfix = Postfix(post_place, authority, mail_place / "mail", mail_place / "sasl")
+        dovecot = Dovecot(mail_place, authority, replace(options, relay_port=postfix.ports.relay))
+        try:
+            dovecot.start()
+            postfix.start()
+            yield MailSite(authority, dovecot, postfix)
+        finally:
+            postfix.stop()
+            dovecot.stop()
