@@ -37,7 +37,7 @@ class Buffer:
         return line[:-2] if line.endswith(b"\r\n") else line[:-1]
 
     def take_raw_line(self, limit: int) -> bytes | None:
-        """Take one line with its end, CR LF or bare LF as it came, or None while it is incomplete.
+        """Take one line with its end, so that the reader can tell CR LF from a bare LF; None while incomplete.
 
         Raises:
             LimitExceededError: The line is longer than `limit` octets, its end included.
@@ -48,9 +48,7 @@ class Buffer:
                 raise LimitExceededError
             self._searched = len(self._data)
             return None
-        line = bytes(self._data[: end + 1])
-        self._drop(end + 1)
-        return line
+        return self.take_up_to(end + 1)
 
     def take_exactly(self, count: int) -> bytes | None:
         """Take exactly `count` octets, or None while fewer have arrived."""
@@ -60,13 +58,20 @@ class Buffer:
 
     def take_up_to(self, count: int) -> bytes:
         """Take what has arrived, `count` octets at most."""
-        taken = bytes(self._data[:count])
+        with memoryview(self._data) as view:
+            taken = bytes(view[:count])
         self._drop(len(taken))
         return taken
 
     def take_all(self) -> bytes:
         """Take everything that has arrived."""
         return self.take_up_to(len(self._data))
+
+    def drop_up_to(self, count: int) -> int:
+        """Forget what has arrived, `count` octets at most; answers how many were forgotten."""
+        dropped = min(count, len(self._data))
+        self._drop(dropped)
+        return dropped
 
     def clear(self) -> None:
         """Forget everything that has arrived."""
