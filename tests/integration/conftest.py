@@ -43,3 +43,9 @@ def client_home() -> Iterator[Path]:
     """Give a directory where clients keep their configuration and what they fetch."""
     with own_directory("client") as directory:
         yield directory
+
+
+@pytest.fixture
+def other_ca(tmp_path: Path) -> Path:
+    """Give the file of a CA that signed none of the servers' certificates."""
+    return CertificateAuthority(tmp_path, "Other CA").file

@@ -1,6 +1,6 @@
 """A small certificate authority for the test servers."""
 
-import datetime
+import datetime as dt
 import ssl
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 SERVER_NAMES = ("localhost", "imap.example.test", "smtp.example.test", "127.0.0.1")
-_HOUR = datetime.timedelta(hours=1)
-_LIFE = datetime.timedelta(days=30)
+_HOUR = dt.timedelta(hours=1)
+_LIFE = dt.timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _general(name: str) -> x509.GeneralName:
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, expired: bool = False
 ) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     begin, end = (now - _LIFE, now - _HOUR) if expired else (now - _HOUR, now + _LIFE)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
     builder = builder.serial_number(x509.random_serial_number()).not_valid_before(begin).not_valid_after(end)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.servers.certificates import CertificateAuthority
-from tests.servers.dovecot_settings import MASTER_NAME, DovecotOptions, DovecotPorts, configuration
+from tests.servers.dovecot_settings import MASTER_NAME, USUAL, DovecotOptions, DovecotPorts, configuration
 from tests.servers.logs import ServerLog
 from tests.servers.maildirs import MAIL_UID, Maildirs
 from tests.servers.people import EVERYBODY, Person
@@ -27,7 +27,7 @@ class Dovecot:
 
     directory: Path
     authority: CertificateAuthority
-    options: DovecotOptions = DovecotOptions()
+    options: DovecotOptions = USUAL
     people: Sequence[Person] = EVERYBODY
     host: str = LOCALHOST
     master_name: str = MASTER_NAME
@@ -104,7 +104,7 @@ class Dovecot:
 
 @contextmanager
 def running_dovecot(
-    authority: CertificateAuthority, options: DovecotOptions = DovecotOptions(), people: Sequence[Person] = EVERYBODY
+    authority: CertificateAuthority, options: DovecotOptions = USUAL, people: Sequence[Person] = EVERYBODY
 ) -> Iterator[Dovecot]:
     """Run a Dovecot in a directory of its own."""
     with own_directory("dovecot") as directory:

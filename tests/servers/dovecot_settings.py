@@ -49,6 +49,9 @@ class DovecotOptions:
     extra: str = ""
 
 
+USUAL = DovecotOptions()
+
+
 def configuration(directory: Path, ports: DovecotPorts, certificate: ServerCertificate, options: DovecotOptions) -> str:
     """Write the whole dovecot.conf of one instance."""
     parts = [

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from tests.servers.certificates import CertificateAuthority
 from tests.servers.dovecot import Dovecot
-from tests.servers.dovecot_settings import DovecotOptions
+from tests.servers.dovecot_settings import USUAL, DovecotOptions
 from tests.servers.logs import ServerLog
 from tests.servers.maildirs import Maildirs
 from tests.servers.places import own_directory
@@ -33,7 +33,7 @@ class MailSite:
 
 
 @contextmanager
-def running_site(authority: CertificateAuthority, options: DovecotOptions = DovecotOptions()) -> Iterator[MailSite]:
+def running_site(authority: CertificateAuthority, options: DovecotOptions = USUAL) -> Iterator[MailSite]:
     """Run both servers, each in a directory of its own."""
     with own_directory("dovecot") as mail_place, own_directory("postfix") as post_place:
         postfix = Postfix(post_place, authority, mail_place / "mail", mail_place / "sasl")
