@@ -1,0 +1,125 @@
+"""What single settings cannot say: contradictions between them."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from valetkey.config.kinds import Endpoint
+from valetkey.config.lines import Place
+from valetkey.config.sections import Config, Domain, Listener, Upstream
+from valetkey.core.scope import MailProtocol
+from valetkey.doors.gateway.settings import TlsMode, UpstreamLogin
+
+Contradiction = tuple[Place, str, str, str]  # where, the setting, what is wrong, the mend
+
+_LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
+
+
+def contradictions(config: Config) -> Iterator[Contradiction]:
+    """Find the settings that do not go together."""
+    yield from _portal(config)
+    yield from _policy(config)
+    yield from _doubled_addresses(config)
+    for number, listener in enumerate(config.listener):
+        yield from _listener(listener, ("listener", number), config)
+    if not config.domain:
+        yield (
+            (),
+            "[[domain]]",
+            "no mail server is named",
+            "add a [[domain]] with at least one of imap, pop3, smtp, sieve",
+        )
+    if not config.listener:
+        yield (), "[[listener]]", "no mail client could connect", "add at least one [[listener]]"
+    yield from _domains(config)
+
+
+def _portal(config: Config) -> Iterator[Contradiction]:
+    portal = config.portal
+    if portal.listen is None and portal.tls_listen is None:
+        yield ("portal",), "[portal] listen", "the portal listens nowhere", "give listen or tls_listen"
+    url = urlsplit(portal.base_url)
+    if url.scheme == "http" and url.hostname not in _LOCAL_HOSTS:
+        what = "passwords would cross the network in the clear"
+        yield (
+            ("portal", "base_url"),
+            "[portal] base_url",
+            what,
+            "use https:// (behind a reverse proxy, or by tls_listen)",
+        )
+    if portal.tls_base_url and urlsplit(portal.tls_base_url).scheme != "https":
+        yield ("portal", "tls_base_url"), "[portal] tls_base_url", "tls_listen speaks HTTPS", "begin it with https://"
+
+
+def _policy(config: Config) -> Iterator[Contradiction]:
+    policy = config.policy
+    if policy.default_lifetime and policy.max_lifetime and policy.default_lifetime > policy.max_lifetime:
+        mend = "make it no longer than max_lifetime"
+        yield ("policy", "default_lifetime"), "[policy] default_lifetime", "longer than max_lifetime", mend
+    if policy.default_idle_for and policy.max_idle_for and policy.default_idle_for > policy.max_idle_for:
+        mend = "make it no longer than max_idle_for"
+        yield ("policy", "default_idle_for"), "[policy] default_idle_for", "longer than max_idle_for", mend
+
+
+def _doubled_addresses(config: Config) -> Iterator[Contradiction]:
+    named: list[tuple[Place, str, Endpoint | None]] = [
+        (("portal", "listen"), "[portal] listen", config.portal.listen),
+        (("portal", "tls_listen"), "[portal] tls_listen", config.portal.tls_listen),
+        (("ops", "listen"), "[ops] listen", config.ops.listen),
+        *((("listener", n, "listen"), "[listener] listen", entry.listen) for n, entry in enumerate(config.listener)),
+    ]
+    seen: dict[Endpoint, str] = {}
+    for place, name, endpoint in named:
+        if endpoint is None:
+            continue
+        if endpoint in seen:
+            yield place, name, f"{endpoint} is taken already by {seen[endpoint]}", "choose another port"
+        seen[endpoint] = name
+
+
+def _listener(listener: Listener, place: Place, config: Config) -> Iterator[Contradiction]:
+    if listener.tls is TlsMode.NONE and not listener.plaintext_login:
+        mend = 'use tls = "starttls" or "implicit", or on a private link plaintext_login = true'
+        yield (*place, "tls"), "[listener] tls", "nobody could log in without TLS here", mend
+    if listener.plaintext_login and config.policy.require_tls:
+        mend = "remove it, or set require_tls = false under [policy]"
+        yield (*place, "plaintext_login"), "[listener] plaintext_login", "the policy requires TLS", mend
+
+
+def _domains(config: Config) -> Iterator[Contradiction]:
+    seen: set[str] = set()
+    for number, domain in enumerate(config.domain):
+        if domain.name in seen:
+            yield ("domain", number, "name"), "[domain] name", f"{domain.name} stands twice", "merge the two entries"
+        seen.add(domain.name)
+        upstreams = list(upstreams_of(domain))
+        if not upstreams:
+            mend = "add [domain.imap], [domain.pop3], [domain.smtp] or [domain.sieve] below it"
+            yield ("domain", number), "[[domain]]", f"{domain.name} has no mail server", mend
+        for protocol, upstream in upstreams:
+            yield from _upstream(upstream, protocol, ("domain", number, protocol.value))
+
+
+def _upstream(upstream: Upstream, protocol: MailProtocol, place: Place) -> Iterator[Contradiction]:
+    label = f"[domain.{protocol.value}]"
+    if upstream.login is UpstreamLogin.XCLIENT and protocol is not MailProtocol.SMTP:
+        mend = 'use login = "master-user" or "stored-password"'
+        yield (*place, "login"), f"{label} login", "XCLIENT exists for SMTP only", mend
+    if upstream.login is UpstreamLogin.MASTER_USER:
+        if not upstream.master_user:
+            yield (*place, "master_user"), f"{label} master_user", "missing", "name the server's master user"
+        if upstream.master_secret_file is None:
+            mend = "name a file that holds the master user's password"
+            yield (*place, "master_secret_file"), f"{label} master_secret_file", "missing", mend
+
+
+def upstreams_of(domain: Domain) -> Iterator[tuple[MailProtocol, Upstream]]:
+    """Give the upstreams of a domain that are configured."""
+    pairs = (
+        (MailProtocol.IMAP, domain.imap),
+        (MailProtocol.POP3, domain.pop3),
+        (MailProtocol.SMTP, domain.smtp),
+        (MailProtocol.SIEVE, domain.sieve),
+    )
+    for protocol, upstream in pairs:
+        if upstream is not None:
+            yield protocol, upstream
