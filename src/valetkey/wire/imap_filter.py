@@ -32,7 +32,7 @@ _MESSAGE_LIMIT = 2**32 - 1
 _SMALL_LITERAL = 4096  # RFC 7888 section 5: what LITERAL- lets pass unasked
 _HELD_LIMIT = 1 << 20  # octets that a client may send ahead while the upstream has to answer first
 _IN_FLIGHT_LIMIT = 4096
-_DONE_LIMIT = 16
+_DONE_LIMIT = 1024
 
 
 class _State(Enum):

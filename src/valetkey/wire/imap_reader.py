@@ -140,8 +140,8 @@ class CommandReader:
         line = raw[:-2] if raw.endswith(b"\r\n") else raw[:-1]
         literal = LITERAL.search(line)
         try:
-            _require_line_end(raw)
             self._gather(line if literal is None else line[: literal.start()])
+            _require_line_end(raw)
             if literal is None:
                 return self._finish()
             self._words.expect_literal()
