@@ -47,7 +47,13 @@ def with_neomutt(home: Path, who: Login, subject: str) -> Command:
     return clients.neomutt_send(home, who, ALICE.address, BOB.address, subject)
 
 
-SENDERS = [with_curl, with_msmtp, with_swaks, with_swaks_login, with_neomutt]
+SENDERS = [
+    pytest.param(with_curl, marks=pytest.mark.needs("curl")),
+    pytest.param(with_msmtp, marks=pytest.mark.needs("msmtp")),
+    pytest.param(with_swaks, marks=pytest.mark.needs("swaks")),
+    pytest.param(with_swaks_login, marks=pytest.mark.needs("swaks")),
+    pytest.param(with_neomutt, marks=pytest.mark.needs("neomutt")),
+]
 
 
 @pytest.fixture
@@ -73,6 +79,7 @@ def test_it_says_that_a_wrong_password_did_not_send(mail_site: MailSite, client_
     assert "535" in outcome.output or "denied" in outcome.output.lower() or "failed" in outcome.output, outcome.output
 
 
+@pytest.mark.needs("curl")
 @pytest.mark.parametrize(("port", "tls"), [("imaps", Tls.IMPLICIT), ("imap", Tls.STARTTLS)])
 def test_curl_finds_and_reads_by_imap(
     mail_site: MailSite, client_home: Path, mail_in_the_inbox: str, port: str, tls: Tls
@@ -85,6 +92,7 @@ def test_curl_finds_and_reads_by_imap(
     assert mail_in_the_inbox in read.output
 
 
+@pytest.mark.needs("curl")
 @pytest.mark.parametrize(("port", "tls"), [("pop3s", Tls.IMPLICIT), ("pop3", Tls.STARTTLS)])
 def test_curl_reads_by_pop3(mail_site: MailSite, client_home: Path, mail_in_the_inbox: str, port: str, tls: Tls):
     outcome = clients.curl(client_home, login(mail_site, port, tls), "pop3", "1").run()
@@ -92,10 +100,12 @@ def test_curl_reads_by_pop3(mail_site: MailSite, client_home: Path, mail_in_the_
     assert mail_in_the_inbox in outcome.output
 
 
+@pytest.mark.needs("curl")
 def test_curl_ends_with_67_when_its_login_is_denied(mail_site: MailSite, client_home: Path):
     assert clients.curl(client_home, login(mail_site, "imaps", secret="wrong"), "imap").run().code == 67
 
 
+@pytest.mark.needs("mbsync")
 @pytest.mark.parametrize(("port", "tls"), [("imaps", Tls.IMPLICIT), ("imap", Tls.STARTTLS)])
 def test_mbsync_syncs_both_ways(mail_site: MailSite, client_home: Path, mail_in_the_inbox: str, port: str, tls: Tls):
     command = clients.mbsync(client_home, login(mail_site, port, tls))
@@ -109,12 +119,14 @@ def test_mbsync_syncs_both_ways(mail_site: MailSite, client_home: Path, mail_in_
     mail_site.mail.wait_for(ALICE, "put-here-by-mbsync")
 
 
+@pytest.mark.needs("mbsync")
 def test_mbsync_says_that_a_wrong_password_failed(mail_site: MailSite, client_home: Path):
     outcome = clients.mbsync(client_home, login(mail_site, "imaps", secret="wrong")).run()
     assert outcome.code != 0
     assert "AUTHENTICATIONFAILED" in outcome.output
 
 
+@pytest.mark.needs("fetchmail")
 @pytest.mark.parametrize(
     ("port", "tls", "protocol"),
     [
@@ -130,6 +142,7 @@ def test_fetchmail_fetches(mail_site: MailSite, client_home: Path, mail_in_the_i
     assert mail_in_the_inbox in (client_home / "fetched").read_text()
 
 
+@pytest.mark.needs("fetchmail")
 def test_fetchmail_waits_in_idle_and_takes_what_arrives(mail_site: MailSite, client_home: Path, mail_in_the_inbox: str):
     with clients.fetchmail(client_home, login(mail_site, "imaps"), idle=True).start() as running:
         running.wait_for("+ idling")
@@ -139,12 +152,14 @@ def test_fetchmail_waits_in_idle_and_takes_what_arrives(mail_site: MailSite, cli
     assert "came-while-idle" in (client_home / "fetched").read_text()
 
 
+@pytest.mark.needs("fetchmail")
 @pytest.mark.parametrize(("port", "protocol"), [("imaps", "IMAP"), ("pop3s", "POP3")])
 def test_fetchmail_ends_with_3_when_its_login_is_refused(mail_site: MailSite, client_home: Path, port, protocol):
     outcome = clients.fetchmail(client_home, login(mail_site, port, secret="wrong"), protocol).run()
     assert outcome.code == 3, outcome.output
 
 
+@pytest.mark.needs("getmail")
 @pytest.mark.parametrize(("port", "protocol"), [("imaps", "IMAP"), ("pop3s", "POP3")])
 def test_getmail_fetches(mail_site: MailSite, client_home: Path, mail_in_the_inbox: str, port: str, protocol: str):
     outcome = clients.getmail(client_home, login(mail_site, port), protocol).run()
@@ -152,11 +167,13 @@ def test_getmail_fetches(mail_site: MailSite, client_home: Path, mail_in_the_inb
     assert mail_in_the_inbox in (client_home / "got").read_text()
 
 
+@pytest.mark.needs("getmail")
 def test_getmail_says_that_a_wrong_password_failed(mail_site: MailSite, client_home: Path):
     outcome = clients.getmail(client_home, login(mail_site, "imaps", secret="wrong")).run()
     assert "credential" in outcome.output.lower() or "AUTHENTICATIONFAILED" in outcome.output, outcome.output
 
 
+@pytest.mark.needs("neomutt")
 @pytest.mark.parametrize(("port", "tls"), [("imaps", Tls.IMPLICIT), ("imap", Tls.STARTTLS)])
 def test_neomutt_opens_a_folder_and_copies_it(
     mail_site: MailSite, client_home: Path, mail_in_the_inbox: str, port: str, tls: Tls
@@ -166,6 +183,7 @@ def test_neomutt_opens_a_folder_and_copies_it(
     assert mail_in_the_inbox in (client_home / "copied").read_text()
 
 
+@pytest.mark.needs("neomutt")
 def test_neomutt_stays_in_a_folder_until_it_is_told_to_leave(
     mail_site: MailSite, client_home: Path, mail_in_the_inbox: str
 ):
@@ -175,6 +193,7 @@ def test_neomutt_stays_in_a_folder_until_it_is_told_to_leave(
         assert running.wait().code == 0
 
 
+@pytest.mark.needs("curl", "mbsync", "fetchmail", "msmtp", "swaks")
 def test_no_client_trusts_a_certificate_of_somebody_else(mail_site: MailSite, client_home: Path, other_ca: Path):
     who = replace(login(mail_site, "imaps"), ca=other_ca)
     assert clients.curl(client_home, who, "imap").run().code == 60

@@ -192,6 +192,7 @@ def test_dovecot_stops_and_starts_again_on_the_same_ports(own_dovecot: Dovecot):
     assert listens(own_dovecot.ports.imaps)
 
 
+@pytest.mark.needs("dovecot")
 def test_dovecot_announces_only_the_capabilities_it_was_given(authority: CertificateAuthority):
     options = DovecotOptions(capability="IMAP4rev1 IDLE", trusted=False)
     with running_dovecot(authority, options) as dovecot, dialogue(dovecot.ports.imap) as talk:
@@ -200,6 +201,7 @@ def test_dovecot_announces_only_the_capabilities_it_was_given(authority: Certifi
         assert talk.imap("b", "CAPABILITY")[0] == "* CAPABILITY IMAP4rev1 IDLE"
 
 
+@pytest.mark.needs("dovecot")
 def test_dovecot_submission_relays_to_a_sink(authority: CertificateAuthority):
     with running_sink() as sink, running_dovecot(authority, DovecotOptions(relay_port=sink.port)) as dovecot:
         context = authority.client_context()

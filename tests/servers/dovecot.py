@@ -15,7 +15,7 @@ from tests.servers.dovecot_settings import MASTER_NAME, USUAL, DovecotOptions, D
 from tests.servers.logs import ServerLog
 from tests.servers.maildirs import MAIL_UID, Maildirs
 from tests.servers.people import EVERYBODY, Person
-from tests.servers.places import LOCALHOST, free_ports, greeting, own_directory, wait_until_listening
+from tests.servers.places import LOCALHOST, free_ports, greeting, own_directory, wait_until_closed, wait_until_listening
 
 
 @dataclass
@@ -42,6 +42,11 @@ class Dovecot:
         self._configuration = self.directory / "dovecot.conf"
         self._write()
 
+    @property
+    def logs(self) -> list[ServerLog]:
+        """The log that a failed test shows."""
+        return [self.log]
+
     def start(self) -> None:
         """Start and wait until every port is open; raises RuntimeError with the log if that fails."""
         command = [_program(), "-F", "-c", str(self._configuration)]
@@ -59,12 +64,13 @@ class Dovecot:
         if process is None:
             return
         process.terminate()
-        try:
-            process.wait(timeout=1.5)  # it lingers for 6 s if it has just been started
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=10)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1.5)  # if it has just been started it lingers for 6 s
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=10)
+        if still := wait_until_closed(self.ports.all()):
+            raise RuntimeError(f"Dovecot still listens on {still}")
 
     def change_master_password(self, password: str) -> None:
         """Let the master user have another password from now on; who still sends the old one is refused."""

@@ -55,11 +55,20 @@ def listens(port: int, host: str = LOCALHOST) -> bool:
 
 def wait_until_listening(ports: list[int], seconds: float = 15) -> list[int]:
     """Wait until every port accepts connections; give those that do not when the time is over."""
+    return _wait_until(ports, seconds, open_=True)
+
+
+def wait_until_closed(ports: list[int], seconds: float = 10) -> list[int]:
+    """Wait until no port accepts connections; give those that still do when the time is over."""
+    return _wait_until(ports, seconds, open_=False)
+
+
+def _wait_until(ports: list[int], seconds: float, *, open_: bool) -> list[int]:
     end = time.monotonic() + seconds
-    waiting = [port for port in ports if not listens(port)]
+    waiting = [port for port in ports if listens(port) is not open_]
     while waiting and time.monotonic() < end:
         time.sleep(0.02)  # nothing announces a port: it can only be asked again
-        waiting = [port for port in waiting if not listens(port)]
+        waiting = [port for port in waiting if listens(port) is not open_]
     return waiting
 
 

@@ -1,0 +1,91 @@
+"""The rules of every test run: what cannot run here is named, and in CI nothing may be left out or skipped."""
+
+import os
+from collections import Counter
+from collections.abc import Generator, Iterator
+
+import pytest
+from hypothesis import settings
+from tests.servers.logs import ServerLog
+from tests.servers.presence import BY_FIXTURE, BY_MARK, missing
+
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+NEEDS = "needs(program, ...): programs of the machine without which the test cannot run"
+
+# Deadlines in milliseconds fail where machines are shared; the tests' claims are not about speed.
+settings.register_profile("valetkey", deadline=None, print_blob=True)
+settings.load_profile("valetkey")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark `needs` known."""
+    config.addinivalue_line("markers", NEEDS)
+    config.stash[LEFT_OUT] = Counter()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests for which this machine lacks something, and remember what."""
+    absent = {item: words for item in items if (words := _absent(item))}
+    config.stash[LEFT_OUT].update(words for each in absent.values() for words in each)
+    if absent:
+        config.hook.pytest_deselected(items=list(absent))
+        items[:] = [item for item in items if item not in absent]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in CI that skipped a test or left one out."""
+    if session.exitstatus == pytest.ExitCode.OK and _in_ci() and (_left_out(session.config) or _skipped(session)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name what was left out, and why."""
+    for words, count in sorted(config.stash[LEFT_OUT].items()):
+        tests = "1 test" if count == 1 else f"{count} tests"
+        terminalreporter.write_line(f"LEFT OUT {tests}: this machine lacks {words}", yellow=True)
+    if _in_ci() and (_left_out(config) or terminalreporter.stats.get("skipped")):
+        terminalreporter.write_line("CI: nothing may be skipped or left out, so this run has failed", red=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failed test what the servers that it used have logged meanwhile."""
+    report = yield
+    for log in _logs(item):
+        if report.when == "setup":
+            log.mark()
+        elif report.failed:
+            report.sections.append((f"{log.name}'s log", log.since_mark()))
+    return report
+
+
+def _absent(item: pytest.Item) -> list[str]:
+    return [words for need in sorted(_needs(item)) if (words := missing(need))]
+
+
+def _needs(item: pytest.Item) -> set[str]:
+    needs = {str(need) for mark in item.iter_markers("needs") for need in mark.args}
+    for mark in item.iter_markers():
+        needs.update(BY_MARK.get(mark.name, ()))
+    for fixture in getattr(item, "fixturenames", ()):
+        needs.update(BY_FIXTURE.get(fixture, ()))
+    return needs
+
+
+def _logs(item: pytest.Item) -> Iterator[ServerLog]:
+    for value in getattr(item, "funcargs", {}).values():
+        logs = getattr(value, "logs", None)
+        yield from (log for log in logs if isinstance(log, ServerLog)) if isinstance(logs, list) else ()
+
+
+def _in_ci() -> bool:
+    return os.environ.get("CI", "").lower() in {"true", "1"}
+
+
+def _left_out(config: pytest.Config) -> int:
+    return config.stash[LEFT_OUT].total()
+
+
+def _skipped(session: pytest.Session) -> bool:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    return reporter is not None and any(reporter.stats.get(kind) for kind in ("skipped", "xfailed"))
