@@ -107,6 +107,11 @@ class ImapFilter:
         return data
 
     @property
+    def waits_for_server(self) -> bool:
+        """Whether what the client sends has to wait for an answer of the upstream; the pump then reads no more of it."""
+        return self._state in (_State.WAITING, _State.IDLE_ASKED)
+
+    @property
     def close_reason(self) -> str | None:
         """Why the session must end once the output is sent, or None."""
         return self._close_reason

@@ -210,5 +210,9 @@ class SessionFilter(Protocol):
         """Take the bytes to send to the upstream."""
 
     @property
+    def waits_for_server(self) -> bool:
+        """Whether what the client sends has to wait for an answer of the upstream; the pump then reads no more of it."""
+
+    @property
     def close_reason(self) -> str | None:
         """Why the session must end once the output is sent, or None."""

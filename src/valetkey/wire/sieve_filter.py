@@ -98,6 +98,11 @@ class SieveFilter:
         return output
 
     @property
+    def waits_for_server(self) -> bool:
+        """Whether what the client sends has to wait for an answer of the upstream; the pump then reads no more of it."""
+        return len(self._answers) >= _OUTSTANDING
+
+    @property
     def close_reason(self) -> str | None:
         """Why the session must end once the output is sent, or None."""
         return self._close_reason
