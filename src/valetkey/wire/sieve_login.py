@@ -1,6 +1,6 @@
 """ManageSieve up to the login, the server's side: RFC 5804."""
 
-from valetkey.wire.dialogue import DEFAULT_LIMITS, LoginDialogue, Steps
+from valetkey.wire.dialogue import DEFAULT_LIMITS, Dialogue, Steps
 from valetkey.wire.machine import LoginLimits, Refusal, RefusalKind, Security, StartTlsAsked
 from valetkey.wire.sasl import MECHANISMS
 from valetkey.wire.sieve_syntax import SieveSyntaxError, Token, quoted_text, read_tokens, write_tokens
@@ -21,7 +21,7 @@ _CODES = {
 _TAG_LIMIT = 255
 
 
-class SieveLogin(LoginDialogue):
+class SieveLogin(Dialogue):
     """ManageSieve before AUTHENTICATE.
 
     After the login no capabilities are sent: RFC 5804 2.1 asks for them only where SASL brought a security layer.
@@ -66,7 +66,11 @@ class SieveLogin(LoginDialogue):
             self._output += write_tokens([name] if value is None else [name, value], to_server=False)
         self._write(b'OK "' + text + b'"')
 
-    def _take_command(self, raw: bytes) -> Steps[None]:
+    def _next_command(self) -> Steps[None]:
+        raw = yield from self._read_raw_line(self._line_limit)
+        self._hear(raw)
+        if self._ended:
+            return
         try:
             tokens = yield from self._read_tokens(raw, self._line_limit)
         except SieveSyntaxError as error:
@@ -76,9 +80,6 @@ class SieveLogin(LoginDialogue):
             yield from self._carry_out(tokens[0].upper(), tokens[1:])
         else:
             self._bad("A command is missing")
-
-    def _command(self, line: bytes) -> Steps[None]:
-        yield from self._take_command(line + b"\r\n")
 
     def _read_tokens(self, first: bytes | None, line_limit: int) -> Steps[list[Token]]:
         literal_limit = max(self._limits.literal, self._limits.sasl_line)

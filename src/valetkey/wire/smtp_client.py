@@ -11,6 +11,8 @@ from valetkey.wire.upstream import Replies, UpstreamDialogue, UpstreamError, for
 _COMMAND_LINE = 512  # RFC 5321 4.5.3.1.4; a longer initial response waits for the challenge (RFC 4954 4)
 _HELO = 128
 _CONTINUE = 334
+_SYNTAX = 501
+_IPV6 = "IPV6:"
 
 
 class SmtpClient(UpstreamDialogue):
@@ -43,10 +45,9 @@ class SmtpClient(UpstreamDialogue):
             _require(220, (yield from self._read_reply()), "The upstream refused STARTTLS")
             yield from self._begin_tls()
             keywords = yield from self._hello()
-        attributes = self._xclient_attributes(_arguments_of(keywords, b"XCLIENT"))
-        if attributes:
-            self._write(b"XCLIENT " + b" ".join(attributes))
-            _require(220, (yield from self._read_reply()), "The upstream refused XCLIENT")
+        pairs = self._xclient_pairs(_arguments_of(keywords, b"XCLIENT"))
+        if pairs:
+            yield from self._xclient(pairs)
             keywords = yield from self._hello()
         if self._credentials.secret is not None:
             yield from self._auth(_arguments_of(keywords, b"AUTH"))
@@ -58,9 +59,22 @@ class SmtpClient(UpstreamDialogue):
         _require(250, reply, "The upstream refused EHLO")
         return reply.texts[1:]
 
-    def _xclient_attributes(self, offered: tuple[bytes, ...]) -> list[bytes]:
-        """Choose what to say in XCLIENT: only what the upstream lists, in xtext (RFC 3461 4)."""
-        login = None
+    def _xclient(self, pairs: dict[str, str]) -> Replies[None]:
+        reply = yield from self._say_xclient(pairs)
+        if reply.code == _SYNTAX and pairs.get("ADDR", "").startswith(_IPV6):
+            # A Postfix with inet_protocols = ipv4 takes no IPv6 address. "Unknown" is true and still not our own.
+            known = {key: value for key, value in pairs.items() if not value.startswith(_IPV6)}
+            reply = yield from self._say_xclient({"ADDR": "[UNAVAILABLE]", **known})
+        _require(220, reply, "The upstream refused XCLIENT")
+
+    def _say_xclient(self, pairs: dict[str, str]) -> Replies[SmtpReply]:
+        # Values are written in xtext (RFC 3461 4).
+        self._write(b"XCLIENT " + b" ".join(f"{key}=".encode() + _xtext(value) for key, value in pairs.items()))
+        return (yield from self._read_reply())
+
+    def _xclient_pairs(self, offered: tuple[bytes, ...]) -> dict[str, str]:
+        """Choose what to say in XCLIENT: only what the upstream lists."""
+        pairs = dict(_facts_for_xclient(self._facts)) if self._facts else {}
         if self._credentials.secret is None:
             if b"LOGIN" not in offered:
                 raise UpstreamError("The upstream does not offer XCLIENT LOGIN to us")
@@ -68,10 +82,8 @@ class SmtpClient(UpstreamDialogue):
             # Postfix takes [UNAVAILABLE] and the like for "no login".
             if not login or login.startswith("[") or not login.isprintable():
                 raise UpstreamError("The name does not fit into XCLIENT")
-        pairs = dict(_facts_for_xclient(self._facts)) if self._facts else {}
-        if login is not None:
             pairs["LOGIN"] = login
-        return [f"{key}=".encode() + _xtext(value) for key, value in pairs.items() if key.encode() in offered]
+        return {key: value for key, value in pairs.items() if key.encode() in offered}
 
     def _auth(self, mechanisms: tuple[bytes, ...]) -> Replies[None]:
         if b"PLAIN" in mechanisms:
@@ -122,20 +134,24 @@ class SmtpClient(UpstreamDialogue):
 
 
 def _facts_for_xclient(facts: ClientFacts) -> Iterator[tuple[str, str]]:
-    yield "ADDR", f"IPV6:{facts.address}" if ":" in facts.address else facts.address
+    yield "ADDR", _tagged(facts.address)
     yield "PORT", str(facts.port)
     yield "NAME", "[UNAVAILABLE]"  # nobody has looked it up; without it the upstream would keep our own name
     yield "PROTO", "ESMTP"
     if facts.helo:
         yield "HELO", facts.helo[:_HELO]
     if facts.local_address:
-        yield "DESTADDR", f"IPV6:{facts.local_address}" if ":" in facts.local_address else facts.local_address
+        yield "DESTADDR", _tagged(facts.local_address)
         yield "DESTPORT", str(facts.local_port)
     if facts.session_id:
         yield "SESSION", facts.session_id
     yield "TTL", "3"
     if facts.forward:
         yield "FORWARD", forward_field(facts)
+
+
+def _tagged(address: str) -> str:
+    return _IPV6 + address if ":" in address else address
 
 
 def _xtext(value: str) -> bytes:
