@@ -26,6 +26,7 @@ screenshots: packages .venv/dev.stamp ## draw each page wide and narrow, light a
 	@exec .venv/bin/python -m tests.browser.screenshots $(ARGS)
 
 env: .venv/dev.stamp ## make the environment .venv with everything for development
+	@echo "The environment .venv is ready; .venv/bin/valetkey and .venv/bin/python -m pytest run from it."
 
 packages: # what tests need besides Python; says or does nothing if all is there
 	@scripts/install_test_packages

@@ -1,12 +1,15 @@
 """Each real client, as the tests set it up, works with Dovecot and Postfix directly: what fails later is ours."""
 
+import imaplib
 import mailbox
+import poplib
+import smtplib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.servers import clients
+from tests.servers import clients, python_clients
 from tests.servers.clients import Login, Tls
 from tests.servers.commands import Command
 from tests.servers.maildirs import a_message
@@ -171,6 +174,52 @@ def test_getmail_fetches(mail_site: MailSite, client_home: Path, mail_in_the_inb
 def test_getmail_says_that_a_wrong_password_failed(mail_site: MailSite, client_home: Path):
     outcome = clients.getmail(client_home, login(mail_site, "imaps", secret="wrong")).run()
     assert "credential" in outcome.output.lower() or "AUTHENTICATIONFAILED" in outcome.output, outcome.output
+
+
+@pytest.mark.parametrize(("port", "tls"), [("imaps", Tls.IMPLICIT), ("imap", Tls.STARTTLS)])
+def test_imaplib_searches(mail_site: MailSite, mail_in_the_inbox: str, port: str, tls: Tls):
+    with python_clients.imap(login(mail_site, port, tls)) as imap:
+        imap.select("INBOX", readonly=True)
+        assert imap.search(None, "SUBJECT", mail_in_the_inbox) == ("OK", [b"1"])
+
+
+@pytest.mark.parametrize(("port", "tls"), [("pop3s", Tls.IMPLICIT), ("pop3", Tls.STARTTLS)])
+def test_poplib_counts(mail_site: MailSite, mail_in_the_inbox: str, port: str, tls: Tls):
+    with python_clients.pop3(login(mail_site, port, tls)) as pop3:
+        assert pop3.stat()[0] == 1
+
+
+@pytest.mark.parametrize(("port", "tls"), [("submissions", Tls.IMPLICIT), ("submission", Tls.STARTTLS)])
+def test_smtplib_sends(mail_site: MailSite, port: str, tls: Tls):
+    with python_clients.smtp(login(mail_site, port, tls)) as smtp:
+        smtp.send_message(a_message(ALICE.address, BOB.address, f"smtplib-{port}"))
+    mail_site.mail.wait_for(BOB, f"smtplib-{port}")
+
+
+def test_managesieve_lists_scripts(mail_site: MailSite):
+    with python_clients.sieve(login(mail_site, "sieve", Tls.STARTTLS)) as sieve:
+        assert sieve.sieve("LISTSCRIPTS")[-1].startswith("OK")
+
+
+def test_python_clients_say_that_a_wrong_password_failed(mail_site: MailSite):
+    with (
+        pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"),
+        python_clients.imap(login(mail_site, "imaps", secret="wrong")),
+    ):
+        pass
+    with (
+        pytest.raises(poplib.error_proto, match="AUTH"),
+        python_clients.pop3(login(mail_site, "pop3s", secret="wrong")),
+    ):
+        pass
+    with (
+        pytest.raises(smtplib.SMTPAuthenticationError, match="535"),
+        python_clients.smtp(login(mail_site, "submissions", secret="wrong")),
+    ):
+        pass
+    wrong = login(mail_site, "sieve", Tls.STARTTLS, secret="wrong")
+    with pytest.raises(PermissionError, match="NO"), python_clients.sieve(wrong):
+        pass
 
 
 @pytest.mark.needs("neomutt")
