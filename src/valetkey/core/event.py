@@ -217,7 +217,7 @@ def from_facts(kind: str, facts: dict[str, Any]) -> Event:
     return event
 
 
-def describe(event: Event) -> str:  # noqa: C901, PLR0912  (one flat case per event; assert_never keeps it complete)
+def describe(event: Event) -> str:  # noqa: C901  (one flat case per event; assert_never keeps it complete)
     """Say an event in one sentence."""
     match event:
         case AccountCreated(address=address, kind=kind):

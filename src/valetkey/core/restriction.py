@@ -40,6 +40,54 @@ def network_permits(restrictions: Restrictions, address: Address | None, named: 
             return address is not None and (pinned is None or address in pinned)
 
 
+def default_restrictions(policy: Policy, now: datetime) -> Restrictions:
+    """Give the restrictions of an app password for which nothing was chosen."""
+    lifetime = policy.default_lifetime or policy.max_lifetime
+    return Restrictions(
+        expires_at=now + lifetime if lifetime is not None else None,
+        idle_for=policy.default_idle_for or policy.max_idle_for,
+    )
+
+
+def is_within(new: Restrictions, old: Restrictions, named: NamedNetworks) -> bool:
+    """Tell whether new restrictions surely never permit a login that the old ones refuse."""
+    return (
+        _is_not_more(new.expires_at, old.expires_at)
+        and _is_not_more(new.idle_for, old.idle_for)
+        and _network_is_within(new, old, named)
+    )
+
+
+def _is_not_more(new: datetime | timedelta | None, old: datetime | timedelta | None) -> bool:
+    if old is None or new is None:
+        return old is None
+    return new <= old  # type: ignore[operator]  # both are of one kind, as the two callers show
+
+
+def _network_is_within(new: Restrictions, old: Restrictions, named: NamedNetworks) -> bool:
+    match old.network_rule:
+        case NetworkRule.ANYWHERE:
+            return True
+        case NetworkRule.PINNED:
+            return new.network_rule is NetworkRule.PINNED and (
+                old.pinned_network is None or new.pinned_network == old.pinned_network
+            )
+        case NetworkRule.ALLOWED:
+            return new.network_rule is NetworkRule.ALLOWED and all(
+                _entry_is_within(entry, old.allowed_ips, named) for entry in new.allowed_ips
+            )
+
+
+def _entry_is_within(entry: str, old: tuple[str, ...], named: NamedNetworks) -> bool:
+    if entry in old:
+        return True
+    if entry in named.by_name:
+        return False  # what a name means may grow later
+    inner = named.resolve((entry,))
+    outer = named.resolve(old)
+    return all(any(a.version == b.version and a.subnet_of(b) for b in outer) for a in inner)  # type: ignore[arg-type]
+
+
 def check_restrictions(
     wanted: Restrictions, policy: Policy, named: NamedNetworks, *, created_at: datetime, now: datetime
 ) -> Restrictions:

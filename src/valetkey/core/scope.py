@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from valetkey.core.errors import InvalidInput
+
 
 class MailProtocol(StrEnum):
     """The protocols a mail login can come through."""
@@ -73,6 +75,10 @@ class Scope:
             case PermissionMode.REPLACE:
                 return rights & self.permissions
 
+    def is_within(self, other: "Scope") -> bool:
+        """Tell whether this scope never gives more than another, whatever the account's rights are."""
+        return self.protocols <= other.protocols and self.effective(ALL_PERMISSIONS) <= other.effective(ALL_PERMISSIONS)
+
 
 def may_open(protocol: MailProtocol, permissions: frozenset[Permission]) -> bool:
     """Tell whether these permissions give a login through this protocol anything to do."""
@@ -82,6 +88,20 @@ def may_open(protocol: MailProtocol, permissions: frozenset[Permission]) -> bool
 def is_limited(protocol: MailProtocol, permissions: frozenset[Permission]) -> bool:
     """Tell whether a session must be checked command by command."""
     return not permissions >= UNLIMITED[protocol]
+
+
+def check_scope(scope: Scope, rights: frozenset[Permission]) -> Scope:
+    """Give a wanted scope back if a login could do anything with it.
+
+    Raises:
+        InvalidInput: No protocol, or none that these permissions give anything to do.
+    """
+    if not scope.protocols:
+        raise InvalidInput("protocols", "Choose at least one protocol.")
+    granted = scope.effective(rights)
+    if not any(may_open(protocol, granted) for protocol in scope.protocols):
+        raise InvalidInput("permissions", "With these permissions the app password could do nothing.")
+    return scope
 
 
 @dataclass(frozen=True, slots=True)

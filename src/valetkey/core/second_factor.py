@@ -6,7 +6,8 @@ import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import Enum
 from urllib.parse import quote
 
 from pyotp import HOTP
@@ -31,6 +32,32 @@ class TotpLimits:
     tries: int = 5  # wrong codes before a pause
     pause_seconds: int = 60
     disable_after: int = 50  # consecutive wrong codes
+
+
+class CodeEntry(Enum):
+    """Whether an authenticator takes codes now."""
+
+    OPEN = "open"
+    PAUSED = "paused"  # for a minute
+    DISABLED = "disabled"  # until a recovery code is used or an administrator resets it
+
+
+def code_entry(wrong_codes: int, wrong_at: datetime | None, now: datetime, limits: TotpLimits) -> CodeEntry:
+    """Tell whether an authenticator takes a code, after so many consecutive wrong ones.
+
+    Args:
+        wrong_codes: Consecutive wrong codes so far.
+        wrong_at: When the last of them came.
+        now: The time.
+        limits: The limits.
+    """
+    if wrong_codes >= limits.disable_after:
+        return CodeEntry.DISABLED
+    if wrong_codes == 0 or wrong_codes % limits.tries or wrong_at is None:
+        return CodeEntry.OPEN
+    pause = timedelta(seconds=limits.pause_seconds)
+    # A clock set back must neither prolong the pause for ever nor end it: the pause is measured both ways.
+    return CodeEntry.PAUSED if abs(now - wrong_at) < pause else CodeEntry.OPEN
 
 
 def canonical_code(typed: str) -> str | None:

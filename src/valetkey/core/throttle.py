@@ -1,6 +1,7 @@
 """Throttling as arithmetic: counters and limits in, a verdict out. Only failures are counted and throttled."""
 
 import hmac
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,6 +35,12 @@ def is_throttled(counts: ThrottleCounts, limits: ThrottleLimits) -> bool:
 def window_of(now: datetime, limits: ThrottleLimits) -> int:
     """Give the number of the window that a moment lies in."""
     return int(now.timestamp() // limits.window.total_seconds())
+
+
+def minutes_left(now: datetime, limits: ThrottleLimits) -> int:
+    """Give the minutes until the running window ends, at least one."""
+    length = limits.window.total_seconds()
+    return max(1, math.ceil((length - now.timestamp() % length) / 60))
 
 
 def secret_key(key: bytes, name: str, secret: str) -> bytes:

@@ -141,6 +141,7 @@ class Actor:
     account_id: str | None = None
     address: str = ""
     proven_at: datetime | None = None
+    session: bytes | None = field(default=None, repr=False)  # the id hash of the portal session that is acted through
 
     @property
     def name(self) -> str:

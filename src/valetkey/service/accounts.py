@@ -1,0 +1,385 @@
+"""Accounts: create, disable, names, owners, rights, passwords."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from valetkey.core.account import Account, AccountKind, AccountState, canonical_login_name
+from valetkey.core.errors import InvalidInput, NotFound, Unavailable
+from valetkey.core.event import (
+    AccountCreated,
+    AccountDisabled,
+    AccountEnabled,
+    AliasAdded,
+    AliasRemoved,
+    Event,
+    MainPasswordSet,
+    OwnerAdded,
+    OwnerRemoved,
+    RightsSet,
+    UpstreamPasswordRemoved,
+    UpstreamPasswordSet,
+)
+from valetkey.core.main_password import MAX_LENGTH, check_new_password
+from valetkey.core.scope import ALL_PERMISSIONS, Permission
+from valetkey.service.app_passwords import close_what_fails
+from valetkey.service.authority import require_operator, require_recent_proof, the_account
+from valetkey.service.ports import Actor, Ports, Reader, Totp, Writer
+
+_log = structlog.get_logger("valetkey.accounts")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDetails:
+    """An account with everything around it that a page or a command shows."""
+
+    account: Account
+    aliases: tuple[str, ...]
+    owners: tuple[Account, ...]  # of a shared account
+    owned: tuple[Account, ...]  # shared accounts that this person owns
+    totps: tuple[Totp, ...] = field(repr=False)
+    recovery_codes_left: int
+    has_main_password: bool
+    has_upstream_password: bool
+
+
+async def create(
+    ports: Ports,
+    actor: Actor,
+    address: str,
+    *,
+    kind: AccountKind = AccountKind.PERSON,
+    password: str | None = None,
+    rights: frozenset[Permission] = ALL_PERMISSIONS,
+    is_admin: bool = False,
+) -> Account:
+    """Make an account.
+
+    Raises:
+        NotAllowed: Not the command line.
+        InvalidInput: No address, an unfit password, or a password for a shared account.
+        Conflict: The address is taken.
+        Unavailable: The store failed.
+    """
+    require_operator(actor)
+    now = ports.clock.now()
+    account = Account(
+        id=ports.entropy.new_id("ac"),
+        address=canonical_login_name(address, ports.default_domain),
+        kind=kind,
+        state=AccountState.ACTIVE,
+        rights=rights,
+        has_second_factor=False,
+        created_at=now,
+        changed=0,
+        is_admin=is_admin,
+    )
+    hashed = None if password is None else await _hash(ports, account, password)
+
+    def add(writer: Writer) -> Account:
+        writer.add_account(account)
+        if hashed is not None:
+            writer.set_main_password(account.id, hashed)
+        created = AccountCreated(account.address, kind.value)
+        writer.record(created, actor=actor, at=now, account_id=account.id)
+        return writer.account(account.id) or account
+
+    return await ports.store.write(add)
+
+
+async def disable(ports: Ports, actor: Actor, account_id: str) -> int:
+    """Disable an account: no login, no portal. Give how many mail connections were closed.
+
+    Raises:
+        NotAllowed: Not the command line.
+        NotFound: No such account.
+        Unavailable: The store failed.
+    """
+
+    def apply(writer: Writer, account: Account) -> Event | None:
+        writer.remove_portal_sessions(account.id)
+        if account.state is AccountState.DISABLED:
+            return None
+        writer.set_account_state(account.id, AccountState.DISABLED)
+        return AccountDisabled()
+
+    await _change(ports, actor, account_id, apply)
+    return await close_what_fails(ports, account_id)
+
+
+async def enable(ports: Ports, actor: Actor, account_id: str) -> None:
+    """Enable a disabled account again.
+
+    Raises:
+        NotAllowed: Not the command line.
+        NotFound: No such account.
+        Unavailable: The store failed.
+    """
+
+    def apply(writer: Writer, account: Account) -> Event | None:
+        if account.state is AccountState.ACTIVE:
+            return None
+        writer.set_account_state(account.id, AccountState.ACTIVE)
+        return AccountEnabled()
+
+    await _change(ports, actor, account_id, apply)
+
+
+async def find(ports: Ports, actor: Actor, name_or_id: str) -> Account:
+    """Find an account by its id or by any of its addresses.
+
+    Raises:
+        NotFound: No such account, or not the actor's.
+        Unavailable: The store failed.
+    """
+
+    def look(reader: Reader) -> Account:
+        account = reader.account(name_or_id)
+        if account is None:
+            try:
+                account = reader.account_by_address(canonical_login_name(name_or_id, ports.default_domain))
+            except InvalidInput:
+                account = None
+        if account is None:
+            raise NotFound("There is no such account.")
+        return the_account(reader, actor, account.id)
+
+    return await ports.store.read(look)
+
+
+async def list_all(
+    ports: Ports, actor: Actor, *, search: str = "", after: str = "", limit: int = 100
+) -> tuple[Account, ...]:
+    """List accounts in the order of their addresses, behind `after`.
+
+    Raises:
+        NotAllowed: Not the command line.
+        Unavailable: The store failed.
+    """
+    require_operator(actor)
+    return await ports.store.read(lambda reader: reader.accounts(search=search, after=after, limit=limit))
+
+
+async def details(ports: Ports, actor: Actor, account_id: str) -> AccountDetails:
+    """Give an account with everything around it.
+
+    Raises:
+        NotFound: No such account, or not the actor's.
+        Unavailable: The store failed.
+    """
+
+    def look(reader: Reader) -> AccountDetails:
+        account = the_account(reader, actor, account_id)
+        return AccountDetails(
+            account=account,
+            aliases=reader.aliases(account.id),
+            owners=reader.owners(account.id),
+            owned=reader.owned(account.id),
+            totps=reader.totps(account.id),
+            recovery_codes_left=reader.recovery_codes_left(account.id),
+            has_main_password=reader.main_password(account.id) is not None,
+            has_upstream_password=reader.upstream_password(account.id) is not None,
+        )
+
+    return await ports.store.read(look)
+
+
+async def add_alias(ports: Ports, actor: Actor, account_id: str, address: str) -> None:
+    """Let an account log in with one more address.
+
+    Raises:
+        NotAllowed: Not the command line.
+        InvalidInput: Not an address.
+        NotFound: No such account.
+        Conflict: The address is taken.
+        Unavailable: The store failed.
+    """
+    alias = canonical_login_name(address, ports.default_domain)
+
+    def apply(writer: Writer, account: Account) -> Event:
+        writer.add_alias(account.id, alias)
+        return AliasAdded(alias)
+
+    await _change(ports, actor, account_id, apply)
+
+
+async def remove_alias(ports: Ports, actor: Actor, account_id: str, address: str) -> None:
+    """Take an alias from an account. Its primary address stays.
+
+    Raises:
+        NotAllowed: Not the command line.
+        InvalidInput: Not an address.
+        NotFound: No such account, or it has no such alias.
+        Unavailable: The store failed.
+    """
+    alias = canonical_login_name(address, ports.default_domain)
+
+    def apply(writer: Writer, account: Account) -> Event:
+        if alias not in writer.aliases(account.id) or not writer.remove_alias(account.id, alias):
+            raise NotFound("The account has no such alias.")
+        return AliasRemoved(alias)
+
+    await _change(ports, actor, account_id, apply)
+
+
+async def add_owner(ports: Ports, actor: Actor, shared_id: str, person_id: str) -> None:
+    """Let a person manage a shared account.
+
+    Raises:
+        NotAllowed: Not the command line.
+        NotFound: No such account.
+        InvalidInput: The one is not shared, or the other is not a person.
+        Unavailable: The store failed.
+    """
+
+    def apply(writer: Writer, shared: Account) -> Event | None:
+        person = the_account(writer, actor, person_id)
+        if shared.kind is not AccountKind.SHARED:
+            raise InvalidInput("account", "Only a shared account has owners.")
+        if person.kind is not AccountKind.PERSON:
+            raise InvalidInput("owner", "Only a person can own a shared account.")
+        if any(owner.id == person.id for owner in writer.owners(shared.id)):
+            return None
+        writer.add_owner(shared.id, person.id)
+        return OwnerAdded(person.address)
+
+    await _change(ports, actor, shared_id, apply)
+
+
+async def remove_owner(ports: Ports, actor: Actor, shared_id: str, person_id: str) -> None:
+    """Take the management of a shared account from a person. App passwords that were made stay.
+
+    Raises:
+        NotAllowed: Not the command line.
+        NotFound: No such account, or the person does not own it.
+        Unavailable: The store failed.
+    """
+
+    def apply(writer: Writer, shared: Account) -> Event:
+        person = the_account(writer, actor, person_id)
+        if not writer.remove_owner(shared.id, person.id):
+            raise NotFound("This person does not own the account.")
+        return OwnerRemoved(person.address)
+
+    await _change(ports, actor, shared_id, apply)
+
+
+async def set_rights(ports: Ports, actor: Actor, account_id: str, rights: frozenset[Permission]) -> int:
+    """Set what an account's credentials may be given at most; give how many connections that closed.
+
+    Raises:
+        NotAllowed: Not the command line.
+        NotFound: No such account.
+        Unavailable: The store failed.
+    """
+
+    def apply(writer: Writer, account: Account) -> Event | None:
+        if account.rights == rights:
+            return None
+        writer.set_rights(account.id, rights)
+        return RightsSet(tuple(sorted(rights)))
+
+    await _change(ports, actor, account_id, apply)
+    return await close_what_fails(ports, account_id)
+
+
+async def set_main_password(ports: Ports, actor: Actor, account_id: str, password: str) -> None:
+    """Set a person's main password. Ends the account's other portal sessions and what it opened in mail.
+
+    Raises:
+        ProveAgain: The last proof of identity is older than five minutes.
+        NotFound: No such account, or not the actor's.
+        InvalidInput: Too short, too long, easily guessed, an app password, or a shared account.
+        Unavailable: The store or the hasher failed.
+    """
+    now = ports.clock.now()
+    require_recent_proof(actor, now)
+    account = await ports.store.read(lambda reader: the_account(reader, actor, account_id))
+    hashed = await _hash(ports, account, password)
+
+    def apply(writer: Writer) -> None:
+        the_account(writer, actor, account_id)
+        writer.set_main_password(account_id, hashed)
+        writer.remove_portal_sessions(account_id, keep=actor.session if actor.account_id == account_id else None)
+        writer.record(MainPasswordSet(), actor=actor, at=now, account_id=account_id)
+
+    await ports.store.write(apply)
+    await _close_opened_by_main_password(ports, account_id)
+
+
+async def set_upstream_password(ports: Ports, actor: Actor, account_id: str, password: str | None) -> None:
+    """Store the password that the gateway logs in upstream with, sealed, or remove it.
+
+    Raises:
+        ProveAgain: The last proof of identity is older than five minutes.
+        NotFound: No such account, or not the actor's.
+        InvalidInput: Empty, too long, or with characters that no mail protocol can carry.
+        Unavailable: The store failed.
+    """
+    now = ports.clock.now()
+    require_recent_proof(actor, now)
+    sealed = None if password is None else ports.keys.seal(_carried(password), _upstream_context(account_id))
+
+    def apply(writer: Writer) -> None:
+        account = the_account(writer, actor, account_id)
+        writer.set_upstream_password(account.id, sealed)
+        event = UpstreamPasswordRemoved() if sealed is None else UpstreamPasswordSet()
+        writer.record(event, actor=actor, at=now, account_id=account.id)
+
+    await ports.store.write(apply)
+
+
+async def upstream_password(ports: Ports, account_id: str) -> str | None:
+    """Give the stored upstream password, for the gateway alone.
+
+    Raises:
+        Unavailable: The store failed, or the password cannot be unsealed.
+    """
+    sealed = await ports.store.read(lambda reader: reader.upstream_password(account_id))
+    return None if sealed is None else ports.keys.unseal(sealed, _upstream_context(account_id)).decode()
+
+
+async def _close_opened_by_main_password(ports: Ports, account_id: str) -> None:
+    try:
+        for session in await ports.live_sessions.list(account_id):
+            if session.credential_id is None:
+                await ports.live_sessions.close(session.id)
+    except (Unavailable, OSError):
+        _log.warning("workers_not_reached", account=account_id)
+
+
+def _upstream_context(account_id: str) -> str:
+    return f"upstream password\0{account_id}"
+
+
+def _carried(password: str) -> bytes:
+    if not password or len(password) > MAX_LENGTH or any(c in password for c in "\0\r\n"):
+        raise InvalidInput("password", "This cannot be a mail server's password.")
+    try:
+        return password.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput("password", "The password holds something that is not a character.") from None
+
+
+async def _hash(ports: Ports, account: Account, password: str) -> str:
+    if account.kind is not AccountKind.PERSON:
+        raise InvalidInput("password", "A shared account has no main password; its owners sign in with their own.")
+    return await ports.hasher.hash(
+        check_new_password(password, address=account.address, min_length=ports.policy.min_password_length)
+    )
+
+
+async def _change(
+    ports: Ports, actor: Actor, account_id: str, apply: Callable[[Writer, Account], Event | None]
+) -> None:
+    """Run an operator's change of an account with its record, in one transaction."""
+    require_operator(actor)
+    now = ports.clock.now()
+
+    def work(writer: Writer) -> None:
+        event = apply(writer, the_account(writer, actor, account_id))
+        if event is not None:
+            writer.record(event, actor=actor, at=now, account_id=account_id)
+
+    await ports.store.write(work)

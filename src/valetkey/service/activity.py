@@ -1,0 +1,153 @@
+"""What happened: the audit log, and the logins, which are recorded in batches."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+import structlog
+
+from valetkey.core.errors import Unavailable
+from valetkey.service.authority import require_operator, the_account
+from valetkey.service.ports import Actor, AuditFault, AuditRecord, LoginEvent, Ports, Reader, Store
+
+_log = structlog.get_logger("valetkey.activity")
+
+FLUSH_EVERY = 1.0  # seconds
+_CAPACITY = 10_000  # different events
+
+_Key = tuple[object, ...]
+
+
+class BatchingRecorder:
+    """Takes login events at once and writes them in batches; fulfils `ports.LoginRecorder`.
+
+    The same thing again only counts up, so a flood of one kind needs the memory of one event. When the store is away
+    for long, the oldest events are dropped and counted in `dropped`.
+    """
+
+    def __init__(self, store: Store, *, capacity: int = _CAPACITY) -> None:
+        self.dropped = 0
+        self._store = store
+        self._capacity = capacity
+        self._waiting: OrderedDict[_Key, LoginEvent] = OrderedDict()
+        self._flushing = asyncio.Lock()
+        self._is_failing = False
+
+    def add(self, event: LoginEvent) -> None:
+        """Queue an event."""
+        key = _key(event)
+        earlier = self._waiting.pop(key, None)
+        self._waiting[key] = event if earlier is None else _merged(earlier, event)
+        self._drop_oldest()
+
+    async def flush(self) -> None:
+        """Write what is queued now. When the store fails it stays queued."""
+        async with self._flushing:
+            batch, self._waiting = self._waiting, OrderedDict()
+            if not batch:
+                return
+            try:
+                await self._store.add_login_events(tuple(batch.values()))
+            except Unavailable:
+                self._put_back(batch)
+                self._note(is_failing=True)
+            except BaseException:
+                self._put_back(batch)
+                raise
+            else:
+                self._note(is_failing=False)
+
+    async def run(self) -> None:
+        """Flush every second until cancelled, and once more then."""
+        try:
+            while True:
+                await asyncio.sleep(FLUSH_EVERY)
+                await self.flush()
+        finally:
+            await self.flush()
+
+    def _put_back(self, batch: OrderedDict[_Key, LoginEvent]) -> None:
+        newer, self._waiting = self._waiting, batch
+        for event in newer.values():
+            self.add(event)
+
+    def _drop_oldest(self) -> None:
+        while len(self._waiting) > self._capacity:
+            _, event = self._waiting.popitem(last=False)
+            self.dropped += event.count
+
+    def _note(self, *, is_failing: bool) -> None:
+        if is_failing != self._is_failing:
+            self._is_failing = is_failing
+            _log.warning("login_events_wait" if is_failing else "login_events_written", waiting=len(self._waiting))
+
+
+def _key(event: LoginEvent) -> _Key:
+    return (event.account_id, event.credential_id, event.protocol, event.network, event.client, event.result)
+
+
+def _merged(earlier: LoginEvent, later: LoginEvent) -> LoginEvent:
+    return replace(
+        later,
+        first_at=min(earlier.first_at, later.first_at),
+        last_at=max(earlier.last_at, later.last_at),
+        count=earlier.count + later.count,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What happened with an account: changes, and logins with how many older ones were dropped."""
+
+    audit: tuple[AuditRecord, ...]
+    logins: tuple[LoginEvent, ...]
+    dropped: int
+
+
+async def of_account(ports: Ports, actor: Actor, account_id: str, limit: int = 100) -> Activity:
+    """Give the newest of what happened with an account; logins of the last second may be missing.
+
+    Raises:
+        NotFound: No such account, or not the actor's.
+        Unavailable: The store failed.
+    """
+
+    def look(reader: Reader) -> Activity:
+        account = the_account(reader, actor, account_id)
+        return Activity(
+            audit=reader.audit(account_id=account.id, limit=limit),
+            logins=reader.login_events(account.id, limit),
+            dropped=reader.login_events_dropped(account.id),
+        )
+
+    return await ports.store.read(look)
+
+
+async def audit(
+    ports: Ports,
+    actor: Actor,
+    *,
+    account_id: str | None = None,
+    after: int = 0,
+    before: int | None = None,
+    limit: int = 100,
+) -> tuple[AuditRecord, ...]:
+    """Give records of the audit log, of one account or of all.
+
+    Raises:
+        NotAllowed: Not the command line.
+        Unavailable: The store failed.
+    """
+    require_operator(actor)
+    return await ports.store.read(
+        lambda reader: reader.audit(account_id=account_id, after=after, before=before, limit=limit)
+    )
+
+
+async def verify_audit(ports: Ports) -> tuple[int, bytes] | AuditFault:
+    """Check the chain of the audit log: the number of records and the last hash, or the first bad record.
+
+    Raises:
+        Unavailable: The store failed.
+    """
+    return await ports.store.verify_audit()

@@ -1,0 +1,326 @@
+"""App passwords: issue, change, revoke, list, and let expire."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from valetkey.core.account import Account
+from valetkey.core.app_password import (
+    AppPassword,
+    Secret,
+    SecretFormat,
+    check_description,
+    draw,
+)
+from valetkey.core.errors import Conflict, InvalidInput, PolicyForbids, Unavailable
+from valetkey.core.event import AppPasswordChanged, AppPasswordIssued, AppPasswordRevoked
+from valetkey.core.restriction import (
+    NetworkRule,
+    Restrictions,
+    check_restrictions,
+    default_restrictions,
+    is_within,
+)
+from valetkey.core.scope import Scope, check_scope
+from valetkey.service.authority import require_may_issue, require_recent_proof, the_account, the_app_password
+from valetkey.service.expiry import stamp_lapsed
+from valetkey.service.key_moves import proof_of
+from valetkey.service.ports import Actor, Ports, Reader, Writer
+
+_log = structlog.get_logger("valetkey.app_passwords")
+
+_BATCH = 500
+_MAX_REASON = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an app password is asked for. Without restrictions it gets the policy's defaults."""
+
+    description: str
+    scope: Scope
+    restrictions: Restrictions | None = None
+    format: SecretFormat = SecretFormat.DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new app password and its secret, which is never to be had again."""
+
+    app_password: AppPassword
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """An app password after it was revoked or changed, and how many of its connections that closed."""
+
+    app_password: AppPassword
+    closed: int
+
+
+async def issue(ports: Ports, actor: Actor, account_id: str, wanted: Wanted) -> Issued:
+    """Make an app password. The audit record is durable before the secret is returned.
+
+    Raises:
+        ProveAgain: The last proof of identity is older than five minutes.
+        NotFound: No such account, or not the actor's.
+        NotAllowed: Nobody makes one for another person, or the account is disabled.
+        PolicyForbids: No second factor yet, too many app passwords, or more than the policy permits.
+        InvalidInput: A value cannot be used.
+        Unavailable: The store failed.
+    """
+    now = ports.clock.now()
+    require_recent_proof(actor, now)
+    account = await ports.store.read(lambda reader: _issuable(ports, reader, actor, account_id))
+    secret = draw(wanted.format, ports.entropy.choose)
+    new = _new(ports, actor, account, wanted, now)
+    index, proof = await proof_of(ports, account.id, new.id, secret)
+
+    def add(writer: Writer) -> None:
+        check_scope(new.scope, _issuable(ports, writer, actor, account_id).rights)
+        writer.add_app_password(new, index, proof)
+        writer.record(_issued(new), actor=actor, at=now, account_id=account.id, credential_id=new.id)
+
+    await ports.store.write(add)
+    return Issued(new, secret)
+
+
+async def change(
+    ports: Ports,
+    actor: Actor,
+    credential_id: str,
+    *,
+    description: str | None = None,
+    scope: Scope | None = None,
+    restrictions: Restrictions | None = None,
+) -> Revoked:
+    """Rename an app password or change what it may do; None leaves a part as it is.
+
+    Its live sessions that no longer pass are closed. A pinned network stays pinned. Whatever is not surely narrower
+    counts as widening and needs what issuing needs.
+
+    Raises:
+        ProveAgain: Widening, and the last proof of identity is older than five minutes.
+        NotFound: No such app password, or not the actor's.
+        Conflict: It is revoked or has expired.
+        NotAllowed: Widening by somebody who may not issue.
+        PolicyForbids: More than the policy permits, or widening without a second factor.
+        InvalidInput: A value cannot be used.
+        Unavailable: The store failed.
+    """
+    now = ports.clock.now()
+
+    def apply(writer: Writer) -> tuple[AppPassword, bool]:
+        old, account = the_app_password(writer, actor, credential_id)
+        if not old.is_live:
+            raise Conflict("This app password is no longer in use; make a new one.")
+        new = _changed(ports, old, account, now, description=description, scope=scope, restrictions=restrictions)
+        fields = tuple(f for f in ("description", "scope", "restrictions") if getattr(old, f) != getattr(new, f))
+        if not fields:
+            return old, False
+        if not (new.scope.is_within(old.scope) and is_within(new.restrictions, old.restrictions, ports.networks)):
+            require_recent_proof(actor, now)
+            require_may_issue(writer, actor, account)
+        writer.set_app_password(old.id, description=new.description, scope=new.scope, restrictions=new.restrictions)
+        writer.record(AppPasswordChanged(fields), actor=actor, at=now, account_id=account.id, credential_id=old.id)
+        return new, True
+
+    app_password, has_changed = await ports.store.write(apply)
+    return Revoked(app_password, await close_what_fails(ports, app_password.account_id) if has_changed else 0)
+
+
+async def revoke(ports: Ports, actor: Actor, credential_id: str, reason: str = "") -> Revoked:
+    """Revoke an app password and close its connections. Needs no fresh proof of identity.
+
+    When this returns, no login with it is allowed any more.
+
+    Raises:
+        NotFound: No such app password, or not the actor's.
+        Conflict: It was revoked before.
+        Unavailable: The store failed; then it is not revoked.
+    """
+    now = ports.clock.now()
+
+    def apply(writer: Writer) -> AppPassword:
+        app_password, _ = the_app_password(writer, actor, credential_id)
+        return _revoke_in(writer, actor, app_password, reason, now)
+
+    app_password = await ports.store.write(apply)
+    return Revoked(app_password, await close_what_fails(ports, app_password.account_id))
+
+
+async def revoke_all(ports: Ports, actor: Actor, account_id: str, reason: str = "") -> tuple[Revoked, ...]:
+    """Revoke every app password of an account that is not revoked yet, in one transaction.
+
+    Raises:
+        NotFound: No such account, or not the actor's.
+        Unavailable: The store failed; then none is revoked.
+    """
+    now = ports.clock.now()
+
+    def apply(writer: Writer) -> tuple[AppPassword, ...]:
+        account = the_account(writer, actor, account_id)
+        mine = [one for one in writer.app_passwords(account.id) if one.revoked_at is None]
+        return tuple(_revoke_in(writer, actor, one, reason, now) for one in mine)
+
+    open_before = await _open_sessions(ports, account_id)
+    revoked = await ports.store.write(apply)
+    await close_what_fails(ports, account_id)
+    return tuple(Revoked(one, open_before.count(one.id)) for one in revoked)
+
+
+async def of_account(
+    ports: Ports, actor: Actor, account_id: str, *, live_only: bool = False
+) -> tuple[AppPassword, ...]:
+    """List the app passwords of an account; revoked and expired ones too unless `live_only`.
+
+    Raises:
+        NotFound: No such account, or not the actor's.
+        Unavailable: The store failed.
+    """
+    return await ports.store.read(
+        lambda reader: reader.app_passwords(the_account(reader, actor, account_id).id, live_only=live_only)
+    )
+
+
+async def get(ports: Ports, actor: Actor, credential_id: str) -> AppPassword:
+    """Give one app password.
+
+    Raises:
+        NotFound: No such app password, or not the actor's.
+        Unavailable: The store failed.
+    """
+    return await ports.store.read(lambda reader: the_app_password(reader, actor, credential_id)[0])
+
+
+async def lapse_expired(ports: Ports) -> int:
+    """Stamp what has expired since the last time, and close the connections that it opened; run every minute.
+
+    Returns:
+        How many were stamped.
+
+    Raises:
+        Unavailable: The store failed.
+    """
+    now = ports.clock.now()
+    total = 0
+
+    def stamp(writer: Writer) -> tuple[AppPassword, ...]:
+        lapsed = writer.to_lapse(now, _BATCH)
+        for one in lapsed:
+            stamp_lapsed(writer, one, now)
+        return lapsed
+
+    while lapsed := await ports.store.write(stamp):
+        total += len(lapsed)
+        for account_id in {one.account_id for one in lapsed}:
+            await close_what_fails(ports, account_id)
+    return total
+
+
+async def close_what_fails(ports: Ports, account_id: str) -> int:
+    """Have every worker decide again over an account's live sessions; give how many were closed.
+
+    The change is durable by now, so a failure here is only logged: the workers follow the change feed by themselves.
+    """
+    try:
+        return await ports.live_sessions.apply_changes(account_id)
+    except (Unavailable, OSError):
+        _log.warning("workers_not_reached", account=account_id)
+        return 0
+
+
+def _issuable(ports: Ports, reader: Reader, actor: Actor, account_id: str) -> Account:
+    account = the_account(reader, actor, account_id)
+    require_may_issue(reader, actor, account)
+    if reader.live_app_password_count(account.id) >= ports.policy.max_app_passwords:
+        raise PolicyForbids(
+            f"An account may have {ports.policy.max_app_passwords} app passwords at most. Revoke one that is not used."
+        )
+    return account
+
+
+def _new(ports: Ports, actor: Actor, account: Account, wanted: Wanted, now: datetime) -> AppPassword:
+    restrictions = wanted.restrictions or default_restrictions(ports.policy, now)
+    return AppPassword(
+        id=ports.entropy.new_id("ap"),
+        account_id=account.id,
+        description=check_description(wanted.description),
+        format=wanted.format,
+        scope=check_scope(wanted.scope, account.rights),
+        restrictions=check_restrictions(
+            replace(restrictions, pinned_network=None), ports.policy, ports.networks, created_at=now, now=now
+        ),
+        created_at=now,
+        created_by=actor.name,
+        created_from=actor.address,
+    )
+
+
+def _issued(new: AppPassword) -> AppPasswordIssued:
+    expires_at, rule = new.restrictions.expires_at, new.restrictions.network_rule
+    listed = ", ".join(sorted(new.scope.permissions))
+    return AppPasswordIssued(
+        description=new.description,
+        permissions=f"{new.scope.mode.value}: {listed}" if listed else new.scope.mode.value,
+        protocols=tuple(sorted(new.scope.protocols)),
+        expires_at=expires_at.isoformat() if expires_at else None,
+        from_networks=new.restrictions.allowed_ips if rule is NetworkRule.ALLOWED else (rule.value,),
+    )
+
+
+def _changed(
+    ports: Ports,
+    old: AppPassword,
+    account: Account,
+    now: datetime,
+    *,
+    description: str | None,
+    scope: Scope | None,
+    restrictions: Restrictions | None,
+) -> AppPassword:
+    """Give the app password as it would be stored; what is not changed is not held against the policy again."""
+    new = old
+    if description is not None:
+        new = replace(new, description=check_description(description))
+    if scope is not None and scope != old.scope:
+        new = replace(new, scope=check_scope(scope, account.rights))
+    if restrictions is not None:
+        stays = NetworkRule.PINNED in {restrictions.network_rule} & {old.restrictions.network_rule}
+        wanted = replace(restrictions, pinned_network=old.restrictions.pinned_network if stays else None)
+        if wanted != old.restrictions:
+            checked = check_restrictions(wanted, ports.policy, ports.networks, created_at=old.created_at, now=now)
+            new = replace(new, restrictions=checked)
+    return new
+
+
+def _revoke_in(writer: Writer, actor: Actor, app_password: AppPassword, reason: str, now: datetime) -> AppPassword:
+    why = _reason(reason)
+    if not writer.set_revoked(app_password.id, at=now, by=actor.name, reason=why):
+        raise Conflict("This app password was revoked before.")
+    writer.record(
+        AppPasswordRevoked(app_password.description, why),
+        actor=actor,
+        at=now,
+        account_id=app_password.account_id,
+        credential_id=app_password.id,
+    )
+    return replace(app_password, revoked_at=now, revoked_by=actor.name, revoked_reason=why)
+
+
+def _reason(typed: str) -> str:
+    reason = " ".join(typed.split())
+    if len(reason) > _MAX_REASON or not reason.isprintable():
+        raise InvalidInput(
+            "reason", f"Give a reason of {_MAX_REASON} characters at most, in letters that can be shown."
+        )
+    return reason
+
+
+async def _open_sessions(ports: Ports, account_id: str) -> list[str | None]:
+    try:
+        return [session.credential_id for session in await ports.live_sessions.list(account_id)]
+    except (Unavailable, OSError):
+        return []

@@ -1,0 +1,58 @@
+"""What a login changes in its app password at once: the network it is pinned to, and the stamp of expiry."""
+
+import structlog
+
+from valetkey.core.app_password import AppPassword
+from valetkey.core.errors import Unavailable
+from valetkey.core.event import AppPasswordPinned
+from valetkey.core.network import Address, throttle_network
+from valetkey.core.restriction import NetworkRule
+from valetkey.service.expiry import SYSTEM, stamp_lapsed
+from valetkey.service.ports import Ports, Writer
+
+_log = structlog.get_logger("valetkey.login")
+
+
+async def pin_network(ports: Ports, credential: AppPassword, address: Address | None) -> bool:
+    """Pin an app password to the network of its first allowed login, by compare-and-set.
+
+    Returns:
+        Whether it has been pinned since it was looked up, by this login or by another one: then decide again.
+
+    Raises:
+        Unavailable: The store failed; the login must not pass unpinned.
+    """
+    rule = credential.restrictions
+    if rule.network_rule is not NetworkRule.PINNED or rule.pinned_network is not None or address is None:
+        return False
+    network = throttle_network(address)
+
+    def pin(writer: Writer) -> None:
+        if writer.pin_network(credential.id, network):
+            writer.record(
+                AppPasswordPinned(str(network)),
+                actor=SYSTEM,
+                at=ports.clock.now(),
+                account_id=credential.account_id,
+                credential_id=credential.id,
+            )
+
+    await ports.store.write(pin)
+    return True
+
+
+async def stamp_if_expired(ports: Ports, credential: AppPassword) -> None:
+    """Stamp an app password that a login found expired. It is refused whether or not this succeeds."""
+    if credential.lapsed_at is not None:
+        return
+    now = ports.clock.now()
+
+    def stamp(writer: Writer) -> None:
+        current = writer.app_password(credential.id)
+        if current is not None and current.is_live:
+            stamp_lapsed(writer, current, now)
+
+    try:
+        await ports.store.write(stamp)
+    except Unavailable:
+        _log.warning("lapse_not_stamped", credential=credential.id)

@@ -1,0 +1,225 @@
+"""The only way any door learns whether a mail login may pass: `check`, and `decide_again` for what is open already."""
+
+import hmac
+from dataclasses import dataclass
+
+import structlog
+
+from valetkey.core import app_password as app_passwords
+from valetkey.core.account import Account, AccountKind, canonical_login_name
+from valetkey.core.app_password import Secret, SecretFormat
+from valetkey.core.errors import InvalidInput, Unavailable
+from valetkey.core.login import (
+    Allowed,
+    CannotTell,
+    Conditions,
+    Grant,
+    LoginAttempt,
+    Proven,
+    Reason,
+    Refused,
+    Verdict,
+    decide,
+)
+from valetkey.service.first_use import pin_network, stamp_if_expired
+from valetkey.service.key_moves import move_to_current_key
+from valetkey.service.main_passwords import Outcome, try_main_password
+from valetkey.service.ports import FoundLogin, KeyPurpose, LoginEvent, Ports, Reader, Writer
+from valetkey.service.throttling import Tally, is_over, network_name, tally
+
+_log = structlog.get_logger("valetkey.login")
+
+_BROKEN = "An internal error."
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """An attempt with what is worked out of it once."""
+
+    attempt: LoginAttempt
+    name: str  # canonical; "" if nobody can have it
+    secret: Secret | None  # None: has not the shape of an app password
+    where: Tally  # under what a failure is counted
+
+
+async def check(ports: Ports, attempt: LoginAttempt) -> Verdict:
+    """Decide one mail login.
+
+    Never raises: when the store or anything else fails the verdict is `CannotTell`. Until a secret is proven every
+    attempt of the same shape costs the same look-ups and hashes, whoever's name it bears.
+    """
+    try:
+        return await _check(ports, attempt)
+    except Unavailable as fault:
+        return CannotTell(str(fault))
+    except Exception:  # noqa: BLE001  (a bug must never look like a wrong password)
+        _log.exception("login_check_failed", door=attempt.door, protocol=attempt.protocol.value)
+        return CannotTell(_BROKEN)
+
+
+def decide_again(ports: Ports, attempt: LoginAttempt, grant: Grant) -> Verdict:
+    """Decide anew, as things are now, over a live session that `grant` opened. The attempt's secret may be empty.
+
+    Never raises. Called on the event loop; costs one look-up.
+    """
+    try:
+        found = ports.store.find_proven(grant.account_id, grant.credential_id)
+        if found is None or (grant.credential_id is not None and found[1] is None):
+            return Refused(Reason.REVOKED, credential_id=grant.credential_id)
+        return decide(attempt, Proven(*found), _conditions(ports))
+    except Unavailable as fault:
+        return CannotTell(str(fault))
+    except Exception:  # noqa: BLE001  (the same)
+        _log.exception("login_decide_again_failed", door=attempt.door, protocol=attempt.protocol.value)
+        return CannotTell(_BROKEN)
+
+
+async def _check(ports: Ports, attempt: LoginAttempt) -> Verdict:
+    name = _canonical(ports, attempt.name)
+    secret = app_passwords.read(attempt.secret)
+    network = network_name(attempt.address)
+    typed = secret.text if secret else attempt.secret
+    this = _Try(attempt, name, secret, tally(ports, network=network, name=name, secret=typed))
+    found = _find(ports, name, secret) if secret else None
+    if found is not None and secret is not None and await _is_proven_slowly(ports, found, secret):
+        return await _answer_app_password(ports, this, found, secret)
+    if ports.policy.main_password_opens_mail and (secret is None or secret.format is SecretFormat.DEVICE):
+        return await _answer_main_password(ports, this)
+    return await _answer_unproven(ports, this)
+
+
+def _canonical(ports: Ports, typed: str) -> str:
+    try:
+        return canonical_login_name(typed, ports.default_domain)
+    except InvalidInput:
+        return ""
+
+
+def _conditions(ports: Ports) -> Conditions:
+    return Conditions(ports.policy, ports.networks, ports.clock.now())
+
+
+def _find(ports: Ports, name: str, secret: Secret) -> FoundLogin | None:
+    """Find whose secret this is, in one look-up under all keys, and compare its tag; None if it is not this name's."""
+    indexes = [app_passwords.index_of(ports.keys.derive(KeyPurpose.INDEX, n), secret) for n in ports.keys.numbers]
+    found = ports.store.find_login(name, indexes)
+    number = found.proof.key_number if found else ports.keys.current
+    key = ports.keys.derive(KeyPurpose.TAG, number if number in ports.keys.numbers else ports.keys.current)
+    account_id, credential_id = (found.account.id, found.app_password.id) if found else ("", "")
+    expected = app_passwords.tag_of(key, account_id, credential_id, secret)
+    is_right = hmac.compare_digest(found.proof.tag if found else b"", expected)
+    return found if found is not None and found.is_named and is_right else None
+
+
+async def _is_proven_slowly(ports: Ports, found: FoundLogin, secret: Secret) -> bool:
+    """In strict mode compare the Argon2id hash too; a secret from before strict mode has none yet and gets one."""
+    if not ports.policy.strict_hash or found.proof.slow_hash is None:
+        return True
+    return await ports.hasher.verify(found.proof.slow_hash, secret.text)
+
+
+async def _answer_app_password(ports: Ports, this: _Try, found: FoundLogin, secret: Secret) -> Verdict:
+    proven = Proven(found.account, found.app_password)
+    verdict: Verdict = decide(this.attempt, proven, _conditions(ports))
+    match verdict:
+        case Allowed():
+            verdict = await _pin_first_network(ports, this.attempt, found, verdict)
+        case Refused(reason=Reason.EXPIRED):
+            await stamp_if_expired(ports, found.app_password)
+    answer = await _disguise(ports, this, verdict)
+    _record(ports, this.attempt, verdict, found.account)
+    if isinstance(answer, Allowed):
+        move_to_current_key(ports, found, secret)
+    return answer
+
+
+async def _pin_first_network(ports: Ports, attempt: LoginAttempt, found: FoundLogin, verdict: Allowed) -> Verdict:
+    if not await pin_network(ports, found.app_password, attempt.address):
+        return verdict
+    again = ports.store.find_proven(found.account.id, found.app_password.id)
+    if again is None or again[1] is None:
+        return Refused(Reason.REVOKED, credential_id=found.app_password.id)
+    return decide(attempt, Proven(*again), _conditions(ports))
+
+
+async def _answer_main_password(ports: Ports, this: _Try) -> Verdict:
+    tried = await try_main_password(
+        ports, name=this.name, password=this.attempt.secret, where=this.where, is_for=_may_open_mail
+    )
+    verdict: Verdict
+    match tried.outcome:
+        case Outcome.RIGHT if tried.account is not None:
+            verdict = decide(this.attempt, Proven(tried.account, None), _conditions(ports))
+        case Outcome.THROTTLED:
+            verdict = Refused(Reason.THROTTLED)
+        case _:
+            verdict = Refused(Reason.WRONG_SECRET)
+    _record(ports, this.attempt, verdict, tried.account)
+    return verdict
+
+
+def _may_open_mail(account: Account) -> bool:
+    return account.kind is AccountKind.PERSON and not account.has_second_factor
+
+
+async def _answer_unproven(ports: Ports, this: _Try) -> Verdict:
+    is_throttled, account = await _count(ports, this)
+    if not is_throttled and ports.policy.strict_hash and this.secret is not None:
+        await ports.hasher.verify(None, this.secret.text)  # as long as a right secret takes
+    verdict = Refused(Reason.THROTTLED if is_throttled else Reason.WRONG_SECRET)
+    _record(ports, this.attempt, verdict, account)
+    return verdict
+
+
+async def _disguise(ports: Ports, this: _Try, verdict: Verdict) -> Verdict:
+    """Answer a right secret whose refusal may not be told just as a wrong one, at the same cost."""
+    if not isinstance(verdict, Refused) or verdict.proven:
+        return verdict
+    is_throttled, _ = await _count(ports, this)
+    return Refused(Reason.THROTTLED, credential_id=verdict.credential_id) if is_throttled else verdict
+
+
+async def _count(ports: Ports, this: _Try) -> tuple[bool, Account | None]:
+    """Count a failure unless there were too many already; tell that, and who has the name."""
+
+    def look(reader: Reader) -> tuple[bool, Account | None]:
+        return is_over(ports, reader, this.where), reader.account_by_address(this.name)
+
+    def count(writer: Writer) -> None:
+        writer.count_failure(this.where.window, this.where.network, this.where.secret_key)
+
+    is_throttled, account = await ports.store.read(look)
+    if not is_throttled:
+        await ports.store.write(count)
+    return is_throttled, account
+
+
+def _record(ports: Ports, attempt: LoginAttempt, verdict: Verdict, account: Account | None) -> None:
+    """Queue the login event. A record that fails refuses nobody."""
+    match verdict:
+        case Allowed(grant=grant):
+            result, is_proven, credential_id = "allowed", True, grant.credential_id
+        case Refused(reason=reason, proven=is_proven, credential_id=credential_id):
+            result = reason.value
+        case CannotTell():
+            return
+    now = ports.clock.now()
+    network = str(attempt.address or "unknown") if is_proven else network_name(attempt.address)
+    try:
+        ports.recorder.add(
+            LoginEvent(
+                account_id=account.id if account else None,
+                credential_id=credential_id,
+                protocol=attempt.protocol,
+                network=network,
+                client=attempt.client[:_MAX_CLIENT],
+                result=result,
+                first_at=now,
+                last_at=now,
+            )
+        )
+    except Exception:  # noqa: BLE001  (see above)
+        _log.exception("login_record_failed")
+
+
+_MAX_CLIENT = 200

@@ -1,0 +1,77 @@
+"""Trying a main password, the same way for the portal and for mail: behind the throttle, at equal cost for everybody."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from valetkey.core.account import Account
+from valetkey.core.errors import InvalidInput
+from valetkey.core.main_password import canonical_password
+from valetkey.service.ports import Ports, Reader, Writer
+from valetkey.service.throttling import Tally, is_over
+
+
+class Outcome(Enum):
+    """How a try ended."""
+
+    RIGHT = "right"
+    WRONG = "wrong"  # also: unknown, or an account whose main password is not for this use
+    THROTTLED = "throttled"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A try, and the account that the name belongs to, if there is one."""
+
+    outcome: Outcome
+    account: Account | None
+
+
+async def try_main_password(
+    ports: Ports, *, name: str, password: str, where: Tally, is_for: Callable[[Account], bool]
+) -> Tried:
+    """Compare a main password with that of the account with this name.
+
+    Always one reading, one slow hash and one transaction, unless throttled; a name that nobody has and an account
+    that `is_for` turns down cost the same as a wrong password.
+
+    Args:
+        ports: The ports.
+        name: The canonical name, or "" if what was typed is none.
+        password: As typed.
+        where: Under what a failure is counted.
+        is_for: Whether an account's main password may be used here at all.
+
+    Raises:
+        Unavailable: The store or the hasher failed; then nothing was told.
+    """
+
+    def look(reader: Reader) -> tuple[bool, Account | None, str | None]:
+        account = reader.account_by_address(name)
+        hashed = reader.main_password(account.id if account else "")
+        return is_over(ports, reader, where), account, hashed
+
+    over, account, hashed = await ports.store.read(look)
+    if over:
+        return Tried(Outcome.THROTTLED, account)
+    usable = hashed if account is not None and is_for(account) else None
+    is_right = await _verify(ports, usable, password)
+
+    def settle(writer: Writer) -> bool:
+        # Looked at again in the order of the transactions, so that tries in parallel do not outrun the counters.
+        over = is_over(ports, writer, where)
+        if not is_right and not over:
+            writer.count_failure(where.window, where.network, where.secret_key)
+        return over
+
+    if await ports.store.write(settle):
+        return Tried(Outcome.THROTTLED, account)
+    return Tried(Outcome.RIGHT if is_right else Outcome.WRONG, account)
+
+
+async def _verify(ports: Ports, hashed: str | None, password: str) -> bool:
+    try:
+        canonical = canonical_password(password)
+    except InvalidInput:
+        hashed, canonical = None, ""
+    return await ports.hasher.verify(hashed, canonical) and hashed is not None
