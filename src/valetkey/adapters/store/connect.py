@@ -1,0 +1,71 @@
+"""How the database file is opened: mode, rights, and the settings of every connection."""
+
+import os
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+APPLICATION_ID = 0x564B4559  # "VKEY", in the file's header
+
+
+def create_file(path: Path) -> None:
+    """Make an empty file that only its owner may read; SQLite gives the files beside it the same mode.
+
+    Does nothing if it exists: opening and closing it here would drop the locks of this process.
+    """
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def connect(path: Path, *, busy_timeout: float, query_only: bool = False) -> sqlite3.Connection:
+    """Open one connection on an existing file. Transactions are begun by hand.
+
+    Args:
+        path: The database.
+        busy_timeout: How long a statement waits for another's lock, in seconds.
+        query_only: Whether writing is refused.
+    """
+    connection = sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode=rw",
+        uri=True,
+        timeout=busy_timeout,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # an erased digest leaves no trace in free pages
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(f"PRAGMA query_only = {'ON' if query_only else 'OFF'}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def engine(path: Path, *, connections: int, busy_timeout: float, begin: str, query_only: bool = False) -> Engine:
+    """Give SQLAlchemy's side of a fixed number of connections, opened when first needed.
+
+    Args:
+        path: The database.
+        connections: How many, at most; each serves one thread at a time.
+        busy_timeout: See `connect`, in seconds.
+        begin: The statement that begins each transaction.
+        query_only: Whether writing is refused.
+    """
+    made = create_engine(
+        "sqlite://",
+        creator=lambda: connect(path, busy_timeout=busy_timeout, query_only=query_only),
+        poolclass=QueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=busy_timeout,
+        hide_parameters=True,
+    )
+    event.listen(made, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return made

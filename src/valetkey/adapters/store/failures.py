@@ -1,0 +1,64 @@
+"""What a failing database means to the person who asked: every error of SQLite becomes one of ours."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError
+
+from valetkey.core.errors import Conflict, Unavailable, ValetkeyError
+
+_PRIMARY_CODE = 0xFF  # SQLite's extended codes keep the primary code in the low octet
+
+_SENTENCES = {
+    sqlite3.SQLITE_BUSY: "The database is locked by another process.",
+    sqlite3.SQLITE_LOCKED: "The database is locked by another process.",
+    sqlite3.SQLITE_READONLY: "The database is read-only: check the rights of its file and folder, and how its disk is mounted.",
+    sqlite3.SQLITE_FULL: "The disk of the database is full.",
+    sqlite3.SQLITE_IOERR: "The disk of the database cannot be read or written.",
+    sqlite3.SQLITE_CORRUPT: "The database is damaged: run `valetkey check`, and restore a backup if it says so.",
+    sqlite3.SQLITE_NOTADB: "The database is damaged: run `valetkey check`, and restore a backup if it says so.",
+    sqlite3.SQLITE_CANTOPEN: "The database cannot be opened: check that its folder exists and who may read it.",
+    sqlite3.SQLITE_PERM: "The database cannot be opened: check that its folder exists and who may read it.",
+    sqlite3.SQLITE_INTERRUPT: "The database took too long to answer.",
+    sqlite3.SQLITE_NOMEM: "There is not enough memory for the database.",
+}
+
+GONE = "The database file is gone or was replaced: put it back, or restart Valetkey to use the new one."
+
+
+def translated(error: sqlite3.Error) -> ValetkeyError | None:
+    """Give our error for one of SQLite's, or None if it is a bug of ours (a broken constraint, a wrong statement)."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return Unavailable("The database is closed.") if isinstance(error, sqlite3.ProgrammingError) else None
+    if code in {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}:
+        return Conflict("This exists already.")
+    if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+        return Conflict("What this belongs to is not there.")
+    if code == sqlite3.SQLITE_READONLY_DBMOVED:
+        return Unavailable(GONE)
+    sentence = _SENTENCES.get(code & _PRIMARY_CODE)
+    return None if sentence is None else Unavailable(sentence)
+
+
+@contextmanager
+def failures_translated() -> Iterator[None]:
+    """Turn the errors of SQLite and SQLAlchemy into ours.
+
+    Raises:
+        Unavailable: Locked, full, read-only, damaged, gone.
+        Conflict: A name that must be unique is taken.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        ours = translated(error.orig) if isinstance(error.orig, sqlite3.Error) else None
+        if ours is None:
+            raise
+        raise ours from None
+    except sqlite3.Error as error:
+        ours = translated(error)
+        if ours is None:
+            raise
+        raise ours from None

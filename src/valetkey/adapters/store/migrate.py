@@ -1,0 +1,117 @@
+"""Bringing a database file to the schema of this version, or saying why that cannot be."""
+
+import sqlite3
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from valetkey.adapters.store.connect import APPLICATION_ID, connect, create_file, engine
+from valetkey.adapters.store.failures import failures_translated
+from valetkey.core.errors import CannotStart, Unavailable
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_TIMEOUT = 60.0  # seconds that a process waits while another migrates
+_OLDEST_SQLITE = (3, 38, 0)  # STRICT, RETURNING and JSON functions
+
+
+def bring_up_to_date(path: Path, *, migrations: Path = MIGRATIONS) -> None:
+    """Make the database file if there is none, and migrate it if it is older than this version.
+
+    A copy of an older database is kept beside it first, as `….before-<revision>`. Several processes may call this at
+    the same time; one migrates, the others wait for it.
+
+    Raises:
+        CannotStart: Not our database, damaged, from a newer version, or its folder is not usable.
+    """
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise CannotStart(f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed.")
+    scripts = ScriptDirectory(str(migrations))
+    try:
+        create_file(path)
+        with failures_translated():
+            revision = _revision_of(path)
+            if revision != scripts.get_current_head():
+                _check_is_known(path, revision, scripts)
+                _keep_copy(path, revision)
+                _upgrade(path, migrations)
+            _use_wal(path)
+    except OSError as error:
+        raise CannotStart(f"The database {path} cannot be made or opened: {error.strerror}.") from None
+    except Unavailable as error:
+        raise CannotStart(f"{path}: {error}") from None
+
+
+def _revision_of(path: Path) -> str | None:
+    """Read the revision; None for an empty file."""
+    connection = connect(path, busy_timeout=_BUSY_TIMEOUT)
+    try:
+        application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        if not tables:
+            return None
+        if application_id != APPLICATION_ID or "alembic_version" not in tables:
+            raise CannotStart(f"{path} is a database of another program; name another file for Valetkey.")
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return None if row is None else str(row[0])
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+            raise CannotStart(
+                f"{path} is damaged, or no database at all. Restore a backup of it, or move it away to begin anew."
+            ) from None
+        raise
+    finally:
+        connection.close()
+
+
+def _check_is_known(path: Path, revision: str | None, scripts: ScriptDirectory) -> None:
+    known = {script.revision for script in scripts.walk_revisions()}
+    if revision is not None and revision not in known:
+        raise CannotStart(
+            f"{path} was written by a newer Valetkey (schema {revision}, this one knows {scripts.get_current_head()}). "
+            "Install that version again; an older one would damage the data."
+        )
+
+
+def _keep_copy(path: Path, revision: str | None) -> None:
+    """Keep a database that holds data as it was before it is migrated; an existing copy stands."""
+    if revision is None:
+        return
+    copy = path.with_name(f"{path.name}.before-{revision}")
+    if copy.exists():
+        return
+    part = copy.with_name(f"{copy.name}.part")
+    part.unlink(missing_ok=True)
+    create_file(part)
+    source = connect(path, busy_timeout=_BUSY_TIMEOUT, query_only=True)
+    target = connect(part, busy_timeout=_BUSY_TIMEOUT)
+    try:
+        source.backup(target)
+    finally:
+        target.close()
+        source.close()
+    part.rename(copy)
+
+
+def _upgrade(path: Path, migrations: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    migrating = engine(path, connections=1, busy_timeout=_BUSY_TIMEOUT, begin="BEGIN IMMEDIATE")
+    try:
+        with migrating.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+    finally:
+        migrating.dispose()
+
+
+def _use_wal(path: Path) -> None:
+    connection = connect(path, busy_timeout=_BUSY_TIMEOUT)
+    try:
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    finally:
+        connection.close()
+    if mode != "wal":
+        raise CannotStart(f"{path}: its file system does not carry SQLite's WAL; put the database on a local disk.")

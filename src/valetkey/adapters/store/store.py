@@ -1,0 +1,225 @@
+"""The store of a running process: one writer, a few readers, and the look-ups of the event loop."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from valetkey.adapters.store.activity import merged
+from valetkey.adapters.store.chain import ChainCheck
+from valetkey.adapters.store.connect import engine
+from valetkey.adapters.store.failures import GONE, failures_translated
+from valetkey.adapters.store.hot import HotReader
+from valetkey.adapters.store.migrate import bring_up_to_date
+from valetkey.adapters.store.work import SqliteReader, SqliteWriter
+from valetkey.core.account import Account
+from valetkey.core.app_password import AppPassword
+from valetkey.core.errors import CannotStart, Unavailable
+from valetkey.service.ports import AuditFault, Change, FoundLogin, LoginEvent
+
+T = TypeVar("T")
+
+_READERS = 2
+_MAX_WAITING = 2_000  # transactions that wait for a thread
+_GRACE = 5.0  # seconds beyond the busy timeout for a transaction's own work
+_STEPS_PER_LOOK = 100_000  # steps of SQLite's machine between two looks at the deadline
+_CHAIN_PART = 1_000  # audit records checked per transaction
+
+
+def open_store(path: Path, *, busy_timeout: float = 5.0) -> "SqliteStore":
+    """Open the database, made or migrated if need be.
+
+    The store belongs to the process that opened it: after a fork the child calls `reopen()`, or opens its own.
+
+    Args:
+        path: The database file.
+        busy_timeout: How long a transaction waits for another process's lock, in seconds.
+
+    Raises:
+        CannotStart: The database cannot be used; the text says what to do.
+    """
+    bring_up_to_date(path)
+    return SqliteStore(path, busy_timeout=busy_timeout)
+
+
+class SqliteStore:
+    """Fulfils `service.ports.Store`."""
+
+    def __init__(self, path: Path, *, busy_timeout: float) -> None:
+        self.path = path
+        self._busy_timeout = busy_timeout
+        self._deadline = busy_timeout + _GRACE
+        self._process = os.getpid()
+        self._waiting = 0
+        self._write_thread = ThreadPoolExecutor(1, "store-write")
+        self._read_threads = ThreadPoolExecutor(_READERS, "store-read")
+        self._writing = engine(path, connections=1, busy_timeout=busy_timeout, begin="BEGIN IMMEDIATE")
+        self._reading = engine(path, connections=_READERS, busy_timeout=busy_timeout, begin="BEGIN", query_only=True)
+        try:
+            with failures_translated():
+                self._hot = HotReader(path)
+                self._file = _identity(path)
+                self._hot.change_number()
+        except Unavailable as error:
+            raise CannotStart(f"{path}: {error}") from None
+
+    def reopen(self) -> "SqliteStore":
+        """Open the same database for this process, after a fork. What the parent opened is left alone.
+
+        Raises:
+            CannotStart: The database cannot be used.
+        """
+        return SqliteStore(self.path, busy_timeout=self._busy_timeout)
+
+    def close(self) -> None:
+        """Finish the transactions that run, and close every connection."""
+        self._write_thread.shutdown()
+        self._read_threads.shutdown()
+        self._writing.dispose()
+        self._reading.dispose()
+        self._hot.close()
+
+    def find_login(self, name: str, indexes: Sequence[bytes]) -> FoundLogin | None:
+        """Find a secret by its indexes. Microseconds, on the event loop.
+
+        Raises:
+            Unavailable: The database cannot be asked.
+        """
+        with self._asked():
+            return self._hot.find_login(name, indexes)
+
+    def find_proven(self, account_id: str, credential_id: str | None) -> tuple[Account, AppPassword | None] | None:
+        """Look up again what a live session was opened with. Microseconds, on the event loop.
+
+        Raises:
+            Unavailable: The database cannot be asked.
+        """
+        with self._asked():
+            return self._hot.find_proven(account_id, credential_id)
+
+    def change_number(self) -> int:
+        """Give the number of the newest change. Microseconds, on the event loop.
+
+        Raises:
+            Unavailable: The database cannot be asked.
+        """
+        with self._asked():
+            return self._hot.change_number()
+
+    def changes(self, after: int, limit: int = 1000) -> tuple[Change, ...]:
+        """List the changes behind a number, in order. On the event loop.
+
+        Raises:
+            Unavailable: The database cannot be asked.
+        """
+        with self._asked():
+            return self._hot.changes(after, limit)
+
+    async def read(self, work: Callable[[SqliteReader], T]) -> T:
+        """Run `work` on one consistent state, in a thread.
+
+        Raises:
+            Unavailable: The database cannot be asked, or not in time.
+        """
+        return await self._run(self._read_threads, partial(self._read_in_thread, work))
+
+    async def write(self, work: Callable[[SqliteWriter], T]) -> T:
+        """Run `work` in one transaction, in a thread; what it returns is durable.
+
+        Raises:
+            Unavailable: The database cannot be written, or not in time.
+            Conflict: A name that must be unique is taken.
+        """
+        return await self._run(self._write_thread, partial(self._write_in_thread, work))
+
+    async def add_login_events(self, events: Sequence[LoginEvent]) -> None:
+        """Merge login events in one transaction.
+
+        Raises:
+            Unavailable: The database cannot be written, or not in time.
+        """
+        if events:
+            await self.write(lambda writer: writer.merge_login_events(merged(events)))
+
+    async def verify_audit(self) -> tuple[int, bytes] | AuditFault:
+        """Check the whole chain, part by part: the number of records and the last hash, or the first bad record.
+
+        Raises:
+            Unavailable: The database cannot be asked.
+        """
+        check = ChainCheck()
+        while True:
+            rows, end = await self.read(lambda reader: reader.chain_part(check.number, _CHAIN_PART))
+            fault = check.follow(rows)
+            if fault is None and len(rows) < _CHAIN_PART:
+                fault = check.finish(*end)
+                return fault or (check.number, check.hash)
+            if fault is not None:
+                return fault
+
+    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[float], T]) -> T:
+        self._check_process()
+        if self._waiting >= _MAX_WAITING:
+            raise Unavailable("The database is too busy.")
+        loop = asyncio.get_running_loop()
+        deadline = time.monotonic() + self._deadline
+        self._waiting += 1
+        running = loop.run_in_executor(threads, work, deadline)
+        running.add_done_callback(self._is_done)
+        done, _ = await asyncio.wait({running}, timeout=self._deadline)
+        if not done:
+            running.cancel()
+            raise Unavailable("The database took too long to answer.")
+        return running.result()
+
+    def _is_done(self, _: object) -> None:
+        self._waiting -= 1
+
+    def _read_in_thread(self, work: Callable[[SqliteReader], T], deadline: float) -> T:
+        with self._transaction(self._reading, deadline) as connection:
+            return work(SqliteReader(connection))
+
+    def _write_in_thread(self, work: Callable[[SqliteWriter], T], deadline: float) -> T:
+        with self._transaction(self._writing, deadline) as connection:
+            return work(SqliteWriter(connection))
+
+    @contextmanager
+    def _transaction(self, on: Engine, deadline: float) -> Iterator[Connection]:
+        if time.monotonic() > deadline:
+            raise Unavailable("The database is too busy.")
+        self._check_file()
+        with failures_translated(), on.begin() as connection:
+            raw = connection.connection.driver_connection
+            if raw is not None:
+                raw.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_PER_LOOK)
+            yield connection
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        self._check_process()
+        self._check_file()
+        with failures_translated():
+            yield
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            raise Unavailable("This store was opened by another process; reopen it after a fork.")
+
+    def _check_file(self) -> None:
+        if _identity(self.path) != self._file:
+            raise Unavailable(GONE)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,37 @@
+"""The reader and the writer that a verb's transaction is handed: all parts joined."""
+
+from valetkey.adapters.store.accounts import AccountReader, AccountWriter
+from valetkey.adapters.store.activity import ActivityReader, ActivityWriter
+from valetkey.adapters.store.app_passwords import AppPasswordReader, AppPasswordWriter
+from valetkey.adapters.store.audit import AuditReader, AuditWriter
+from valetkey.adapters.store.key_numbers import KeyNumberReader, KeyNumberWriter
+from valetkey.adapters.store.portal_sessions import PortalSessionReader, PortalSessionWriter
+from valetkey.adapters.store.second_factors import SecondFactorReader, SecondFactorWriter
+from valetkey.adapters.store.throttle import ThrottleReader, ThrottleWriter
+
+
+class SqliteReader(
+    AccountReader,
+    AppPasswordReader,
+    SecondFactorReader,
+    PortalSessionReader,
+    AuditReader,
+    ActivityReader,
+    ThrottleReader,
+    KeyNumberReader,
+):
+    """Fulfils `service.ports.Reader`."""
+
+
+class SqliteWriter(
+    AccountWriter,
+    AppPasswordWriter,
+    SecondFactorWriter,
+    PortalSessionWriter,
+    AuditWriter,
+    ActivityWriter,
+    ThrottleWriter,
+    KeyNumberWriter,
+    SqliteReader,
+):
+    """Fulfils `service.ports.Writer`."""
