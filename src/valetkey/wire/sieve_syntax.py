@@ -10,7 +10,7 @@ from valetkey.wire.machine import PeerError
 # An atom, a number or a parenthesis is a str; the value of a string, quoted or literal, is bytes.
 Token = str | bytes
 
-_TOKEN = re.compile(rb' *(?:"(?P<quoted>[^"\\]*(?:\\["\\][^"\\]*)*)"|(?P<word>[A-Za-z0-9._-]+|[()]))')
+_TOKEN = re.compile(rb' *(?:"(?P<quoted>[^"\\]*(?:\\["\\][^"\\]*)*)"|(?P<word>[A-Za-z0-9._/-]+|[()]))')
 _LITERAL = re.compile(rb" *\{([0-9]{1,10})(\+?)\}")
 _ESCAPED = re.compile(rb'\\(["\\])')
 _QUOTED_LIMIT = 1024  # RFC 5804 1.2: longer strings are sent as literals
