@@ -192,6 +192,25 @@ def test_dovecot_stops_and_starts_again_on_the_same_ports(own_dovecot: Dovecot):
     assert listens(own_dovecot.ports.imaps)
 
 
+def test_postfix_stops_and_starts_again_on_the_same_ports(fresh_site: MailSite):
+    fresh_site.postfix.stop()
+    assert not listens(fresh_site.postfix.ports.submissions)
+    fresh_site.postfix.start()
+    assert listens(fresh_site.postfix.ports.submissions)
+
+
+@pytest.mark.needs("dovecot")
+@pytest.mark.parametrize("scheme", ["SHA512-CRYPT", "ARGON2ID"])
+def test_dovecot_keeps_passwords_under_a_hash_and_reuses_login_processes(authority: CertificateAuthority, scheme: str):
+    options = DovecotOptions(scheme=scheme, reuse_login_processes=True)
+    with running_dovecot(authority, options, [ALICE]) as dovecot:
+        assert f"{{{scheme}}}$" in (dovecot.directory / "users").read_text()
+        for _ in range(3):
+            with dialogue(dovecot.ports.imaps, authority.client_context()) as talk:
+                talk.until(r"\* OK")
+                assert talk.imap("a", f"LOGIN {ALICE.address} {ALICE.password}")[-1].startswith("a OK")
+
+
 @pytest.mark.needs("dovecot")
 def test_dovecot_announces_only_the_capabilities_it_was_given(authority: CertificateAuthority):
     options = DovecotOptions(capability="IMAP4rev1 IDLE", trusted=False)
