@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-
 from tests.dialogues import transcript as runner
+
 from valetkey.wire.machine import ClientFacts, Credentials, Refusal, RefusalKind, Security
 from valetkey.wire.sieve_client import SieveClient
 from valetkey.wire.sieve_filter import SieveFilter

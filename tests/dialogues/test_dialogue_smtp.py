@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-
 from tests.dialogues import transcript as runner
+
 from valetkey.wire.machine import ClientFacts, Credentials, Refusal, RefusalKind, Security
 from valetkey.wire.smtp_client import SmtpClient
 from valetkey.wire.smtp_command import SmtpCommand, SmtpRefusal
