@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from valetkey.adapters.store.chain import link
 from valetkey.adapters.store.rows import micros, moment
@@ -13,6 +13,12 @@ from valetkey.adapters.store.transaction import Transaction
 from valetkey.core.errors import Unavailable
 from valetkey.core.event import Event, from_facts, to_facts
 from valetkey.service.ports import Actor, AuditRecord
+
+# Built once: every change of state passes here.
+_END = select(counter.c.number, counter.c.hash)
+_APPEND = insert(audit)
+_MOVE_END = update(counter)
+_STAMP = update(account).where(account.c.id == bindparam("account"))
 
 
 def _record_from(row: Any) -> AuditRecord:
@@ -50,7 +56,7 @@ class AuditReader(Transaction):
     def chain_part(self, after: int, limit: int) -> tuple[list[Any], tuple[int, bytes]]:
         """Give a part of the chain for checking, and the number and hash that the counter row remembers."""
         rows = self._rows(select(audit).where(audit.c.number > after).order_by(audit.c.number).limit(limit))
-        number, last_hash = self._row(select(counter.c.number, counter.c.hash)) or (0, b"")
+        number, last_hash = self._row(_END) or (0, b"")
         return rows, (number, last_hash)
 
 
@@ -61,14 +67,17 @@ class AuditWriter(AuditReader):
         self, event: Event, *, actor: Actor, at: datetime, account_id: str | None, credential_id: str | None = None
     ) -> int:
         """Append the audit event, take the next change number and stamp it on the account. Returns the change number."""
-        before, last_hash = self._row(select(counter.c.number, counter.c.hash))
+        end = self._row(_END)
+        if end is None:
+            raise Unavailable("The database is damaged (its counter is missing): run `valetkey check`.")
+        before, last_hash = end
         facts = json.dumps(to_facts(event), sort_keys=True, separators=(",", ":"))
         columns = (
             before + 1, micros(at), actor.name, actor.address, account_id, credential_id, type(event).__name__, facts
         )  # fmt: skip
-        number, new_hash = columns[0], link(last_hash, columns)
-        self._affected(insert(audit).values(dict(zip(audit.c.keys(), (*columns, new_hash), strict=True))))
-        self._affected(update(counter).values(number=number, hash=new_hash))
+        number, new_hash = before + 1, link(last_hash, columns)
+        self._connection.execute(_APPEND, dict(zip(audit.c.keys(), (*columns, new_hash), strict=True)))
+        self._connection.execute(_MOVE_END, {"number": number, "hash": new_hash})
         if account_id is not None:
-            self._affected(update(account).where(account.c.id == account_id).values(changed=number))
+            self._connection.execute(_STAMP, {"account": account_id, "changed": number})
         return int(number)

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from sqlalchemy.exc import DBAPIError
 
@@ -27,8 +28,21 @@ _SENTENCES = {
 GONE = "The database file is gone or was replaced: put it back, or restart Valetkey to use the new one."
 
 
-def translated(error: sqlite3.Error) -> ValetkeyError | None:
-    """Give our error for one of SQLite's, or None if it is a bug of ours (a broken constraint, a wrong statement)."""
+def raise_ours(error: sqlite3.Error) -> NoReturn:
+    """Raise our error for one of SQLite's.
+
+    Raises:
+        Unavailable: Locked, full, read-only, damaged, gone.
+        Conflict: A name that must be unique is taken.
+        sqlite3.Error: The error itself, if it is a bug of ours (a broken constraint, a wrong statement).
+    """
+    ours = _translated(error)
+    if ours is None:
+        raise error
+    raise ours from None
+
+
+def _translated(error: sqlite3.Error) -> ValetkeyError | None:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return Unavailable("The database is closed.") if isinstance(error, sqlite3.ProgrammingError) else None
@@ -44,21 +58,12 @@ def translated(error: sqlite3.Error) -> ValetkeyError | None:
 
 @contextmanager
 def failures_translated() -> Iterator[None]:
-    """Turn the errors of SQLite and SQLAlchemy into ours.
-
-    Raises:
-        Unavailable: Locked, full, read-only, damaged, gone.
-        Conflict: A name that must be unique is taken.
-    """
+    """Turn the errors of SQLite and SQLAlchemy into ours; see `raise_ours`."""
     try:
         yield
     except DBAPIError as error:
-        ours = translated(error.orig) if isinstance(error.orig, sqlite3.Error) else None
-        if ours is None:
-            raise
-        raise ours from None
+        if isinstance(error.orig, sqlite3.Error) and _translated(error.orig) is not None:
+            raise_ours(error.orig)
+        raise
     except sqlite3.Error as error:
-        ours = translated(error)
-        if ours is None:
-            raise
-        raise ours from None
+        raise_ours(error)

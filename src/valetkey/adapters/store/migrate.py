@@ -31,9 +31,8 @@ def bring_up_to_date(path: Path, *, migrations: Path = MIGRATIONS) -> None:
     try:
         create_file(path)
         with failures_translated():
-            revision = _revision_of(path)
+            revision = known_revision(path, migrations=migrations)
             if revision != scripts.get_current_head():
-                _check_is_known(path, revision, scripts)
                 _keep_copy(path, revision)
                 _upgrade(path, migrations)
             _use_wal(path)
@@ -43,8 +42,24 @@ def bring_up_to_date(path: Path, *, migrations: Path = MIGRATIONS) -> None:
         raise CannotStart(f"{path}: {error}") from None
 
 
+def known_revision(path: Path, *, migrations: Path = MIGRATIONS) -> str | None:
+    """Read the revision of an existing database; None for an empty file.
+
+    Raises:
+        CannotStart: Not our database, damaged, or from a newer version.
+    """
+    scripts = ScriptDirectory(str(migrations))
+    revision = _revision_of(path)
+    known = {script.revision for script in scripts.walk_revisions()}
+    if revision is not None and revision not in known:
+        raise CannotStart(
+            f"{path} was written by a newer Valetkey (schema {revision}, this one knows {scripts.get_current_head()}). "
+            "Install that version again; an older one would damage the data."
+        )
+    return revision
+
+
 def _revision_of(path: Path) -> str | None:
-    """Read the revision; None for an empty file."""
     connection = connect(path, busy_timeout=_BUSY_TIMEOUT)
     try:
         application_id = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -63,15 +78,6 @@ def _revision_of(path: Path) -> str | None:
         raise
     finally:
         connection.close()
-
-
-def _check_is_known(path: Path, revision: str | None, scripts: ScriptDirectory) -> None:
-    known = {script.revision for script in scripts.walk_revisions()}
-    if revision is not None and revision not in known:
-        raise CannotStart(
-            f"{path} was written by a newer Valetkey (schema {revision}, this one knows {scripts.get_current_head()}). "
-            "Install that version again; an older one would damage the data."
-        )
 
 
 def _keep_copy(path: Path, revision: str | None) -> None:

@@ -102,6 +102,11 @@ def _restrictions(
 
 def account_from(row: Sequence[Any]) -> Account:
     """Read an account from the values of `ACCOUNT_COLUMNS`."""
+    return _account(*row)
+
+
+@lru_cache(maxsize=4096)  # the same row is the same account: nothing here can go stale
+def _account(*row: Any) -> Account:
     id_, address, kind, state, rights, is_admin, created_at, changed, has_second_factor = row
     return Account(
         id_,

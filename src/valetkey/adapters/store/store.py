@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from valetkey.adapters.store.activity import merged
 from valetkey.adapters.store.chain import ChainCheck
 from valetkey.adapters.store.connect import engine
-from valetkey.adapters.store.failures import GONE, failures_translated
+from valetkey.adapters.store.failures import GONE, failures_translated, raise_ours
 from valetkey.adapters.store.hot import HotReader
 from valetkey.adapters.store.migrate import bring_up_to_date
 from valetkey.adapters.store.work import SqliteReader, SqliteWriter
@@ -54,6 +55,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, busy_timeout: float) -> None:
         self.path = path
+        self._name = str(path.absolute())
         self._busy_timeout = busy_timeout
         self._deadline = busy_timeout + _GRACE
         self._process = os.getpid()
@@ -65,7 +67,7 @@ class SqliteStore:
         try:
             with failures_translated():
                 self._hot = HotReader(path)
-                self._file = _identity(path)
+                self._file = _identity(self._name)
                 self._hot.change_number()
         except Unavailable as error:
             raise CannotStart(f"{path}: {error}") from None
@@ -92,8 +94,11 @@ class SqliteStore:
         Raises:
             Unavailable: The database cannot be asked.
         """
-        with self._asked():
+        self._check_usable()
+        try:
             return self._hot.find_login(name, indexes)
+        except sqlite3.Error as error:
+            raise_ours(error)
 
     def find_proven(self, account_id: str, credential_id: str | None) -> tuple[Account, AppPassword | None] | None:
         """Look up again what a live session was opened with. Microseconds, on the event loop.
@@ -101,8 +106,11 @@ class SqliteStore:
         Raises:
             Unavailable: The database cannot be asked.
         """
-        with self._asked():
+        self._check_usable()
+        try:
             return self._hot.find_proven(account_id, credential_id)
+        except sqlite3.Error as error:
+            raise_ours(error)
 
     def change_number(self) -> int:
         """Give the number of the newest change. Microseconds, on the event loop.
@@ -110,8 +118,11 @@ class SqliteStore:
         Raises:
             Unavailable: The database cannot be asked.
         """
-        with self._asked():
+        self._check_usable()
+        try:
             return self._hot.change_number()
+        except sqlite3.Error as error:
+            raise_ours(error)
 
     def changes(self, after: int, limit: int = 1000) -> tuple[Change, ...]:
         """List the changes behind a number, in order. On the event loop.
@@ -119,8 +130,11 @@ class SqliteStore:
         Raises:
             Unavailable: The database cannot be asked.
         """
-        with self._asked():
+        self._check_usable()
+        try:
             return self._hot.changes(after, limit)
+        except sqlite3.Error as error:
+            raise_ours(error)
 
     async def read(self, work: Callable[[SqliteReader], T]) -> T:
         """Run `work` on one consistent state, in a thread.
@@ -165,7 +179,7 @@ class SqliteStore:
                 return fault
 
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[[float], T]) -> T:
-        self._check_process()
+        self._check_usable()
         if self._waiting >= _MAX_WAITING:
             raise Unavailable("The database is too busy.")
         loop = asyncio.get_running_loop()
@@ -194,32 +208,23 @@ class SqliteStore:
     def _transaction(self, on: Engine, deadline: float) -> Iterator[Connection]:
         if time.monotonic() > deadline:
             raise Unavailable("The database is too busy.")
-        self._check_file()
+        self._check_usable()
         with failures_translated(), on.begin() as connection:
             raw = connection.connection.driver_connection
             if raw is not None:
                 raw.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_PER_LOOK)
             yield connection
 
-    @contextmanager
-    def _asked(self) -> Iterator[None]:
-        self._check_process()
-        self._check_file()
-        with failures_translated():
-            yield
-
-    def _check_process(self) -> None:
+    def _check_usable(self) -> None:
         if os.getpid() != self._process:
             raise Unavailable("This store was opened by another process; reopen it after a fork.")
-
-    def _check_file(self) -> None:
-        if _identity(self.path) != self._file:
+        if _identity(self._name) != self._file:
             raise Unavailable(GONE)
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(name: str) -> tuple[int, int] | None:
     try:
-        found = path.stat()
+        found = os.stat(name)  # noqa: PTH116  (on the way of every login; Path.stat costs three times as much)
     except OSError:
         return None
     return found.st_dev, found.st_ino
