@@ -22,7 +22,7 @@ _MAX_SECONDS = 366 * 100 * 86400
 _E = TypeVar("_E", bound=Enum)
 
 
-class Unreadable(ValueError):
+class Unreadable(ValueError):  # noqa: N818  (it is the file's fault, told to its writer)
     """A value that a setting cannot have: what it should be, and how to mend it."""
 
     def __init__(self, what: str, mend: str) -> None:

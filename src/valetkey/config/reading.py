@@ -43,7 +43,7 @@ def parse(text: str, path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise BadConfig(path, [_syntax_mistake(str(error), text)]) from None
     reading = _Reading(places(text), path.absolute().parent)
-    config = reading.table(Config, raw, ())
+    config: Config | None = reading.table(Config, raw, ())
     if not reading.mistakes and config is not None:
         reading.mistakes += [
             Mistake(reading.line(at), name, what, mend) for at, name, what, mend in contradictions(config)

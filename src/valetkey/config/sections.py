@@ -1,5 +1,7 @@
 """The sections of the configuration file. Each setting's documentation stands in its field and nowhere else."""
 
+# ruff: noqa: RUF009  (a setting is declared by a call that makes its dataclass field)
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -97,7 +99,7 @@ class Store:
 class Keys:
     """The key file. Without it the database opens nothing, so back it up, and apart from the database."""
 
-    path: Path = value(PATH, "The key file, made by `valetkey init`. Only its owner may read it.", Path("keys.json"))
+    path: Path = value(PATH, "The key file, made by `valetkey init`. Only its owner may read it.", Path("keys.toml"))
 
 
 @dataclass(frozen=True, slots=True)

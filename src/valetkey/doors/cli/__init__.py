@@ -1,1 +1,96 @@
-"""The command line for the operator."""
+"""The command line: thin commands over the verbs."""
+
+# ruff: noqa: FBT002  (typer takes a command's options from its parameters)
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated
+
+import typer
+
+from valetkey.doors.cli import accounts, app_passwords, audit, keeping, sessions, starting
+from valetkey.doors.cli.front import Front
+from valetkey.doors.cli.output import say
+from valetkey.doors.cli.running import Running
+
+__all__ = ["build", "config_first", "set_quiet_errors"]
+
+_HELP = """App passwords for mail that do not undo two-factor sign-in.
+
+Begin with [bold]valetkey demo[/bold] to see it work, or with [bold]valetkey init[/bold] to set it up;
+then [bold]valetkey check[/bold] and [bold]valetkey serve[/bold].
+"""
+
+
+def build(front: Front) -> typer.Typer:
+    """Build the command line on what the front hall hands in."""
+    running = Running(front)
+    app = typer.Typer(
+        help=_HELP,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    def show_version(wanted: bool) -> None:
+        if wanted:
+            say(f"valetkey {front.version()}")
+            raise typer.Exit
+
+    @app.callback()
+    def start(  # the options that stand before every command
+        config: Annotated[
+            Path | None,
+            typer.Option(
+                "--config", "-c", envvar="VALETKEY_CONFIG", show_envvar=True,
+                help="The configuration file. Otherwise ./valetkey.toml, then /etc/valetkey/valetkey.toml.",
+            ),
+        ] = None,
+        version: Annotated[  # noqa: ARG001  (its callback does the work)
+            bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
+        ] = False,
+    ) -> None:  # fmt: skip
+        running.chosen = config
+
+    starting.add_to(app, running)
+    keeping.add_to(app, running)
+    app.add_typer(accounts.commands(running), name="account")
+    app.add_typer(app_passwords.commands(running), name="app-password")
+    app.add_typer(sessions.commands(running), name="sessions")
+    app.add_typer(audit.commands(running), name="audit")
+    return app
+
+
+def config_first(arguments: Sequence[str]) -> list[str]:
+    """Move --config to the front, so that it may stand anywhere on the line."""
+    moved: list[str] = []
+    rest: list[str] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument == "--":
+            rest += [argument, *waiting]
+        elif argument in {"--config", "-c"}:
+            moved += [argument, *([value] if (value := next(waiting, None)) is not None else [])]
+        elif argument.startswith("--config="):
+            moved.append(argument)
+        else:
+            rest.append(argument)
+    return [*moved, *rest]
+
+
+def set_quiet_errors() -> None:
+    """Show a bug as one line; with VALETKEY_DEBUG set, as a traceback."""
+    if os.environ.get("VALETKEY_DEBUG"):
+        return
+
+    def hook(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
+        sentence = (
+            f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
+        )
+        sys.stderr.write(f"error: {sentence} ({kind.__name__}; set VALETKEY_DEBUG=1 for the details)\n")
+
+    sys.excepthook = hook

@@ -1,0 +1,1 @@
+"""The front hall: the only place where rooms are joined. Settings become adapters, services and doors here."""

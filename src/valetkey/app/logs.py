@@ -1,0 +1,83 @@
+"""Log lines: names and values, text on a terminal and JSON elsewhere. Nothing of app-password shape gets into one."""
+
+import logging
+import re
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+# `vkey` and 24 letters, in whatever grouping; a shorter run after the prefix is masked too, in case it was cut.
+_SECRET = re.compile(r"(?i)v[\s_-]*k[\s_-]*e[\s_-]*y(?:[\s_\u2010-\u2015-]*[a-z]){12,24}(?![a-z])")
+_MASK = "vkey-***"
+_MAX_TEXT = 2000
+
+
+def set_up_logging(log_format: str, level: str) -> None:
+    """Send our log lines, and those of the libraries, through the same rules to standard error.
+
+    Args:
+        log_format: auto, text or json.
+        level: debug, info, warning or error.
+    """
+    is_text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        cleaned,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(_number(level)),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    renderer = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        if is_text
+        else structlog.processors.JSONRenderer()
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(_number(level))
+    for name in ("uvicorn.access", "alembic", "sqlalchemy", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def cleaned(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Mask what looks like an app password and escape what a terminal would obey, in every text of a line."""
+    return {_clean_text(str(key)): _clean(value) for key, value in event.items()}
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return _clean_text(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"<{len(value)} octets>"
+    if isinstance(value, dict):
+        return {_clean_text(str(key)): _clean(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(inner) for inner in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return value if hasattr(value, "msg") and hasattr(value, "levelno") else _clean_text(str(value))
+
+
+def _clean_text(text: str) -> str:
+    masked = _SECRET.sub(_MASK, text[:_MAX_TEXT])
+    if masked.isprintable():
+        return masked
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in masked)
+
+
+def _number(level: str) -> int:
+    return {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}.get(level, logging.ERROR)

@@ -1,0 +1,1 @@
+"""`valetkey demo`: everything on localhost, with an embedded mailbox and sample people."""

@@ -1,0 +1,352 @@
+"""Commands on accounts: create, list, show, disable, enable, password, rights, aliases, owners, second factors."""
+
+# ruff: noqa: FBT002, PLR0917  (typer takes a command's options from its parameters)
+
+from typing import Annotated, Any
+
+import typer
+
+from valetkey.core.account import Account, AccountKind
+from valetkey.core.scope import ALL_PERMISSIONS, Permission
+from valetkey.doors.cli.output import note, say, show_facts, show_json, show_table, when
+from valetkey.doors.cli.running import (
+    OPERATOR,
+    Json,
+    PasswordStdin,
+    Running,
+    ask_new_password,
+    ask_password,
+    fail,
+)
+from valetkey.service import accounts, second_factors
+from valetkey.service.accounts import AccountDetails
+from valetkey.service.ports import Ports
+
+Address = Annotated[str, typer.Argument(help="The account's mail address, an alias, or its id.", show_default=False)]
+
+
+def commands(running: Running) -> typer.Typer:
+    """Build the commands."""
+    group = typer.Typer(help="Accounts: people, and shared mailboxes for machines.", no_args_is_help=True)
+    _add_create(group, running)
+    _add_looking(group, running)
+    _add_state(group, running)
+    _add_passwords(group, running)
+    _add_rights(group, running)
+    group.add_typer(_alias_commands(running), name="alias")
+    group.add_typer(_owner_commands(running), name="owner")
+    return group
+
+
+def _add_create(group: typer.Typer, running: Running) -> None:
+    @group.command()
+    def create(
+        address: Annotated[str, typer.Argument(help="The mail address.", show_default=False)],
+        shared: Annotated[
+            bool, typer.Option("--shared", help="A mailbox of a machine or a team, with owners.")
+        ] = False,
+        admin: Annotated[bool, typer.Option("--admin", help="May see and revoke everybody's app passwords.")] = False,
+        no_password: Annotated[bool, typer.Option("--no-password", help="Set the main password later.")] = False,
+        password_stdin: PasswordStdin = False,
+        as_json: Json = False,
+    ) -> None:
+        """Make an account. A person gets a main password for the portal, asked for here.
+
+        Examples:
+          [bold]valetkey account create alice@example.org[/bold]
+          [bold]valetkey account create scanner@example.org --shared[/bold], then
+          [bold]valetkey account owner add scanner@example.org alice@example.org[/bold]
+        """
+        wants_password = not shared and not no_password
+        password = ask_new_password(from_stdin=password_stdin) if wants_password else None
+        kind = AccountKind.SHARED if shared else AccountKind.PERSON
+
+        async def make(ports: Ports) -> Account:
+            return await accounts.create(ports, OPERATOR, address, kind=kind, password=password, is_admin=admin)
+
+        account = running.do(make)
+        if as_json:
+            show_json(_facts(account))
+        else:
+            say(f"{account.address} created ({kind.value}).")
+            if shared:
+                note(f"Give it an owner: valetkey account owner add {account.address} alice@example.org")
+
+
+def _add_looking(group: typer.Typer, running: Running) -> None:
+    @group.command("list")
+    def list_accounts(
+        search: Annotated[str, typer.Option(help="Only addresses that contain this.")] = "",
+        limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 1000,
+        as_json: Json = False,
+    ) -> None:
+        """List accounts.
+
+        Example: [bold]valetkey account list --search example.org --json[/bold]
+        """
+
+        async def look(ports: Ports) -> tuple[Account, ...]:
+            return await accounts.list_all(ports, OPERATOR, search=search, limit=limit)
+
+        found = running.do(look)
+        if as_json:
+            show_json([_facts(account) for account in found])
+            return
+        rows = [[a.address, a.kind.value, a.state.value, "yes" if a.has_second_factor else "no", a.id] for a in found]
+        show_table(
+            ["ADDRESS", "KIND", "STATE", "2FA", "ID"], rows, empty="No accounts. Make one: valetkey account create"
+        )
+
+    @group.command()
+    def show(address: Address, as_json: Json = False) -> None:
+        """Show an account with its aliases, owners and second factors.
+
+        Example: [bold]valetkey account show alice@example.org[/bold]
+        """
+
+        async def look(ports: Ports) -> AccountDetails:
+            return await accounts.details(ports, OPERATOR, (await accounts.find(ports, OPERATOR, address)).id)
+
+        details = running.do(look)
+        if as_json:
+            show_json(_all_facts(details))
+        else:
+            show_facts(_words(details))
+
+
+def _add_state(group: typer.Typer, running: Running) -> None:
+    @group.command()
+    def disable(address: Address) -> None:
+        """Stop an account at once: no login anywhere, open connections are closed, portal sessions end.
+
+        Example: [bold]valetkey account disable alice@example.org[/bold]
+        """
+
+        async def stop(ports: Ports) -> int:
+            return await accounts.disable(ports, OPERATOR, (await accounts.find(ports, OPERATOR, address)).id)
+
+        say(f"{address} disabled, {_connections(running.do(stop))} closed.")
+
+    @group.command()
+    def enable(address: Address) -> None:
+        """Let a disabled account log in again, with the app passwords it had.
+
+        Example: [bold]valetkey account enable alice@example.org[/bold]
+        """
+
+        async def go_on(ports: Ports) -> None:
+            await accounts.enable(ports, OPERATOR, (await accounts.find(ports, OPERATOR, address)).id)
+
+        running.do(go_on)
+        say(f"{address} enabled.")
+
+    @group.command("reset-2fa")
+    def reset_second_factors(
+        address: Address, yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")] = False
+    ) -> None:
+        """Remove all second factors and recovery codes of an account, whose owner lost them.
+
+        Make sure by another way that it is the owner who asks. The next sign-in sets up a new one.
+
+        Example: [bold]valetkey account reset-2fa alice@example.org[/bold]
+        """
+        if not yes:
+            typer.confirm(f"Remove every second factor of {address}?", abort=True, err=True)
+
+        async def reset(ports: Ports) -> None:
+            await second_factors.reset(ports, OPERATOR, (await accounts.find(ports, OPERATOR, address)).id)
+
+        running.do(reset)
+        say(f"The second factors of {address} are removed.")
+
+
+def _add_passwords(group: typer.Typer, running: Running) -> None:
+    @group.command()
+    def password(address: Address, password_stdin: PasswordStdin = False) -> None:
+        """Set the main password of a person. It is asked for, never an argument.
+
+        Example: [bold]pass show alice | valetkey account password alice@example.org --password-stdin[/bold]
+        """
+        new = ask_new_password(from_stdin=password_stdin)
+
+        async def set_it(ports: Ports) -> None:
+            account = await accounts.find(ports, OPERATOR, address)
+            await accounts.set_main_password(ports, OPERATOR, account.id, new)
+
+        running.do(set_it)
+        say(f"The main password of {address} is set.")
+
+    @group.command("upstream-password")
+    def upstream_password(
+        address: Address,
+        remove: Annotated[bool, typer.Option("--remove", help="Forget it.")] = False,
+        password_stdin: PasswordStdin = False,
+    ) -> None:
+        """Store the password that the gateway logs in to the mail server with (login = "stored-password").
+
+        Example: [bold]valetkey account upstream-password alice@example.org[/bold]
+        """
+        new = None if remove else ask_password("Password at the mail server", from_stdin=password_stdin)
+
+        async def set_it(ports: Ports) -> None:
+            account = await accounts.find(ports, OPERATOR, address)
+            await accounts.set_upstream_password(ports, OPERATOR, account.id, new)
+
+        running.do(set_it)
+        say(f"The upstream password of {address} is {'removed' if remove else 'stored'}.")
+
+
+def _add_rights(group: typer.Typer, running: Running) -> None:
+    @group.command()
+    def rights(
+        address: Address,
+        granted: Annotated[
+            list[str] | None, typer.Argument(help=f"From: {', '.join(sorted(ALL_PERMISSIONS))}; or all, or none.")
+        ] = None,
+    ) -> None:
+        """Set what an account's app passwords may do at most; open connections that lose a right are closed.
+
+        Example: [bold]valetkey account rights scanner@example.org send[/bold]
+        """
+        wanted = _permissions(granted or [])
+
+        async def set_them(ports: Ports) -> int:
+            account = await accounts.find(ports, OPERATOR, address)
+            return await accounts.set_rights(ports, OPERATOR, account.id, wanted)
+
+        closed = running.do(set_them)
+        say(f"{address} may: {', '.join(sorted(wanted)) or 'nothing'}. {_connections(closed)} closed.")
+
+
+def _permissions(names: list[str]) -> frozenset[Permission]:
+    words = [word for name in names for word in name.split(",") if word]
+    if words == ["all"]:
+        return ALL_PERMISSIONS
+    if words == ["none"]:
+        return frozenset()
+    unknown = [word for word in words if word not in set(ALL_PERMISSIONS)]
+    if unknown or not words:
+        fail(f"Name what it may do: {', '.join(sorted(ALL_PERMISSIONS))}; or all, or none.", 2)
+    return frozenset(Permission(word) for word in words)
+
+
+def _alias_commands(running: Running) -> typer.Typer:
+    group = typer.Typer(help="Further addresses that an account logs in with.", no_args_is_help=True)
+
+    @group.command()
+    def add(address: Address, alias: Annotated[str, typer.Argument(help="The further address.")]) -> None:
+        """Add an alias.
+
+        Example: [bold]valetkey account alias add alice@example.org al@example.org[/bold]
+        """
+
+        async def do(ports: Ports) -> None:
+            await accounts.add_alias(ports, OPERATOR, (await accounts.find(ports, OPERATOR, address)).id, alias)
+
+        running.do(do)
+        say(f"{address} can also log in as {alias}.")
+
+    @group.command()
+    def remove(address: Address, alias: Annotated[str, typer.Argument(help="The further address.")]) -> None:
+        """Remove an alias.
+
+        Example: [bold]valetkey account alias remove alice@example.org al@example.org[/bold]
+        """
+
+        async def do(ports: Ports) -> None:
+            await accounts.remove_alias(ports, OPERATOR, (await accounts.find(ports, OPERATOR, address)).id, alias)
+
+        running.do(do)
+        say(f"{address} can no longer log in as {alias}.")
+
+    return group
+
+
+def _owner_commands(running: Running) -> typer.Typer:
+    group = typer.Typer(help="Who manages the app passwords of a shared account.", no_args_is_help=True)
+
+    @group.command()
+    def add(address: Address, owner: Annotated[str, typer.Argument(help="The person.")]) -> None:
+        """Add an owner.
+
+        Example: [bold]valetkey account owner add scanner@example.org alice@example.org[/bold]
+        """
+
+        async def do(ports: Ports) -> None:
+            shared, person = await _both(ports, address, owner)
+            await accounts.add_owner(ports, OPERATOR, shared.id, person.id)
+
+        running.do(do)
+        say(f"{owner} owns {address}.")
+
+    @group.command()
+    def remove(address: Address, owner: Annotated[str, typer.Argument(help="The person.")]) -> None:
+        """Remove an owner.
+
+        Example: [bold]valetkey account owner remove scanner@example.org alice@example.org[/bold]
+        """
+
+        async def do(ports: Ports) -> None:
+            shared, person = await _both(ports, address, owner)
+            await accounts.remove_owner(ports, OPERATOR, shared.id, person.id)
+
+        running.do(do)
+        say(f"{owner} no longer owns {address}.")
+
+    return group
+
+
+async def _both(ports: Ports, shared: str, person: str) -> tuple[Account, Account]:
+    return await accounts.find(ports, OPERATOR, shared), await accounts.find(ports, OPERATOR, person)
+
+
+def _connections(count: int) -> str:
+    return f"{count} open connection{'' if count == 1 else 's'}"
+
+
+def _facts(account: Account) -> dict[str, Any]:
+    return {
+        "id": account.id,
+        "address": account.address,
+        "kind": account.kind,
+        "state": account.state,
+        "rights": account.rights,
+        "has_second_factor": account.has_second_factor,
+        "is_admin": account.is_admin,
+        "created_at": account.created_at,
+    }
+
+
+def _all_facts(details: AccountDetails) -> dict[str, Any]:
+    return {
+        **_facts(details.account),
+        "aliases": details.aliases,
+        "owners": [owner.address for owner in details.owners],
+        "owned": [owned.address for owned in details.owned],
+        "second_factors": [
+            {"id": totp.id, "name": totp.name, "created_at": totp.created_at, "last_used_at": totp.last_used_at}
+            for totp in details.totps
+        ],
+        "recovery_codes_left": details.recovery_codes_left,
+        "has_main_password": details.has_main_password,
+        "has_upstream_password": details.has_upstream_password,
+    }
+
+
+def _words(details: AccountDetails) -> dict[str, str]:
+    account = details.account
+    return {
+        "Address": account.address,
+        "Id": account.id,
+        "Kind": account.kind.value + (", administrator" if account.is_admin else ""),
+        "State": account.state.value,
+        "May at most": ", ".join(sorted(account.rights)) or "nothing",
+        "Aliases": ", ".join(details.aliases) or "none",
+        "Owners": ", ".join(owner.address for owner in details.owners) or "none",
+        "Owns": ", ".join(owned.address for owned in details.owned) or "nothing",
+        "Second factors": ", ".join(totp.name for totp in details.totps) or "none",
+        "Recovery codes": f"{details.recovery_codes_left} left",
+        "Main password": "set" if details.has_main_password else "not set",
+        "Upstream password": "stored" if details.has_upstream_password else "not stored",
+        "Created": when(account.created_at),
+    }

@@ -1,0 +1,108 @@
+"""How a command runs: finds its configuration, opens the installation, and turns errors into sentences and exit codes."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+from rich.prompt import Prompt
+from rich.text import Text
+
+from valetkey.core.errors import CannotStart, Refused, Unavailable
+from valetkey.doors.cli.front import Front
+from valetkey.doors.cli.output import err
+from valetkey.service.ports import Actor, ActorKind, Ports
+
+T = TypeVar("T")
+
+OPERATOR = Actor(ActorKind.OPERATOR)
+EXIT_REFUSED = 1
+EXIT_UNAVAILABLE = 3
+_MAX_PASSWORD = 4096
+_SEARCHED = (Path("valetkey.toml"), Path("/etc/valetkey/valetkey.toml"))
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, with keys that stay the same between releases.")]
+
+
+class Running:
+    """One run of the command line."""
+
+    def __init__(self, front: Front) -> None:
+        self.front = front
+        self.chosen: Path | None = None  # --config or $VALETKEY_CONFIG
+
+    @property
+    def config(self) -> Path:
+        """The configuration file: the one that was named, or the first of the usual ones that exists."""
+        if self.chosen is not None:
+            return self.chosen
+        for path in _SEARCHED:
+            if path.exists():
+                return path
+        tried = " or ".join(str(path) for path in _SEARCHED)
+        raise CannotStart(f"There is no {tried}. Name one with --config, or make one with: valetkey init")
+
+    def do(self, work: Callable[[Ports], Awaitable[T]]) -> T:
+        """Run work on the installation; what is refused ends the command with a sentence."""
+        return told(lambda: asyncio.run(self._do(work)))
+
+    async def _do(self, work: Callable[[Ports], Awaitable[T]]) -> T:
+        async with self.front.open(self.config) as ports:
+            return await work(ports)
+
+
+def told(work: Callable[[], T]) -> T:
+    """Do work, and turn what the house raises into one sentence on standard error and an exit code.
+
+    Raises:
+        typer.Exit: The work was refused or could not be done.
+    """
+    try:
+        return work()
+    except Refused as error:
+        fail(str(error), EXIT_REFUSED)
+    except (Unavailable, CannotStart) as error:
+        fail(str(error), EXIT_UNAVAILABLE)
+
+
+def fail(sentence: str, code: int = EXIT_REFUSED) -> NoReturn:
+    """End the command with a sentence.
+
+    Raises:
+        typer.Exit: Always.
+    """
+    err().print(Text.assemble(("error: ", "bold red"), sentence))
+    raise typer.Exit(code)
+
+
+def ask_new_password(*, from_stdin: bool) -> str:
+    """Take a new main password, twice from the terminal or once from standard input; never from an argument."""
+    if from_stdin:
+        return read_password_line()
+    if not sys.stdin.isatty():
+        fail("There is no terminal to ask on. Pipe the password in with --password-stdin.", 2)
+    first = Prompt.ask("New main password", password=True)
+    if first != Prompt.ask("Once more", password=True):
+        fail("The two do not match.")
+    return first
+
+
+def ask_password(prompt: str, *, from_stdin: bool) -> str:
+    """Take a password that exists."""
+    if from_stdin:
+        return read_password_line()
+    if not sys.stdin.isatty():
+        fail("There is no terminal to ask on. Pipe the password in with --password-stdin.", 2)
+    return Prompt.ask(prompt, password=True)
+
+
+def read_password_line() -> str:
+    """Read one line of standard input."""
+    return sys.stdin.readline(_MAX_PASSWORD).rstrip("\r\n")
+
+
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from the first line of standard input.")
+]

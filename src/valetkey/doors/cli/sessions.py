@@ -1,0 +1,83 @@
+"""Commands on open mail connections."""
+
+# ruff: noqa: FBT002  (typer takes a command's options from its parameters)
+
+from typing import Annotated
+
+import typer
+
+from valetkey.doors.cli.output import say, show_json, show_table, when
+from valetkey.doors.cli.running import OPERATOR, Json, Running, fail
+from valetkey.service import accounts, live
+from valetkey.service.ports import LiveSession, Ports
+
+
+def commands(running: Running) -> typer.Typer:
+    """Build the commands."""
+    group = typer.Typer(help="Open mail connections.", no_args_is_help=True)
+
+    @group.command("list")
+    def list_sessions(
+        address: Annotated[str | None, typer.Argument(help="Of this account only.", show_default=False)] = None,
+        as_json: Json = False,
+    ) -> None:
+        """List the open connections, of all accounts or of one.
+
+        Example: [bold]valetkey sessions list alice@example.org[/bold]
+        """
+
+        async def look(ports: Ports) -> tuple[tuple[LiveSession, ...], dict[str, str]]:
+            account = await accounts.find(ports, OPERATOR, address) if address else None
+            found = await live.of_account(ports, OPERATOR, account.id if account else None)
+            ids = sorted({session.account_id for session in found})
+            names = {account_id: (await accounts.find(ports, OPERATOR, account_id)).address for account_id in ids}
+            return found, names
+
+        found, names = running.do(look)
+        if as_json:
+            show_json([_facts(session, names) for session in found])
+            return
+        rows = [
+            [
+                s.id,
+                names[s.account_id],
+                s.protocol.value,
+                s.address,
+                s.client,
+                when(s.opened_at),
+                s.credential_id or "main",
+            ]
+            for s in found
+        ]
+        columns = ["ID", "ACCOUNT", "PROTOCOL", "FROM", "CLIENT", "SINCE", "APP PASSWORD"]
+        show_table(columns, rows, empty="No open connection.")
+
+    @group.command()
+    def close(session: Annotated[str, typer.Argument(help="The connection's id, as listed.")]) -> None:
+        """Close a connection. Its app password stays valid: to keep it out, revoke that.
+
+        Example: [bold]valetkey sessions close s_4f…[/bold]
+        """
+
+        async def end(ports: Ports) -> bool:
+            return await live.close(ports, OPERATOR, session)
+
+        if not running.do(end):
+            fail("There is no such open connection.")
+        say("Closed.")
+
+    return group
+
+
+def _facts(session: LiveSession, names: dict[str, str]) -> dict[str, object]:
+    return {
+        "id": session.id,
+        "account_id": session.account_id,
+        "address": names[session.account_id],
+        "app_password": session.credential_id,
+        "protocol": session.protocol,
+        "from": session.address,
+        "client": session.client,
+        "opened_at": session.opened_at,
+        "worker": session.worker,
+    }

@@ -1,0 +1,168 @@
+"""Commands that begin: init, serve, demo, demo-code."""
+
+# ruff: noqa: FBT002, PLR0917  (typer takes a command's options from its parameters)
+
+import secrets
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.panel import Panel
+from rich.prompt import Prompt
+from rich.text import Text
+
+from valetkey.doors.cli.front import DemoOptions, InitAnswers
+from valetkey.doors.cli.output import note, out, say
+from valetkey.doors.cli.running import Running, ask_new_password, fail, read_password_line, told
+
+_SYSTEM_CONFIG = Path("/etc/valetkey/valetkey.toml")
+_SYSTEM_STATE = Path("/var/lib/valetkey")
+_DRAWN_OCTETS = 15
+_DEMO_STATE = Path("demo-state")
+_DEMO_PORT = 8800
+_MAX_BASE_PORT = 65000
+
+
+def add_to(app: typer.Typer, running: Running) -> None:
+    """Add the commands."""
+    _add_init(app, running)
+    _add_serve(app, running)
+    _add_demo(app, running)
+
+
+def _add_init(app: typer.Typer, running: Running) -> None:
+    @app.command(rich_help_panel="Begin")
+    def init(
+        hostname: Annotated[str, typer.Option(help="The name that mail clients connect to.")] = "",
+        admin: Annotated[str, typer.Option(help="The first account, for yourself.")] = "",
+        portal: Annotated[str, typer.Option(help="Where the portal listens, host:port.")] = "",
+        base_url: Annotated[str, typer.Option(help="The address that people open for the portal.")] = "",
+        upstream: Annotated[str, typer.Option(help="The mail server behind the gateway.")] = "",
+        master_user: Annotated[str, typer.Option(help="Its master user.")] = "",
+        state: Annotated[Path | None, typer.Option(help="Where database and keys go.")] = None,
+        non_interactive: Annotated[
+            bool, typer.Option("--non-interactive", help="Ask nothing: options and defaults only.")
+        ] = False,
+        password_stdin: Annotated[
+            bool, typer.Option("--password-stdin", help="Read the admin's password from standard input.")
+        ] = False,
+    ) -> None:
+        """Set up a new installation: configuration, keys, database, first account.
+
+        Example: [bold]valetkey init --hostname mail.example.org --admin you@example.org[/bold]
+        """
+        config = running.chosen or (_SYSTEM_CONFIG if _is_root() else Path("valetkey.toml"))
+        if config.exists():
+            fail(f"{config} is there already. Edit it, or name another with --config.")
+        ask = _Asking(quiet=non_interactive or not sys.stdin.isatty())
+        name = ask(hostname, "Name that mail clients connect to", socket.getfqdn())
+        place = Path(ask(str(state or ""), "Where to keep database and keys", str(_default_state(config))))
+        portal_at = ask(portal, "Where the portal listens", "127.0.0.1:8080")
+        url = ask(
+            base_url, "Address that people open for the portal", f"http://localhost:{portal_at.rpartition(':')[2]}"
+        )
+        mail = ask(upstream, "Mail server behind the gateway", "127.0.0.1")
+        master = ask(master_user, "Its master user", "valetkey")
+        person = ask(admin, "Your own mail address, for the first account", f"admin@{_domain_of(name)}")
+        password, is_drawn = _admin_password(from_stdin=password_stdin, quiet=ask.quiet)
+        answers = InitAnswers(config, place, name, person, password, portal_at, url, mail, master)
+        written = told(lambda: running.front.init(answers))
+        for path in written:
+            note(f"wrote {path}")
+        _say_what_next(config, person, url, password if is_drawn else None)
+
+
+def _add_serve(app: typer.Typer, running: Running) -> None:
+    @app.command(rich_help_panel="Begin")
+    def serve(
+        workers: Annotated[
+            int | None, typer.Option(min=1, max=256, help="Gateway processes; otherwise what the configuration says.")
+        ] = None,
+    ) -> None:
+        """Run the gateway, the portal and the health listener until SIGTERM or Ctrl-C.
+
+        Example: [bold]valetkey serve --workers 4[/bold]
+
+        Certificates are reloaded when their files change. A changed configuration needs a restart.
+        """
+        told(lambda: running.front.serve(running.config, workers))
+
+
+def _add_demo(app: typer.Typer, running: Running) -> None:
+    @app.command(rich_help_panel="Begin")
+    def demo(
+        base_port: Annotated[
+            int, typer.Option(min=1024, max=_MAX_BASE_PORT, help="The portal's port; the others follow it.")
+        ] = _DEMO_PORT,
+        state: Annotated[Path, typer.Option(help="Where the demo keeps its state.")] = _DEMO_STATE,
+        workers: Annotated[int, typer.Option(min=1, max=64, help="Gateway processes.")] = 1,
+    ) -> None:
+        """Show everything on this machine, with sample people and sample mail.
+
+        Example: [bold]valetkey demo --base-port 9000 --state /tmp/demo[/bold]
+
+        A second start with the same --state goes on where the first ended.
+        """
+        told(lambda: running.front.demo(DemoOptions(base_port, state, workers)))
+
+    @app.command("demo-code", rich_help_panel="Begin")
+    def demo_code(
+        state: Annotated[Path, typer.Option(help="Where the demo keeps its state.")] = _DEMO_STATE,
+    ) -> None:
+        """Print the code that alice of the demo would read from her authenticator now."""
+        say(told(lambda: running.front.demo_code(state)))
+
+
+class _Asking:
+    """Takes an answer from its option, from the person, or from the default."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+
+    def __call__(self, given: str, question: str, default: str) -> str:
+        """Give the answer."""
+        if given:
+            return given
+        return default if self.quiet else Prompt.ask(question, default=default)
+
+
+def _admin_password(*, from_stdin: bool, quiet: bool) -> tuple[str, bool]:
+    """Give the admin's password, and whether it was drawn here and so must be shown."""
+    if from_stdin:
+        return read_password_line(), False
+    if quiet:
+        return secrets.token_urlsafe(_DRAWN_OCTETS), True
+    return ask_new_password(from_stdin=False), False
+
+
+def _say_what_next(config: Path, admin: str, url: str, drawn: str | None) -> None:
+    lines = [
+        "1. Put the master user's password into the upstream-secret file, and look over the configuration:",
+        f"     {config}",
+        "2. See whether everything is right:",
+        f"     valetkey --config {config} check",
+        "3. Start it:",
+        f"     valetkey --config {config} serve",
+        f"4. Sign in at {url} as {admin} and set up the second factor.",
+    ]
+    if drawn is not None:
+        lines += ["", f"The password of {admin}, shown this once:  {drawn}"]
+    if sys.stdout.isatty():
+        out().print(Panel(Text("\n".join(lines)), title="Valetkey is set up", title_align="left", padding=(1, 2)))
+    else:
+        say("\n".join(["Valetkey is set up.", *lines]))
+
+
+def _is_root() -> bool:
+    return _SYSTEM_CONFIG.parent.exists() and Path.home() == Path("/root")
+
+
+def _default_state(config: Path) -> Path:
+    return _SYSTEM_STATE if config == _SYSTEM_CONFIG else config.absolute().parent
+
+
+def _domain_of(hostname: str) -> str:
+    first, _, rest = hostname.partition(".")
+    return rest if "." in rest else hostname if "." in hostname else f"{first}.localdomain"
