@@ -135,7 +135,7 @@ async def find(ports: Ports, actor: Actor, name_or_id: str) -> Account:
     """
 
     def look(reader: Reader) -> Account:
-        account = reader.account(name_or_id)
+        account = reader.account(name_or_id) if name_or_id.isascii() else None
         if account is None:
             try:
                 account = reader.account_by_address(canonical_login_name(name_or_id, ports.default_domain))

@@ -43,7 +43,7 @@ def the_account(reader: Reader, actor: Actor, account_id: str) -> Account:
         NotFound: There is none, or it is not the actor's. The two look alike.
         NotAllowed: The actor's own account is disabled.
     """
-    account = reader.account(account_id)
+    account = reader.account(account_id) if account_id.isascii() else None
     match actor.kind:
         case ActorKind.OPERATOR | ActorKind.SYSTEM:
             permitted = True
@@ -73,7 +73,7 @@ def the_app_password(reader: Reader, actor: Actor, credential_id: str) -> tuple[
         NotFound: There is none, or it is not the actor's. The two look alike.
         NotAllowed: The actor's own account is disabled.
     """
-    app_password = reader.app_password(credential_id)
+    app_password = reader.app_password(credential_id) if credential_id.isascii() else None
     if app_password is None:
         raise NotFound(_NO_APP_PASSWORD)
     try:

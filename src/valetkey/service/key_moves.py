@@ -6,6 +6,7 @@ import structlog
 
 from valetkey.core.app_password import Proof, Secret, index_of, tag_of
 from valetkey.core.errors import Unavailable
+from valetkey.service.faults import place_of
 from valetkey.service.ports import FoundLogin, KeyPurpose, Ports, Writer
 
 _log = structlog.get_logger("valetkey.keys")
@@ -54,5 +55,5 @@ async def _move(ports: Ports, found: FoundLogin, secret: Secret) -> None:
         await ports.store.write(replace)
     except Unavailable:
         _log.warning("key_move_failed", credential=credential_id)
-    except Exception:  # noqa: BLE001  (nobody waits for this task)
-        _log.exception("key_move_failed", credential=credential_id)
+    except Exception as bug:  # noqa: BLE001  (nobody waits for this task)
+        _log.error("key_move_failed", credential=credential_id, bug=place_of(bug))

@@ -21,6 +21,7 @@ from valetkey.core.login import (
     Verdict,
     decide,
 )
+from valetkey.service.faults import place_of
 from valetkey.service.first_use import pin_network, stamp_if_expired
 from valetkey.service.key_moves import move_to_current_key
 from valetkey.service.main_passwords import Outcome, try_main_password
@@ -30,6 +31,7 @@ from valetkey.service.throttling import Tally, is_over, network_name, tally
 _log = structlog.get_logger("valetkey.login")
 
 _BROKEN = "An internal error."
+_MAX_CLIENT = 200  # characters of what a client calls itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ async def check(ports: Ports, attempt: LoginAttempt) -> Verdict:
         return await _check(ports, attempt)
     except Unavailable as fault:
         return CannotTell(str(fault))
-    except Exception:  # noqa: BLE001  (a bug must never look like a wrong password)
-        _log.exception("login_check_failed", door=attempt.door, protocol=attempt.protocol.value)
+    except Exception as bug:  # noqa: BLE001  (a bug must never look like a wrong password)
+        _log.error("login_check_failed", bug=place_of(bug), door=attempt.door, protocol=attempt.protocol.value)
         return CannotTell(_BROKEN)
 
 
@@ -69,8 +71,8 @@ def decide_again(ports: Ports, attempt: LoginAttempt, grant: Grant) -> Verdict:
         return decide(attempt, Proven(*found), _conditions(ports))
     except Unavailable as fault:
         return CannotTell(str(fault))
-    except Exception:  # noqa: BLE001  (the same)
-        _log.exception("login_decide_again_failed", door=attempt.door, protocol=attempt.protocol.value)
+    except Exception as bug:  # noqa: BLE001  (the same)
+        _log.error("login_decide_again_failed", bug=place_of(bug), door=attempt.door, protocol=attempt.protocol.value)
         return CannotTell(_BROKEN)
 
 
@@ -199,8 +201,8 @@ def _record(ports: Ports, attempt: LoginAttempt, verdict: Verdict, account: Acco
     match verdict:
         case Allowed(grant=grant):
             result, is_proven, credential_id = "allowed", True, grant.credential_id
-        case Refused(reason=reason, proven=is_proven, credential_id=credential_id):
-            result = reason.value
+        case Refused(reason=reason, proven=proven, credential_id=credential_id):
+            result, is_proven = reason.value, proven or credential_id is not None
         case CannotTell():
             return
     now = ports.clock.now()
@@ -218,8 +220,5 @@ def _record(ports: Ports, attempt: LoginAttempt, verdict: Verdict, account: Acco
                 last_at=now,
             )
         )
-    except Exception:  # noqa: BLE001  (see above)
-        _log.exception("login_record_failed")
-
-
-_MAX_CLIENT = 200
+    except Exception as bug:  # noqa: BLE001  (see above)
+        _log.error("login_record_failed", bug=place_of(bug))
