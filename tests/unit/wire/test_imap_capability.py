@@ -12,9 +12,11 @@ def test_what_is_read_completely_is_announced_in_the_upstreams_spelling():
 
 @pytest.mark.parametrize(
     "name",
-    [b"COMPRESS=DEFLATE", b"MULTIAPPEND", b"CATENATE", b"URLAUTH", b"METADATA", b"ACL", b"RIGHTS=texk", b"NOTIFY"]
-    + [b"REPLACE", b"UTF8=ACCEPT", b"X-GM-EXT-1", b"AUTH=PLAIN", b"STARTTLS", b"CONTEXT=SEARCH", b"UNAUTHENTICATE"]
-    + [b"XLIST", b"MULTISEARCH", b"FILTERS", b"LIST-METADATA", b"INPROGRESS", b"UIDONLY", b"", b"APPENDLIMIT=x"],
+    [
+        *[b"COMPRESS=DEFLATE", b"MULTIAPPEND", b"CATENATE", b"URLAUTH", b"METADATA", b"ACL", b"RIGHTS=texk", b"NOTIFY"],
+        *[b"REPLACE", b"UTF8=ACCEPT", b"X-GM-EXT-1", b"AUTH=PLAIN", b"STARTTLS", b"CONTEXT=SEARCH", b"UNAUTHENTICATE"],
+        *[b"XLIST", b"MULTISEARCH", b"FILTERS", b"LIST-METADATA", b"INPROGRESS", b"UIDONLY", b"", b"APPENDLIMIT=x"],
+    ],
 )
 def test_everything_else_is_not(name):
     assert limited_capabilities((b"IMAP4rev1", name)) == (b"IMAP4rev1",)

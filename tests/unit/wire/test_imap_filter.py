@@ -53,14 +53,22 @@ def test_what_is_unknown_is_bad(line):
 
 @pytest.mark.parametrize(
     "line",
-    [b"a XFOO {9+}\r\n", b'a SEARCH "x {9+}\r\n', b"a FETCH 1 BODY[ {9+}\r\n", b"a APPEND x FOO {9+}\r\n"]
-    + [b"a APPEND x (a) (b) {9+}\r\n", b"a SEARCH ~{9+}\r\n", b"a SEARCH {1+}\r\n\0 {9+}\r\n", b"a SEARCH x{9+}\r\n"]
-    + [b"a XFOO {9+}\r\nb DELETE {8+}\r\n", b"a APPEND (x {9+}\r\n"],
+    [
+        b"a XFOO {9+}\r\n",
+        b'a SEARCH "x {9+}\r\n',
+        b"a FETCH 1 BODY[ {9+}\r\n",
+        b"a APPEND x FOO {9+}\r\n",
+        b"a APPEND x (a) (b) {9+}\r\n",
+        b"a APPEND (x {9+}\r\n",
+        b"a SEARCH ~{9+}\r\n",
+        b"a SEARCH {1+}\r\n\0 {9+}\r\n",
+        b"a SEARCH x{9+}\r\n",
+        b"a XFOO {11+}\r\nb NOOP {8+} {9+}\r\n",
+    ],
 )
 def test_the_literal_of_a_bad_command_is_no_command(line):
     machine = filtered(b"LITERAL+")
-    size = 8 if line.count(b"+}") == 2 and b"{8" in line else 9
-    assert sent(machine, line + b"b NOOP\r\n"[:size].ljust(size) + b"\r\nc NOOP\r\n") == b"c NOOP\r\n"
+    assert sent(machine, line + b"b NOOP\r\n\n" + b"\r\nc NOOP\r\n") == b"c NOOP\r\n"
 
 
 def test_a_tag_in_use_is_refused():

@@ -93,19 +93,19 @@ def test_a_tag_has_a_length():
     assert reader.advance() == Malformed(b"*", "A command begins with a tag")
 
 
+def take_all(reader: CommandReader) -> None:
+    while isinstance(reader.advance(), Announced):
+        reader.accept()
+
+
 def test_literals_together_have_a_limit():
-    reader = reader_of(b"a X" + b" {16+}\r\n0123456789abcdef" * 8)
     with pytest.raises(LimitExceededError):
-        for _ in range(20):
-            if isinstance(reader.advance(), Announced):
-                reader.accept()
+        take_all(reader_of(b"a X" + b" {16+}\r\n0123456789abcdef" * 8))
 
 
 def test_lines_together_have_a_limit():
-    reader = reader_of(b"a X" + b" {0+}\r\n" * 40)
     with pytest.raises(LimitExceededError):
-        while isinstance(reader.advance(), Announced):
-            reader.accept()
+        take_all(reader_of(b"a X" + b" {0+}\r\n" * 40))
 
 
 def test_only_so_much_is_skipped():

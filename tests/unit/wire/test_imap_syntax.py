@@ -63,8 +63,23 @@ def test_brackets_are_letters_outside_fetch():
 
 @pytest.mark.parametrize(
     "line",
-    [b'"a', b'a"b"', b'"a""b"', b"(a", b"a)", b"((((a))))", b"a\x00", b"\xe4", b"a\tb", b'"a\rb"', b'"\\x"', b"a{3}b"]
-    + [b"(a)(b)", b"BODY[1", b"BODY[1]x", b"BODY[(a]", b"BODY[1]<1>", b"a\x7f"],
+    [
+        *[
+            b'"a',
+            b'a"b"',
+            b'"a""b"',
+            b"(a",
+            b"a)",
+            b"((((a))))",
+            b"a\x00",
+            b"\xe4",
+            b"a\tb",
+            b'"a\rb"',
+            b'"\\x"',
+            b"a{3}b",
+        ],
+        *[b"(a)(b)", b"BODY[1", b"BODY[1]x", b"BODY[(a]", b"BODY[1]<1>", b"a\x7f"],
+    ],
 )
 def test_what_no_command_may_hold_is_refused(line):
     with pytest.raises(ImapSyntaxError):
