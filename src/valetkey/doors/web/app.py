@@ -1,0 +1,42 @@
+"""The portal: the pages where people make, see and revoke app passwords."""
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from valetkey.doors.web.errors import LastResort, add_handlers
+from valetkey.doors.web.gate import Portal
+from valetkey.doors.web.pages import account, activity, app_passwords, issuing, recovery, set_up, sign_in
+from valetkey.doors.web.rendering import Templates, load_static
+from valetkey.doors.web.security import SecurityHeaders, wants_strict_transport
+from valetkey.doors.web.settings import WebSettings
+from valetkey.service.ports import Ports
+
+
+def create_portal(ports: Ports, settings: WebSettings) -> FastAPI:
+    """Make the portal as an ASGI application.
+
+    Run it without the server's own handling of X-Forwarded-For: the portal reads it itself, from
+    `settings.trusted_proxies` only.
+
+    Args:
+        ports: What the verbs need.
+        settings: The portal's own settings.
+    """
+    static = load_static()
+    app = FastAPI(title=settings.site_name, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    portal = Portal(ports, settings, Templates(settings.site_name, static))
+    app.state.portal = portal
+
+    @app.api_route("/static/{name}", methods=["GET", "HEAD"])
+    async def static_file(name: str) -> Response:
+        if name not in static:
+            raise HTTPException(404)
+        return static[name].answer()
+
+    for area in (sign_in, set_up, app_passwords, issuing, account, recovery, activity):
+        app.include_router(area.router)
+    add_handlers(app, portal)
+    app.add_middleware(LastResort, portal=portal)
+    app.add_middleware(SecurityHeaders, strict_transport=wants_strict_transport(settings.base_url))
+    return app

@@ -1,0 +1,121 @@
+"""Error pages: the portal's own look and plain words for everything that goes wrong."""
+
+import structlog
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from valetkey.core.errors import Conflict, NotAllowed, NotFound, PolicyForbids, ProveAgain, Refused, Unavailable
+from valetkey.doors.web.gate import Portal, SendTo
+from valetkey.doors.web.rendering import see_other
+from valetkey.doors.web.security import local_path
+
+_log = structlog.get_logger("valetkey.portal")
+
+_TITLES = {
+    400: "That could not be read",
+    403: "That is not permitted",
+    404: "There is no such page",
+    405: "That does not work this way",
+    408: "That took too long",
+    409: "That has changed in the meantime",
+    413: "That is too large",
+    415: "That could not be read",
+    422: "Something is not right yet",
+    429: "Too many tries",
+    500: "Something went wrong on our side",
+    503: "Not available at the moment",
+}
+_SENTENCES = {
+    404: "The address may be mistyped, or what it showed is gone or not yours.",
+    405: "This address takes something else than what your browser sent. Go to the page and use its buttons.",
+    429: "Wait a few minutes, then try again.",
+    500: "Nothing was lost. Try again; if it happens again, tell your administrator the number below.",
+    503: "Nothing was lost and nothing is wrong with your password. Try again in a minute.",
+}
+_RETRY_SECONDS = "30"
+
+
+def error_page(portal: Portal, status: int, sentence: str = "", reference: str = "") -> Response:
+    """Render an error page; it needs no store and no session."""
+    title = _TITLES.get(status, "That did not work")
+    facts = {
+        "status": status,
+        "title": title,
+        "sentence": sentence or _SENTENCES.get(status, "Go back and try again."),
+        "reference": reference,
+    }
+    return portal.templates.html("error.html", facts, status)
+
+
+def add_handlers(app: FastAPI, portal: Portal) -> None:
+    """Have every exception that a page may raise answered in the portal's words."""
+
+    async def send_to(_request: Request, error: Exception) -> Response:
+        return see_other(error.path if isinstance(error, SendTo) else "/")
+
+    async def prove_again(request: Request, _error: Exception) -> Response:
+        return see_other(f"/prove?next={local_path(request.url.path)}")
+
+    async def http_error(_request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        own = isinstance(error, HTTPException) and status not in _SENTENCES
+        response = error_page(portal, status, error.detail if own and isinstance(error, HTTPException) else "")
+        if isinstance(error, HTTPException) and error.headers:
+            response.headers.update(error.headers)
+        return response
+
+    async def refused(_request: Request, error: Exception) -> Response:
+        return error_page(portal, _status_of(error), "" if isinstance(error, NotFound) else str(error))
+
+    async def unavailable(_request: Request, error: Exception) -> Response:
+        _log.error("portal unavailable", why=str(error))
+        response = error_page(portal, 503)
+        response.headers["Retry-After"] = _RETRY_SECONDS
+        return response
+
+    app.add_exception_handler(SendTo, send_to)
+    app.add_exception_handler(ProveAgain, prove_again)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(Refused, refused)
+    app.add_exception_handler(Unavailable, unavailable)
+
+
+def _status_of(error: Exception) -> int:
+    match error:
+        case NotFound():
+            return 404
+        case NotAllowed() | PolicyForbids():
+            return 403
+        case Conflict():
+            return 409
+        case _:
+            return 422
+
+
+class LastResort:
+    """Turns what nobody expected into a page with a reference number, and logs it under that number."""
+
+    def __init__(self, app: ASGIApp, *, portal: Portal) -> None:
+        self._app = app
+        self._portal = portal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; answer it if that fails before an answer has begun."""
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            if scope["type"] != "http" or begun:
+                raise
+            reference = self._portal.ports.entropy.octets(5).hex()
+            _log.exception("portal failed", reference=reference, method=scope["method"], path=scope["path"][:200])
+            await error_page(self._portal, 500, reference=reference)(scope, receive, send)

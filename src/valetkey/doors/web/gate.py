@@ -1,0 +1,217 @@
+"""The one gate in front of every page: who is it, how far signed in, and is the form ours?
+
+A route says which stage it needs; there is no other way to a `Visit`. A half-finished sign-in is no sign-in: it opens
+the page for the code and nothing else.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Annotated, Any
+
+from fastapi import Depends
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from valetkey.core.account import Account
+from valetkey.doors.web import cookies
+from valetkey.doors.web.forms import Errors, Form, read_form
+from valetkey.doors.web.rendering import Templates
+from valetkey.doors.web.security import check_origin, check_token, local_path
+from valetkey.doors.web.settings import WebSettings
+from valetkey.doors.web.visitor_address import address_of
+from valetkey.service import sign_in
+from valetkey.service.ports import Actor, Ports
+from valetkey.service.sign_in import SignedIn
+
+_MAX_USER_AGENT = 200
+# A little shorter than the verbs demand, so that there is time to fill in a form.
+_PROOF_LASTS = timedelta(minutes=4)
+
+
+class Stage(IntEnum):
+    """How far somebody is signed in; also what a page demands."""
+
+    NOBODY = 0
+    HALF = 1  # main password given, second factor not yet
+    NO_SECOND_FACTOR = 2  # signed in to an account that has none yet
+    FULL = 3
+
+
+class SendTo(Exception):  # noqa: N818  (it is an answer, not a fault)
+    """The visitor belongs on another page first."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """What all pages share."""
+
+    ports: Ports
+    settings: WebSettings
+    templates: Templates
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request, after the gate."""
+
+    request: Request
+    portal: Portal
+    address: str  # the visitor's, or "" if unknown
+    stage: Stage
+    token: str = field(repr=False)
+    signed_in: SignedIn | None
+    form: Form
+    form_token: str = field(repr=False)
+
+    @property
+    def ports(self) -> Ports:
+        """What the verbs need."""
+        return self.portal.ports
+
+    @property
+    def client(self) -> str:
+        """What the browser calls itself."""
+        return self.request.headers.get("user-agent", "")[:_MAX_USER_AGENT]
+
+    @property
+    def account(self) -> Account:
+        """The account that is signed in."""
+        return self._session.account
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, for the verbs."""
+        return sign_in.actor_of(self._session, self.address)
+
+    @property
+    def now(self) -> datetime:
+        """The time."""
+        return self.ports.clock.now()
+
+    @property
+    def csrf(self) -> str:
+        """The token that forms of this page carry."""
+        return self.signed_in.session.csrf if self.signed_in else self.form_token
+
+    @property
+    def proof_is_old(self) -> bool:
+        """Whether a sensitive form would probably be refused for want of a recent proof."""
+        proven_at = self._session.session.proven_at
+        return proven_at is None or self.now - proven_at > _PROOF_LASTS
+
+    @property
+    def _session(self) -> SignedIn:
+        if self.signed_in is None:
+            raise SendTo("/sign-in")
+        return self.signed_in
+
+    def need_recent_proof(self) -> None:
+        """Send the visitor to prove it again, and back here, if the last proof is old.
+
+        Raises:
+            SendTo: It is.
+        """
+        if self.proof_is_old:
+            url = self.request.url
+            here = url.path + (f"?{url.query}" if url.query else "")
+            raise SendTo(f"/prove?next={local_path(here)}")
+
+    def page(self, template: str, status: int = 200, *, errors: Errors | None = None, **facts: Any) -> Response:
+        """Render a page for this visitor."""
+        shown = cookies.notice(self.request)
+        everything = {
+            "visit": self,
+            "now": self.now,
+            "path": self.request.url.path,
+            "notice": shown,
+            "errors": errors or Errors(),
+            **facts,
+        }
+        response = self.portal.templates.html(template, everything, 422 if errors else status)
+        if shown:
+            cookies.forget_notice(response)
+        if self.signed_in is None and self.form_token != cookies.form_token(self.request):
+            cookies.set_form_token(response, self.form_token)
+        return response
+
+    def with_session(self, token: str, signed_in: SignedIn) -> "Visit":
+        """Go on under a new session, after identity was proven again."""
+        return replace(self, token=token, signed_in=signed_in)
+
+
+def entry(needs: Stage, most: Stage = Stage.FULL) -> Callable[[Request], Awaitable[Visit]]:
+    """Make the gate of a page.
+
+    Args:
+        needs: How far the visitor must be signed in.
+        most: How far the visitor may be signed in; who is further is sent on.
+    """
+
+    async def gate(request: Request) -> Visit:
+        portal: Portal = request.app.state.portal
+        posted = request.method == "POST"
+        if posted:
+            check_origin(request, portal.settings.origins)
+        visit = await _identify(request, portal)
+        _check_stage(visit, needs, most)
+        if posted:
+            visit = replace(visit, form=await read_form(request))
+            expected = visit.csrf if visit.signed_in else cookies.form_token(request)
+            check_token(visit.form.one("csrf"), expected)
+        return visit
+
+    return gate
+
+
+async def _identify(request: Request, portal: Portal) -> Visit:
+    token = cookies.session_token(request) or ""
+    signed_in = await sign_in.current(portal.ports, token) if token else None
+    address = address_of(request, portal.settings.trusted_proxies)
+    return Visit(
+        request=request,
+        portal=portal,
+        address=str(address) if address else "",
+        stage=_stage_of(signed_in),
+        token=token,
+        signed_in=signed_in,
+        form=Form({}),
+        form_token=cookies.form_token(request) or portal.ports.entropy.octets(24).hex(),
+    )
+
+
+def _stage_of(signed_in: SignedIn | None) -> Stage:
+    if signed_in is None:
+        return Stage.NOBODY
+    if not signed_in.is_complete:
+        return Stage.HALF
+    return Stage.FULL if signed_in.account.has_second_factor else Stage.NO_SECOND_FACTOR
+
+
+def _check_stage(visit: Visit, needs: Stage, most: Stage) -> None:
+    if visit.stage > most:
+        raise SendTo("/")
+    if visit.stage >= needs:
+        return
+    if visit.stage is Stage.NOBODY:
+        here = visit.request.url.path
+        behind = f"?next={here}" if visit.request.method == "GET" and here != "/" and local_path(here) == here else ""
+        raise SendTo(f"/sign-in{behind}")
+    if visit.stage is Stage.HALF:
+        if visit.request.method == "POST":
+            raise HTTPException(403, "Finish signing in first: enter the code of your second factor.")
+        raise SendTo("/sign-in/code")
+    raise SendTo("/set-up")
+
+
+SignInVisit = Annotated[Visit, Depends(entry(Stage.NOBODY, Stage.HALF))]
+HalfVisit = Annotated[Visit, Depends(entry(Stage.HALF, Stage.HALF))]
+LeavingVisit = Annotated[Visit, Depends(entry(Stage.HALF))]
+SignedInVisit = Annotated[Visit, Depends(entry(Stage.NO_SECOND_FACTOR))]
+FullVisit = Annotated[Visit, Depends(entry(Stage.FULL))]

@@ -1,0 +1,230 @@
+"""Making an app password, and changing one."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from valetkey.core.app_password import AppPassword
+from valetkey.core.errors import Conflict, InvalidInput, PolicyForbids, ProveAgain, Refused
+from valetkey.core.scope import MailProtocol, Permission, Scope
+from valetkey.doors.web import cookies
+from valetkey.doors.web.forms import Errors
+from valetkey.doors.web.gate import FullVisit, Visit
+from valetkey.doors.web.notices import see_other_with
+from valetkey.doors.web.pages.app_passwords import Whose, one_of, whose
+from valetkey.doors.web.pages.sign_in import prove_again
+from valetkey.doors.web.purposes import Purpose, purpose_of, purposes_for, settings_for
+from valetkey.doors.web.wishes import (
+    Ground,
+    Wishes,
+    first_wishes,
+    idle_times,
+    lifetimes,
+    posted_wishes,
+    present_wishes,
+    read_wishes,
+)
+from valetkey.service import app_passwords, sign_in
+from valetkey.service.app_passwords import Wanted
+
+router = APIRouter()
+_LOOK = ["GET", "HEAD"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A visit whose proof is as fresh as it could be made, and the token of its new session if it has one."""
+
+    visit: Visit
+    new_token: str | None = None
+    error: str = ""
+
+    def keep(self, response: Response) -> Response:
+        """Give the browser the new session."""
+        if self.new_token is not None:
+            cookies.set_session(response, self.new_token)
+        return response
+
+
+async def prove_here(visit: Visit) -> Proved:
+    """Prove identity with the fields of this very form, if it has them, so that its other fields are not lost."""
+    if not visit.form.has("prove_password"):
+        return Proved(visit)
+    try:
+        started = await prove_again(visit)
+    except Refused as refusal:
+        return Proved(visit, error=str(refusal))
+    signed_in = await sign_in.current(visit.ports, started.token)
+    if signed_in is None:
+        return Proved(visit, error="The sign-in could not be renewed. Try again.")
+    return Proved(visit.with_session(started.token, signed_in), started.token)
+
+
+@router.api_route("/app-passwords/new", methods=_LOOK)
+async def ask(visit: FullVisit, account: str = "", purpose: str = "") -> Response:
+    """Ask what it is for, then for the rest."""
+    visit.need_recent_proof()
+    shown = await whose(visit, account)
+    choices = purposes_for(shown.account.rights, visit.portal.settings.client_settings)
+    chosen = purpose_of(purpose, choices)
+    if chosen is None:
+        return visit.page("purpose.html", whose=shown, purposes=choices)
+    return _new_page(visit, shown, chosen, first_wishes(chosen, shown.account.rights, visit.ports.policy))
+
+
+@router.post("/app-passwords/new")
+async def make(visit: FullVisit) -> Response:
+    """Make the app password and show its secret, once, in the answer itself."""
+    shown = await whose(visit, visit.form.one("account"))
+    choices = purposes_for(shown.account.rights, visit.portal.settings.client_settings)
+    purpose = purpose_of(visit.form.one("purpose"), choices)
+    if purpose is None:
+        raise InvalidInput("purpose", "Choose first what the app password is for.")
+    wishes = posted_wishes(visit.form)
+    ground = Ground(purpose.scope, None, shown.account.rights, visit.ports.policy, visit.ports.networks, visit.now)
+    read = read_wishes(wishes, ground)
+    if read.errors:
+        return _new_page(visit, shown, purpose, wishes, read.errors)
+    proved = await prove_here(visit)
+    if proved.error:
+        return _new_page(visit, shown, purpose, wishes, Errors({"prove": proved.error}), proving=True)
+    wanted = Wanted(read.description, read.scope, read.restrictions, read.format)
+    response = await _issue(proved.visit, shown, purpose, wishes, wanted)
+    return proved.keep(response)
+
+
+async def _issue(visit: Visit, shown: Whose, purpose: Purpose, wishes: Wishes, wanted: Wanted) -> Response:
+    try:
+        issued = await app_passwords.issue(visit.ports, visit.actor, shown.account.id, wanted)
+    except ProveAgain:
+        return _new_page(visit, shown, purpose, wishes, Errors({"prove": _PROVE}), proving=True)
+    except InvalidInput as problem:
+        return _new_page(visit, shown, purpose, wishes, Errors({problem.field: str(problem)}))
+    except PolicyForbids as refusal:
+        return _new_page(visit, shown, purpose, wishes, Errors({"": str(refusal)}))
+    return visit.page(
+        "issued.html",
+        credential=issued.app_password,
+        secret=issued.secret.shown,
+        whose=shown,
+        endpoints=settings_for(purpose.shows, issued.app_password.scope, visit.portal.settings.client_settings),
+    )
+
+
+_PROVE = "Some minutes have passed. Enter your main password and a code, then send the form again."
+
+
+def _new_page(
+    visit: Visit,
+    shown: Whose,
+    purpose: Purpose,
+    wishes: Wishes,
+    errors: Errors | None = None,
+    *,
+    proving: bool = False,
+) -> Response:
+    policy = visit.ports.policy
+    return visit.page(
+        "new.html",
+        errors=errors,
+        whose=shown,
+        purpose=purpose,
+        wishes=wishes,
+        proving=proving,
+        lifetimes=lifetimes(policy, visit.now),
+        idle_times=idle_times(policy),
+        **_choices(visit, shown.account.rights, purpose.scope),
+    )
+
+
+@router.api_route("/app-passwords/{credential_id}/change", methods=_LOOK)
+async def ask_change(visit: FullVisit, credential_id: str) -> Response:
+    """Show what an app password is, to be renamed, narrowed or widened."""
+    credential, shown = await one_of(visit, credential_id)
+    _must_live(credential)
+    return _change_page(
+        visit, shown, credential, present_wishes(credential, shown.account.rights, visit.ports.networks)
+    )
+
+
+@router.post("/app-passwords/{credential_id}/change")
+async def change(visit: FullVisit, credential_id: str) -> Response:
+    """Change an app password; connections that no longer pass are closed."""
+    credential, shown = await one_of(visit, credential_id)
+    _must_live(credential)
+    wishes = replace(posted_wishes(visit.form), format=credential.format.value)
+    ground = Ground(
+        credential.scope,
+        credential.restrictions,
+        shown.account.rights,
+        visit.ports.policy,
+        visit.ports.networks,
+        visit.now,
+    )
+    read = read_wishes(wishes, ground)
+    if read.errors:
+        return _change_page(visit, shown, credential, wishes, read.errors)
+    proved = await prove_here(visit)
+    if proved.error:
+        return _change_page(visit, shown, credential, wishes, Errors({"prove": proved.error}), proving=True)
+    wanted = Wanted(read.description, read.scope, read.restrictions, credential.format)
+    return proved.keep(await _change(proved.visit, shown, credential, wishes, wanted))
+
+
+async def _change(visit: Visit, shown: Whose, old: AppPassword, wishes: Wishes, wanted: Wanted) -> Response:
+    try:
+        changed = await app_passwords.change(
+            visit.ports,
+            visit.actor,
+            old.id,
+            description=wanted.description if wanted.description != old.description else None,
+            scope=wanted.scope if wanted.scope != old.scope else None,
+            restrictions=wanted.restrictions if wanted.restrictions != old.restrictions else None,
+        )
+    except ProveAgain:
+        return _change_page(visit, shown, old, wishes, Errors({"prove": _PROVE}), proving=True)
+    except InvalidInput as problem:
+        return _change_page(visit, shown, old, wishes, Errors({problem.field: str(problem)}))
+    except PolicyForbids as refusal:
+        return _change_page(visit, shown, old, wishes, Errors({"": str(refusal)}))
+    return see_other_with(f"/app-passwords/{old.id}", "narrowed", changed.closed)
+
+
+def _change_page(
+    visit: Visit,
+    shown: Whose,
+    credential: AppPassword,
+    wishes: Wishes,
+    errors: Errors | None = None,
+    *,
+    proving: bool = False,
+) -> Response:
+    policy = visit.ports.policy
+    return visit.page(
+        "change.html",
+        errors=errors,
+        whose=shown,
+        credential=credential,
+        wishes=wishes,
+        proving=proving,
+        lifetimes=lifetimes(policy, visit.now, credential),
+        idle_times=idle_times(policy, credential),
+        **_choices(visit, shown.account.rights, credential.scope),
+    )
+
+
+def _must_live(credential: AppPassword) -> None:
+    if not credential.is_live:
+        raise Conflict("This app password is no longer in use; make a new one.")
+
+
+def _choices(visit: Visit, rights: frozenset[Permission], scope: Scope) -> dict[str, Any]:
+    served = {endpoint.protocol for endpoint in visit.portal.settings.client_settings} or set(MailProtocol)
+    return {
+        "scope": scope,
+        "rights": [permission for permission in Permission if permission in rights],
+        "protocols": [protocol for protocol in MailProtocol if protocol in served or protocol in scope.protocols],
+        "named_networks": visit.ports.networks.by_name,
+    }

@@ -1,0 +1,81 @@
+"""Setting up an authenticator app, the first one or another."""
+
+import base64
+import binascii
+
+import segno
+from fastapi import APIRouter
+from markupsafe import Markup
+from starlette.responses import Response
+
+from valetkey.core.errors import Conflict, InvalidInput
+from valetkey.core.second_factor import provisioning_uri, seed_text
+from valetkey.doors.web.forms import Errors
+from valetkey.doors.web.gate import SignedInVisit, Stage, Visit
+from valetkey.doors.web.notices import see_other_with
+from valetkey.service import second_factors, sign_in
+from valetkey.service.second_factors import TotpOffer
+
+router = APIRouter()
+_LOOK = ["GET", "HEAD"]
+
+
+@router.api_route("/set-up", methods=_LOOK)
+async def offer(visit: SignedInVisit) -> Response:
+    """Show a fresh seed as QR code and text; nothing is stored until a code of it was given."""
+    if visit.stage is Stage.FULL:
+        visit.need_recent_proof()
+    return _page(visit, _new_offer(visit))
+
+
+@router.post("/set-up")
+async def confirm(visit: SignedInVisit) -> Response:
+    """Take the code that proves that the authenticator holds the seed; the first one brings recovery codes."""
+    sealed = visit.form.one("sealed")
+    name = visit.form.one("name", 200)
+    try:
+        confirmed = await second_factors.confirm_totp(
+            visit.ports, visit.actor, sealed, visit.form.one("code", 200), name
+        )
+    except InvalidInput as problem:
+        if problem.field == "sealed":
+            return _page(visit, _new_offer(visit), name, Errors({"": str(problem)}))
+        return _page(visit, _same_offer(visit, sealed), name, Errors({problem.field: str(problem)}))
+    except Conflict as refusal:
+        return _page(visit, _same_offer(visit, sealed), name, Errors({"": str(refusal)}))
+    if confirmed.recovery_codes:
+        # The session has just become one with a second factor; the page is shown to it as such.
+        renewed = await sign_in.current(visit.ports, visit.token)
+        shown = visit.with_session(visit.token, renewed) if renewed else visit
+        return shown.page("recovery_codes.html", codes=confirmed.recovery_codes, first=True)
+    return see_other_with("/account", "authenticator-added")
+
+
+def _new_offer(visit: Visit) -> TotpOffer:
+    return second_factors.offer_totp(visit.ports, visit.actor, visit.account.address)
+
+
+def _same_offer(visit: Visit, sealed: str) -> TotpOffer:
+    """Show again what was scanned already, so that a mistyped code does not mean to scan anew."""
+    try:
+        seed = base64.b32decode(visit.form.one("seed", 100).replace(" ", ""))
+    except binascii.Error:
+        return _new_offer(visit)
+    return TotpOffer(sealed, provisioning_uri(seed, visit.account.address, visit.ports.issuer), seed_text(seed))
+
+
+def _page(visit: Visit, offered: TotpOffer, name: str = "", errors: Errors | None = None) -> Response:
+    return visit.page(
+        "set_up.html",
+        errors=errors,
+        offered=offered,
+        qr=_qr(offered.uri),
+        name=name,
+        first=visit.stage is not Stage.FULL,
+    )
+
+
+def _qr(uri: str) -> Markup:
+    # The markup is segno's own; the address in the URI is percent-encoded and ends up as modules, not as text.
+    drawn = segno.make(uri, error="m", micro=False)
+    return Markup(drawn.svg_inline(scale=4, border=3, omitsize=True, svgclass="qr", lineclass=None))  # noqa: S704

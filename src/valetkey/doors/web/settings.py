@@ -1,0 +1,41 @@
+"""What the portal is told by the configuration."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from valetkey.core.network import Network
+from valetkey.core.scope import MailProtocol
+
+
+class Encryption(StrEnum):
+    """How a mail client is told to encrypt."""
+
+    TLS = "tls"  # from the first byte
+    STARTTLS = "starttls"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientEndpoint:
+    """Where a mail client connects for one protocol; shown beside a new app password."""
+
+    protocol: MailProtocol
+    host: str
+    port: int
+    encryption: Encryption = Encryption.TLS
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """The portal's settings. Policy and named networks come with the ports."""
+
+    base_url: str  # where people reach the portal, such as https://mail.example.org
+    also_at: tuple[str, ...] = ()  # further addresses under which it may be used
+    site_name: str = "Valetkey"
+    trusted_proxies: tuple[Network, ...] = ()  # only these may say X-Forwarded-For
+    client_settings: tuple[ClientEndpoint, ...] = ()  # the best one of a protocol first
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins that forms may come from (RFC 6454 section 6.1)."""
+        return frozenset("/".join(url.split("/", 3)[:3]).lower() for url in (self.base_url, *self.also_at))

@@ -1,0 +1,247 @@
+"""The form in which somebody says what an app password shall be, and what it means."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from valetkey.core.app_password import AppPassword, SecretFormat, check_description
+from valetkey.core.errors import InvalidInput
+from valetkey.core.network import NamedNetworks
+from valetkey.core.policy import Policy
+from valetkey.core.restriction import NetworkRule, Restrictions
+from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope, describe
+from valetkey.doors.web.forms import Errors, Form
+from valetkey.doors.web.purposes import Purpose
+from valetkey.doors.web.words import count, day
+
+NEVER, ON_DATE, KEEP = "never", "date", "keep"
+_LIFETIMES = (7, 30, 90, 365)  # days
+_IDLE_TIMES = (14, 30, 90, 180)  # days
+_MAX_NETWORKS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """The fields as they stand in the form."""
+
+    description: str = ""
+    format: str = SecretFormat.DEFAULT.value
+    expires: str = NEVER
+    expires_on: str = ""
+    idle: str = NEVER
+    rule: str = NetworkRule.ANYWHERE.value
+    networks: str = ""
+    named: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What wishes are read against: the scope and restrictions one starts from, rights, policy, networks, time."""
+
+    scope: Scope
+    restrictions: Restrictions | None  # None: a new one
+    rights: frozenset[Permission]
+    policy: Policy
+    networks: NamedNetworks
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What wishes mean; only good without errors."""
+
+    description: str
+    format: SecretFormat
+    scope: Scope
+    restrictions: Restrictions
+    errors: Errors
+
+
+def first_wishes(purpose: Purpose, rights: frozenset[Permission], policy: Policy) -> Wishes:
+    """Fill in the form for a purpose, as narrow as it can be."""
+    return Wishes(
+        format=purpose.format.value,
+        expires=_days(policy.default_lifetime or policy.max_lifetime),
+        idle=_days(policy.default_idle_for or policy.max_idle_for),
+        permissions=tuple(sorted(purpose.scope.effective(rights))),
+        protocols=tuple(sorted(purpose.scope.protocols)),
+    )
+
+
+def present_wishes(credential: AppPassword, rights: frozenset[Permission], named: NamedNetworks) -> Wishes:
+    """Fill in the form with what an app password is now."""
+    held = credential.restrictions
+    return Wishes(
+        description=credential.description,
+        format=credential.format.value,
+        expires=KEEP,
+        idle=KEEP,
+        rule=held.network_rule.value,
+        networks="\n".join(entry for entry in held.allowed_ips if entry not in named.by_name),
+        named=tuple(entry for entry in held.allowed_ips if entry in named.by_name),
+        permissions=tuple(sorted(credential.scope.effective(rights))),
+        protocols=tuple(sorted(credential.scope.protocols)),
+    )
+
+
+def posted_wishes(form: Form) -> Wishes:
+    """Take the form as it was posted."""
+    return Wishes(
+        description=form.one("description"),
+        format=form.one("format"),
+        expires=form.one("expires"),
+        expires_on=form.one("expires_on"),
+        idle=form.one("idle"),
+        rule=form.one("rule"),
+        networks=form.one("networks", 4000),
+        named=form.many("named"),
+        permissions=form.many("permission"),
+        protocols=form.many("protocol"),
+    )
+
+
+def lifetimes(policy: Policy, now: datetime, keeping: AppPassword | None = None) -> tuple[tuple[str, str], ...]:
+    """Give the choices for the expiry: value and words."""
+    most = policy.max_lifetime
+    days = sorted({*_LIFETIMES, *(one.days for one in (policy.default_lifetime, most) if one)})
+    start = keeping.created_at if keeping else now
+    fitting = [n for n in days if most is None or now + timedelta(days=n) <= start + most]
+    choices = [(str(n), f"{_span(n)} (until {day(now + timedelta(days=n))})") for n in fitting]
+    if keeping is not None:
+        held = keeping.restrictions.expires_at
+        choices.insert(0, (KEEP, f"As it is ({'until ' + day(held) if held else 'never expires'})"))
+    if most is None and (keeping is None or keeping.restrictions.expires_at is not None):
+        choices.append((NEVER, "Never"))
+    return (*choices, (ON_DATE, "On a date …"))
+
+
+def idle_times(policy: Policy, keeping: AppPassword | None = None) -> tuple[tuple[str, str], ...]:
+    """Give the choices for how long it may stay unused: value and words."""
+    most = policy.max_idle_for
+    days = sorted({*_IDLE_TIMES, *(one.days for one in (policy.default_idle_for, most) if one)})
+    choices = [(str(n), f"After {count(n, 'day')} without use") for n in days if most is None or n <= most.days]
+    if keeping is not None:
+        held = keeping.restrictions.idle_for
+        now_is = f"after {count(held.days, 'day')} without use" if held else "never"
+        choices.insert(0, (KEEP, f"As it is ({now_is})"))
+    if most is None:
+        choices.append((NEVER, "Never for this reason"))
+    return tuple(choices)
+
+
+def read_wishes(wishes: Wishes, ground: Ground) -> Read:
+    """Work out what the form means; everything wrong with it is named at once, beside its field."""
+    errors = Errors()
+    description = wishes.description
+    try:
+        description = check_description(wishes.description)
+    except InvalidInput as problem:
+        errors["description"] = str(problem)
+    scope = _read_scope(wishes, ground, errors)
+    held = ground.restrictions or Restrictions()
+    restrictions = Restrictions(
+        expires_at=_read_expiry(wishes, held.expires_at, ground.now, errors),
+        idle_for=_read_idle(wishes, held.idle_for, errors),
+        network_rule=_read_rule(wishes, errors),
+        allowed_ips=_read_networks(wishes, ground.networks, errors),
+        pinned_network=held.pinned_network,
+    )
+    known = wishes.format in set(SecretFormat)
+    return Read(
+        description, SecretFormat(wishes.format) if known else SecretFormat.DEFAULT, scope, restrictions, errors
+    )
+
+
+def _read_scope(wishes: Wishes, ground: Ground, errors: Errors) -> Scope:
+    ticked = frozenset(one for one in Permission if one.value in wishes.permissions) & ground.rights
+    protocols = frozenset(one for one in MailProtocol if one.value in wishes.protocols)
+    scope = _scope_of(ticked, protocols, ground)
+    if not protocols:
+        errors["protocols"] = "Tick at least one protocol; without one it opens nothing."
+    elif not ticked:
+        errors["permissions"] = "Tick at least one permission; without one it may do nothing."
+    elif not describe(scope, ground.rights)[0]:
+        errors["permissions"] = (
+            "With these ticks it could do nothing: reading needs IMAP or POP3, sending needs SMTP, filters need ManageSieve."
+        )
+    return scope
+
+
+def _scope_of(ticked: frozenset[Permission], protocols: frozenset[MailProtocol], ground: Ground) -> Scope:
+    start, rights = ground.scope, ground.rights
+    if ticked == start.effective(rights):
+        return Scope(start.mode, start.permissions, protocols)
+    if start.mode is PermissionMode.REPLACE:
+        return Scope(PermissionMode.REPLACE, ticked, protocols)
+    # "Everything but": what was left out stays out when the account's rights grow, all else follows them.
+    left_out = (start.permissions if start.mode is PermissionMode.RESTRICT else frozenset()) - rights
+    return Scope(PermissionMode.RESTRICT, left_out | (rights - ticked), protocols)
+
+
+def _read_expiry(wishes: Wishes, held: datetime | None, now: datetime, errors: Errors) -> datetime | None:
+    match wishes.expires:
+        case "never":
+            return None
+        case "keep":
+            return held
+        case "date":
+            return _end_of_day(wishes.expires_on, errors)
+        case days if days.isascii() and days.isdecimal() and 0 < int(days[:5]) <= 36500:  # noqa: PLR2004  (a century)
+            return now + timedelta(days=int(days[:5]))
+        case _:
+            errors["expires_at"] = "Choose when it ends."
+            return None
+
+
+def _end_of_day(text: str, errors: Errors) -> datetime | None:
+    try:
+        return datetime.combine(date.fromisoformat(text.strip()), time(23, 59, 59), UTC)
+    except ValueError:
+        errors["expires_at"] = "Write the date as year-month-day, such as 2027-03-31."
+        return None
+
+
+def _read_idle(wishes: Wishes, held: timedelta | None, errors: Errors) -> timedelta | None:
+    match wishes.idle:
+        case "never":
+            return None
+        case "keep":
+            return held
+        case days if days.isascii() and days.isdecimal() and 0 < int(days[:5]) <= 36500:  # noqa: PLR2004  (a century)
+            return timedelta(days=int(days[:5]))
+        case _:
+            errors["idle_for"] = "Choose how long it may stay unused."
+            return None
+
+
+def _read_rule(wishes: Wishes, errors: Errors) -> NetworkRule:
+    try:
+        return NetworkRule(wishes.rule)
+    except ValueError:
+        errors["allowed_ips"] = "Choose from where it may be used."
+        return NetworkRule.ALLOWED
+
+
+def _read_networks(wishes: Wishes, networks: NamedNetworks, errors: Errors) -> tuple[str, ...]:
+    if wishes.rule != NetworkRule.ALLOWED.value:
+        return ()
+    typed = tuple(dict.fromkeys((*wishes.named, *wishes.networks.replace(",", " ").split())))
+    if not typed:
+        errors["allowed_ips"] = "Name at least one address or network, or choose another answer."
+    if len(typed) > _MAX_NETWORKS:
+        errors["allowed_ips"] = f"{_MAX_NETWORKS} networks at most."
+        return ()
+    try:
+        return networks.check_entries(typed)
+    except InvalidInput as problem:
+        errors["allowed_ips"] = str(problem)
+        return ()
+
+
+def _days(span: timedelta | None) -> str:
+    return str(span.days) if span else NEVER
+
+
+def _span(days: int) -> str:
+    return {7: "1 week", 365: "1 year"}.get(days, count(days, "day"))
