@@ -1,0 +1,28 @@
+"""How much is done: the usual, quick, or large."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """Sizes of one run. Times are in seconds."""
+
+    app_passwords: int = 200_000  # in the store
+    decisions: int = 120_000
+    login_seconds: float = 4.0  # of each server and kind of connection
+    rounds: int = 3  # the servers take turns
+    relay_megabytes: int = 1_500  # of each server and kind of connection
+    relay_seconds: float = 3.0  # and at most so long
+    sessions: int = 2_000  # idle ones
+
+
+USUAL = Effort()
+QUICK = Effort(
+    app_passwords=60_000,
+    decisions=30_000,
+    login_seconds=1.5,
+    rounds=1,
+    relay_megabytes=400,
+    relay_seconds=1.0,
+    sessions=500,
+)
