@@ -91,7 +91,7 @@ CUTS = st.lists(st.integers(min_value=0, max_value=100_000), max_size=12)
 def test_the_same_events_however_the_bytes_are_cut(make, security, data, cuts):
     whole = _run_login(make(security), [data])
     assert _run_login(make(security), _cut(data, cuts)) == whole
-    if len(data) < 300:
+    if 0 < len(data) < 300:
         assert _run_login(make(security), [data[i : i + 1] for i in range(len(data))]) == whole
 
 
