@@ -42,7 +42,7 @@ def connect(path: Path, *, busy_timeout: float, query_only: bool = False) -> sql
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute(f"PRAGMA query_only = {'ON' if query_only else 'OFF'}")
-    except BaseException:
+    except sqlite3.Error:
         connection.close()
         raise
     return connection
