@@ -287,7 +287,7 @@ def _describe_credentials(  # noqa: C901, PLR0912  (one flat case per event)
         case AppPasswordChanged(fields=fields):
             return f"App password changed: {', '.join(fields)}"
         case AppPasswordRevoked(description=description, reason=reason):
-            return f"App password “{description}” revoked ({reason})"
+            return f"App password “{description}” revoked{f' ({reason})' if reason else ''}"
         case AppPasswordLapsed(description=description):
             return f"App password “{description}” expired"
         case AppPasswordPinned(network=network):
