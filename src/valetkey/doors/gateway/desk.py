@@ -1,0 +1,29 @@
+"""What all sessions of one worker share."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from valetkey.doors.gateway.live import LiveRegistry
+from valetkey.doors.gateway.metrics import Metrics
+from valetkey.doors.gateway.relay import Relay
+from valetkey.doors.gateway.settings import Settings
+from valetkey.doors.gateway.upstream import Upstreams
+from valetkey.doors.serve import Acceptor, ServerCertificates
+from valetkey.service.ports import Ports
+
+
+@dataclass(slots=True)
+class Desk:
+    """The worker's settings, ports and registries."""
+
+    worker: str
+    settings: Settings
+    ports: Ports
+    loop: asyncio.AbstractEventLoop
+    buffer: memoryview  # the one read buffer
+    certificates: ServerCertificates | None  # None: no listener does TLS
+    acceptor: Acceptor
+    upstreams: Upstreams
+    live: LiveRegistry
+    metrics: Metrics
+    relays: set[Relay] = field(default_factory=set)

@@ -1,0 +1,212 @@
+"""The mail servers behind the gateway: which one serves an address, and logging in there.
+
+Certificates are always verified. TLS sessions are resumed, because a full handshake costs more than all the rest of a
+login. A failure is never the client's: it is told to try later, and the operator is told why.
+"""
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from time import monotonic
+
+from valetkey.core.scope import MailProtocol
+from valetkey.doors.gateway.machines import client_machine
+from valetkey.doors.gateway.settings import Domain, Limits, Settings, TlsMode, Upstream, UpstreamLogin
+from valetkey.doors.serve.link import Link, LinkClosed
+from valetkey.wire.machine import ClientFacts, ClientMachine, Credentials, LoggedIn, LoginFailed, StartTlsAsked
+
+_ANY_DOMAIN = "*"
+_NAMES_KEPT = 30.0  # seconds that resolved addresses are used
+
+
+class UpstreamFailed(Exception):  # noqa: N818  the word of the operator's log
+    """The upstream could not be logged in to; the text is for the operator."""
+
+
+@dataclass(slots=True)
+class OpenUpstream:
+    """A connection that is logged in."""
+
+    link: Link
+    capabilities: tuple[bytes, ...]
+    rest: bytes  # what the upstream said behind the login's answer
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is kept of an upstream between logins."""
+
+    context: ssl.SSLContext | None
+    session: ssl.SSLSession | None = None
+    addresses: list[tuple[socket.AddressFamily, tuple[str, int]]] = field(default_factory=list)
+    resolved_at: float = float("-inf")
+
+
+class Upstreams:
+    """Finds upstreams and logs in to them."""
+
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, buffer: memoryview) -> None:
+        """Read the CA files.
+
+        Raises:
+            OSError: A CA file cannot be read or holds no certificate.
+        """
+        self._loop = loop
+        self._buffer = buffer
+        self._hostname = settings.hostname
+        self._limits: Limits = settings.limits
+        self._domains: dict[str, Domain] = {domain.name.lower(): domain for domain in settings.domains}
+        every = {upstream for domain in settings.domains for upstream in domain.upstreams.values()}
+        self._known = {upstream: _Known(_new_context(upstream)) for upstream in every}
+
+    def find(self, address: str, protocol: MailProtocol) -> Upstream | None:
+        """Give the upstream that serves this address through this protocol, if there is one."""
+        for name in (address.rpartition("@")[2], _ANY_DOMAIN):
+            domain = self._domains.get(name)
+            if domain is not None:
+                return domain.upstreams.get(protocol)
+        return None
+
+    async def log_in(
+        self, upstream: Upstream, protocol: MailProtocol, credentials: Credentials, facts: ClientFacts
+    ) -> OpenUpstream:
+        """Connect, verify, log in.
+
+        Raises:
+            UpstreamFailed: It is down, too slow, not who it should be, or does not let the gateway in.
+        """
+        told = facts if upstream.forward_client or upstream.login is UpstreamLogin.XCLIENT else None
+        starttls = upstream.tls is TlsMode.STARTTLS
+        machine = client_machine(protocol, credentials, told, starttls=starttls, hostname=self._hostname)
+        link = await self._connect(upstream)
+        timer = self._loop.call_later(self._limits.upstream_login, link.close, "too slow to log in")
+        try:
+            if upstream.tls is TlsMode.IMPLICIT:
+                await self._start_tls(link, upstream)
+            capabilities = await self._converse(link, upstream, machine)
+        except LinkClosed as closed:
+            link.close(str(closed))
+            raise UpstreamFailed(str(closed)) from None
+        except BaseException:
+            link.close("the login failed")
+            raise
+        finally:
+            timer.cancel()
+        self._keep_session(link, upstream)
+        return OpenUpstream(link, capabilities, machine.take_rest())
+
+    async def _converse(self, link: Link, upstream: Upstream, machine: ClientMachine) -> tuple[bytes, ...]:
+        while True:
+            event = machine.next_event()
+            output = machine.take_output()
+            if output:
+                await link.send(output)
+            match event:
+                case None:
+                    data = await link.receive()
+                    if not data:
+                        raise UpstreamFailed("the upstream closed the connection during the login")
+                    machine.receive(data)
+                case StartTlsAsked():
+                    if machine.has_pending or link.has_waiting_octets():
+                        raise UpstreamFailed("the upstream sent octets between STARTTLS and the handshake")
+                    await self._start_tls(link, upstream)
+                    machine.tls_started()
+                case LoginFailed(text=text):
+                    raise UpstreamFailed(text)
+                case LoggedIn(capabilities=capabilities):
+                    return capabilities
+
+    # TLS
+
+    async def _start_tls(self, link: Link, upstream: Upstream) -> None:
+        known = self._known[upstream]
+        if known.context is None:
+            raise UpstreamFailed("TLS is off for this upstream")
+        await link.start_tls(known.context, upstream.server_name or upstream.host, known.session)
+
+    def _keep_session(self, link: Link, upstream: Upstream) -> None:
+        """Keep the TLS session for the next login; the ticket of TLS 1.3 came with the first answers."""
+        if isinstance(link.sock, ssl.SSLSocket):
+            session = link.sock.session
+            if session is not None and session.has_ticket:
+                self._known[upstream].session = session
+
+    # Connecting
+
+    async def _connect(self, upstream: Upstream) -> Link:
+        try:
+            places = await asyncio.wait_for(self._resolve(upstream), self._limits.upstream_connect)
+        except (OSError, TimeoutError) as error:
+            raise UpstreamFailed(f"the name {upstream.host} cannot be resolved") from error
+        deadline = self._loop.time() + self._limits.upstream_connect
+        why = "the name has no address"
+        for position, (family, place) in enumerate(places):
+            # Each address gets its share of the time, so that a dead one does not hide a live one.
+            share = (deadline - self._loop.time()) / (len(places) - position)
+            try:
+                return await self._connect_to(family, place, max(share, 0.0))
+            except (LinkClosed, OSError) as error:
+                why = str(error)
+        raise UpstreamFailed(why)
+
+    async def _connect_to(self, family: socket.AddressFamily, place: tuple[str, int], seconds: float) -> Link:
+        sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        link = Link(self._loop, sock, self._buffer)
+        timer = self._loop.call_later(seconds, link.close, "too slow to connect")
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            try:
+                sock.connect(place)
+            except BlockingIOError:
+                await link.connected()
+        except BaseException:
+            link.close("cannot connect")
+            raise
+        finally:
+            timer.cancel()
+        return link
+
+    async def _resolve(self, upstream: Upstream) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
+        known = self._known[upstream]
+        if monotonic() - known.resolved_at < _NAMES_KEPT:
+            return known.addresses
+        try:
+            literal = ip_address(upstream.host)
+        except ValueError:
+            found = await self._loop.getaddrinfo(upstream.host, upstream.port, type=socket.SOCK_STREAM)
+            known.addresses = [(family, (str(place[0]), int(place[1]))) for family, _, _, _, place in found]
+            known.resolved_at = monotonic()
+        else:
+            family = socket.AF_INET if literal.version == 4 else socket.AF_INET6  # noqa: PLR2004  IP's version
+            known.addresses = [(family, (upstream.host, upstream.port))]
+            known.resolved_at = float("inf")
+        return known.addresses
+
+
+def credentials_for(upstream: Upstream, address: str, stored_password: str | None) -> Credentials:
+    """Say how the gateway proves itself for the mailbox of `address`.
+
+    Raises:
+        UpstreamFailed: This account has no stored password, and the upstream needs one.
+    """
+    user = address.rpartition("@")[0] if upstream.user_form == "local-part" else address
+    match upstream.login:
+        case UpstreamLogin.MASTER_USER:
+            return Credentials(user, upstream.master_user, upstream.master_secret)
+        case UpstreamLogin.XCLIENT:
+            return Credentials(user, user, None)
+        case UpstreamLogin.STORED_PASSWORD:
+            if stored_password is None:
+                raise UpstreamFailed("this account has no stored upstream password")
+            return Credentials(user, user, stored_password)
+
+
+def _new_context(upstream: Upstream) -> ssl.SSLContext | None:
+    if upstream.tls is TlsMode.NONE:
+        return None
+    context = ssl.create_default_context(cafile=None if upstream.ca_file is None else str(upstream.ca_file))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

@@ -1,0 +1,187 @@
+"""One worker process of the gateway: its listeners, its sessions, and the ticks that keep them true."""
+
+import asyncio
+import resource
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+
+import structlog
+
+from valetkey.core.errors import CannotStart, Unavailable
+from valetkey.doors.gateway.control import ControlDoor
+from valetkey.doors.gateway.desk import Desk
+from valetkey.doors.gateway.live import LiveRegistry
+from valetkey.doors.gateway.machines import ALPN
+from valetkey.doors.gateway.metrics import Metrics
+from valetkey.doors.gateway.relay import RelayLimits
+from valetkey.doors.gateway.session import Session
+from valetkey.doors.gateway.settings import Listener, Settings, TlsMode
+from valetkey.doors.gateway.upstream import Upstreams
+from valetkey.doors.serve import Accepted, AcceptLimits, Acceptor, CertificateFiles, ServerCertificates, bind
+from valetkey.doors.serve.link import READ_SIZE, every
+from valetkey.service.ports import Ports
+
+_log = structlog.get_logger("valetkey.gateway")
+
+_FOLLOW_EVERY = 0.2  # seconds; revocation closes live sessions within one
+_LOOK_EVERY = 1.0  # at certificates and at silent sessions
+_END_WITHIN = 3.0
+
+
+def bind_listeners(settings: Settings) -> list[socket.socket]:
+    """Bind every listener of the settings, in their order; the workers share the sockets.
+
+    Raises:
+        CannotStart: A port is in use, or may not be opened; the message names it.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for listener in settings.listeners:
+            sockets.append(bind(listener.host, listener.port))  # noqa: PERF401  what is bound is closed on failure
+    except CannotStart:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+async def run_worker(  # noqa: PLR0917  the signature that the supervisor knows
+    settings: Settings,
+    ports: Ports,
+    sockets: Sequence[socket.socket],
+    name: str,
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+) -> None:
+    """Serve on `sockets` (from `bind_listeners`) until `stop` is set; calls `ready` once connections are accepted.
+
+    Raises:
+        CannotStart: Certificates, a CA file, the store or the control socket are not usable.
+    """
+    worker = _Worker(settings, ports, name)
+    try:
+        worker.start(sockets)
+        ready()
+        await stop.wait()
+    finally:
+        await worker.end()
+
+
+class _Worker:
+    def __init__(self, settings: Settings, ports: Ports, name: str) -> None:
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._sessions: dict[asyncio.Task[None], Session] = {}
+        self._limits = RelayLimits(settings.limits.idle, settings.limits.send)
+        self._stops: list[Callable[[], None]] = []
+        buffer = memoryview(bytearray(READ_SIZE))
+        limits = AcceptLimits(settings.limits.connections, settings.limits.waiting_per_network)
+        self._desk = Desk(
+            worker=name,
+            settings=settings,
+            ports=ports,
+            loop=loop,
+            buffer=buffer,
+            certificates=_certificates(settings),
+            acceptor=Acceptor(loop, limits),
+            upstreams=_upstreams(settings, loop, buffer),
+            live=_live(ports),
+            metrics=Metrics(),
+        )
+        self._control = ControlDoor(settings.run_directory, name, self._desk.live, self._desk.metrics)
+
+    def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Accept."""
+        desk = self._desk
+        _raise_file_limit(desk.settings.limits.connections)
+        self._watch_gauges()
+        for listener, sock in zip(desk.settings.listeners, sockets, strict=True):
+            desk.acceptor.listen(sock, partial(self._begin, listener))
+        desk.acceptor.start()
+        self._stops.append(every(self._loop, _FOLLOW_EVERY, self._follow))
+        shortest = min(_LOOK_EVERY, self._limits.idle / 4, self._limits.send / 4)
+        self._stops.append(every(self._loop, shortest, self._look))
+        if desk.certificates is not None:
+            self._stops.append(every(self._loop, _LOOK_EVERY, desk.certificates.reload))
+
+    async def end(self) -> None:
+        """Stop accepting, say goodbye where words can be said, and close everything."""
+        desk = self._desk
+        for stop in self._stops:
+            stop()
+        desk.acceptor.stop()
+        for session in self._sessions.values():
+            session.shut_down()
+        for relay in list(desk.relays):
+            relay.end("shutdown")
+        await self._control.close()
+        if self._sessions:
+            _, late = await asyncio.wait(self._sessions, timeout=_END_WITHIN)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _begin(self, listener: Listener, accepted: Accepted) -> None:
+        session = Session(self._desk, listener, accepted)
+        task = self._loop.create_task(session.run())
+        self._sessions[task] = session
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        del self._sessions[task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("session_failed", error=type(error).__name__)
+
+    def _follow(self) -> None:
+        try:
+            self._desk.live.follow()
+        except Exception:  # noqa: BLE001  following never stops: the next tick tries again
+            _log.exception("follow_failed")
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        for relay in list(self._desk.relays):
+            relay.look(now, self._limits)
+
+    def _watch_gauges(self) -> None:
+        desk = self._desk
+        desk.metrics.watch("valetkey_live_sessions", lambda: len(desk.live))
+        desk.metrics.watch("valetkey_waiting_connections", lambda: desk.acceptor.waiting)
+        desk.metrics.watch("valetkey_connections", lambda: desk.acceptor.connections)
+        desk.metrics.watch("valetkey_turned_away_total", lambda: desk.acceptor.turned_away)
+
+
+def _certificates(settings: Settings) -> ServerCertificates | None:
+    protocols = {ALPN[each.protocol] for each in settings.listeners if each.tls is not TlsMode.NONE}
+    if not protocols:
+        return None
+    if not settings.certificates:
+        raise CannotStart("A listener with TLS needs a certificate, and none is configured.")
+    return ServerCertificates([CertificateFiles(each.chain, each.key) for each in settings.certificates], protocols)
+
+
+def _upstreams(settings: Settings, loop: asyncio.AbstractEventLoop, buffer: memoryview) -> Upstreams:
+    try:
+        return Upstreams(settings, loop, buffer)
+    except OSError as error:
+        raise CannotStart(f"The CA file of an upstream cannot be used: {error.strerror or error}.") from None
+
+
+def _live(ports: Ports) -> LiveRegistry:
+    try:
+        return LiveRegistry(ports)
+    except Unavailable as error:
+        raise CannotStart(f"The store cannot be read: {error}") from None
+
+
+def _raise_file_limit(connections: int) -> None:
+    """Ask for as many file descriptors as the connections need, two each and some; less is used as it is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections + 256
+    if soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+            )
