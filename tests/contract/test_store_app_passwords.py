@@ -111,9 +111,7 @@ async def test_a_revoked_one_cannot_come_back(alice):
     assert alice.find_login("alice@example.org", [index_of("new")]) is None
     with pytest.raises(NotFound):
         await alice.write(
-            lambda writer: writer.set_app_password(
-                "ap_phone", description="x", scope=MAIL, restrictions=Restrictions()
-            )
+            lambda writer: writer.set_app_password("ap_phone", description="x", scope=MAIL, restrictions=Restrictions())
         )
 
 

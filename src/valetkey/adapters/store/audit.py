@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 
 from valetkey.adapters.store.chain import link
+from valetkey.adapters.store.failures import DAMAGED
 from valetkey.adapters.store.rows import micros, moment
 from valetkey.adapters.store.schema import account, audit, counter
 from valetkey.adapters.store.transaction import Transaction
@@ -69,7 +70,7 @@ class AuditWriter(AuditReader):
         """Append the audit event, take the next change number and stamp it on the account. Returns the change number."""
         end = self._row(_END)
         if end is None:
-            raise Unavailable("The database is damaged (its counter is missing): run `valetkey check`.")
+            raise Unavailable(DAMAGED)
         before, last_hash = end
         facts = json.dumps(to_facts(event), sort_keys=True, separators=(",", ":"))
         columns = (

@@ -11,21 +11,22 @@ from valetkey.core.errors import Conflict, Unavailable, ValetkeyError
 
 _PRIMARY_CODE = 0xFF  # SQLite's extended codes keep the primary code in the low octet
 
+DAMAGED = "The database is damaged: run `valetkey check`, and restore a backup if it says so."
+GONE = "The database file is gone or was replaced: put it back, or restart Valetkey to use the new one."
+
 _SENTENCES = {
     sqlite3.SQLITE_BUSY: "The database is locked by another process.",
     sqlite3.SQLITE_LOCKED: "The database is locked by another process.",
     sqlite3.SQLITE_READONLY: "The database is read-only: check the rights of its file and folder, and how its disk is mounted.",
     sqlite3.SQLITE_FULL: "The disk of the database is full.",
     sqlite3.SQLITE_IOERR: "The disk of the database cannot be read or written.",
-    sqlite3.SQLITE_CORRUPT: "The database is damaged: run `valetkey check`, and restore a backup if it says so.",
-    sqlite3.SQLITE_NOTADB: "The database is damaged: run `valetkey check`, and restore a backup if it says so.",
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
     sqlite3.SQLITE_CANTOPEN: "The database cannot be opened: check that its folder exists and who may read it.",
     sqlite3.SQLITE_PERM: "The database cannot be opened: check that its folder exists and who may read it.",
     sqlite3.SQLITE_INTERRUPT: "The database took too long to answer.",
     sqlite3.SQLITE_NOMEM: "There is not enough memory for the database.",
 }
-
-GONE = "The database file is gone or was replaced: put it back, or restart Valetkey to use the new one."
 
 
 def raise_ours(error: sqlite3.Error) -> NoReturn:

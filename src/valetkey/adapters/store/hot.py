@@ -3,11 +3,11 @@
 SQLAlchemy would cost more than the look-up itself, so these four speak to sqlite3 directly.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 from valetkey.adapters.store.connect import connect
+from valetkey.adapters.store.failures import DAMAGED
 from valetkey.adapters.store.rows import (
     APP_PASSWORD_COLUMNS,
     PROOF_COLUMNS,
@@ -18,6 +18,7 @@ from valetkey.adapters.store.rows import (
 from valetkey.adapters.store.schema import account
 from valetkey.core.account import Account
 from valetkey.core.app_password import AppPassword
+from valetkey.core.errors import Unavailable
 from valetkey.service.ports import Change, FoundLogin
 
 _BUSY_TIMEOUT = 0.25  # seconds; readers of a WAL wait only while another process recovers or migrates it
@@ -78,7 +79,7 @@ class HotReader:
         """Give the number of the newest change."""
         row = self._connection.execute(_CHANGE_NUMBER).fetchone()
         if row is None:
-            raise sqlite3.DatabaseError("the counter row is missing")
+            raise Unavailable(DAMAGED)
         return int(row[0])
 
     def changes(self, after: int, limit: int) -> tuple[Change, ...]:
