@@ -94,7 +94,9 @@ SIEVE_PIECES = [
 
 
 def _pieces(pieces):
-    return st.lists(st.one_of(st.sampled_from(pieces), st.binary(max_size=5)), max_size=25)
+    """Give what a client sends at once, time after time: mostly whole lines, sometimes many, sometimes parts."""
+    part = st.one_of(st.sampled_from(pieces), st.binary(max_size=5))
+    return st.lists(st.lists(part, min_size=1, max_size=6).map(b"".join), max_size=10)
 
 
 class _CarelessSmtp:
@@ -122,6 +124,7 @@ class _CarelessSmtp:
 @given(_pieces(SMTP_PIECES))
 @example([b"DATA\r\n", b"text\r\n.\r", b"XCLIENT LOGIN=bob\r\n"])
 @example([b"DATA\r\n", b"text\r\n.\r\n", b"NOOP\r\n"])
+@example([b"DATA\r\nXCLIENT LOGIN=bob\r\nMAIL FROM:<a@b.example>\r\n.\r\nNOOP\r\n"])
 def test_submission(pieces):
     allowed = []
 
@@ -215,7 +218,9 @@ def test_managesieve(pieces):
         part = session.take_to_server()
         sent += part
         session.from_server(b'OK "x"\r\n' * len(_sieve_names(part)))
-    assert set(_sieve_names(sent)) <= set(SIEVE_COMMANDS)
+    names = set(_sieve_names(sent))
+    assert names <= set(SIEVE_COMMANDS)
+    assert not names & {"UNAUTHENTICATE", "AUTHENTICATE", "XCLIENT", "STARTTLS"}
 
 
 @settings(max_examples=200)
