@@ -36,12 +36,11 @@ _MAX_CLIENT = 200  # characters of what a client calls itself
 
 @dataclass(frozen=True, slots=True)
 class _Try:
-    """An attempt with what is worked out of it once."""
+    """An attempt, its name and secret in canonical form."""
 
     attempt: LoginAttempt
     name: str  # canonical; "" if nobody can have it
     secret: Secret | None  # None: has not the shape of an app password
-    where: Tally  # under what a failure is counted
 
 
 async def check(ports: Ports, attempt: LoginAttempt) -> Verdict:
@@ -79,9 +78,7 @@ def decide_again(ports: Ports, attempt: LoginAttempt, grant: Grant) -> Verdict:
 async def _check(ports: Ports, attempt: LoginAttempt) -> Verdict:
     name = _canonical(ports, attempt.name)
     secret = app_passwords.read(attempt.secret)
-    network = network_name(attempt.address)
-    typed = secret.text if secret else attempt.secret
-    this = _Try(attempt, name, secret, tally(ports, network=network, name=name, secret=typed))
+    this = _Try(attempt, name, secret)
     found = _find(ports, name, secret) if secret else None
     if found is not None and secret is not None and await _is_proven_slowly(ports, found, secret):
         return await _answer_app_password(ports, this, found, secret)
@@ -97,16 +94,23 @@ def _canonical(ports: Ports, typed: str) -> str:
         return ""
 
 
+def _where(ports: Ports, this: _Try) -> Tally:
+    """Work out under what a failure is counted; a login that passes needs none."""
+    typed = this.secret.text if this.secret else this.attempt.secret
+    return tally(ports, network=network_name(this.attempt.address), name=this.name, secret=typed)
+
+
 def _conditions(ports: Ports) -> Conditions:
     return Conditions(ports.policy, ports.networks, ports.clock.now())
 
 
 def _find(ports: Ports, name: str, secret: Secret) -> FoundLogin | None:
     """Find whose secret this is, in one look-up under all keys, and compare its tag; None if it is not this name's."""
-    indexes = [app_passwords.index_of(ports.keys.derive(KeyPurpose.INDEX, n), secret) for n in ports.keys.numbers]
+    numbers = ports.keys.numbers  # asked once: each time the key file is looked at
+    indexes = [app_passwords.index_of(ports.keys.derive(KeyPurpose.INDEX, n), secret) for n in numbers]
     found = ports.store.find_login(name, indexes)
-    number = found.proof.key_number if found else ports.keys.current
-    key = ports.keys.derive(KeyPurpose.TAG, number if number in ports.keys.numbers else ports.keys.current)
+    number = found.proof.key_number if found else numbers[0]
+    key = ports.keys.derive(KeyPurpose.TAG, number if number in numbers else numbers[0])
     account_id, credential_id = (found.account.id, found.app_password.id) if found else ("", "")
     expected = app_passwords.tag_of(key, account_id, credential_id, secret)
     is_right = hmac.compare_digest(found.proof.tag if found else b"", expected)
@@ -146,7 +150,7 @@ async def _pin_first_network(ports: Ports, attempt: LoginAttempt, found: FoundLo
 
 async def _answer_main_password(ports: Ports, this: _Try) -> Verdict:
     tried = await try_main_password(
-        ports, name=this.name, password=this.attempt.secret, where=this.where, is_for=_may_open_mail
+        ports, name=this.name, password=this.attempt.secret, where=_where(ports, this), is_for=_may_open_mail
     )
     verdict: Verdict
     match tried.outcome:
@@ -183,12 +187,13 @@ async def _disguise(ports: Ports, this: _Try, verdict: Verdict) -> Verdict:
 
 async def _count(ports: Ports, this: _Try) -> tuple[bool, Account | None]:
     """Count a failure unless there were too many already; tell that, and who has the name."""
+    where = _where(ports, this)
 
     def look(reader: Reader) -> tuple[bool, Account | None]:
-        return is_over(ports, reader, this.where), reader.account_by_address(this.name)
+        return is_over(ports, reader, where), reader.account_by_address(this.name)
 
     def count(writer: Writer) -> None:
-        writer.count_failure(this.where.window, this.where.network, this.where.secret_key)
+        writer.count_failure(where.window, where.network, where.secret_key)
 
     is_throttled, account = await ports.store.read(look)
     if not is_throttled:
