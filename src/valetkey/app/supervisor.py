@@ -27,13 +27,15 @@ _STEADY_AFTER = 60.0  # a child that lived so long begins again with the shortes
 _EXIT_CANNOT_START = 3
 _TICK = 1.0
 
+Run = Callable[[asyncio.Event, Callable[[], None]], Awaitable[None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """What one child does: a name, and a coroutine that calls `ready` once and runs until `stop` is set."""
 
     name: str
-    run: Callable[[asyncio.Event, Callable[[], None]], Awaitable[None]]
+    run: Run
 
 
 @dataclass(slots=True)

@@ -50,7 +50,6 @@ class BackupDone:
 
     target: Path
     octets: int
-    audit_records: int
 
 
 @dataclass(frozen=True, slots=True)

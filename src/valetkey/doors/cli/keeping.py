@@ -81,9 +81,9 @@ def _add_backup(app: typer.Typer, running: Running) -> None:
         """
         done = told(lambda: running.front.backup(running.config, target))
         if as_json:
-            show_json({"target": done.target, "octets": done.octets, "audit_records": done.audit_records})
+            show_json({"target": done.target, "octets": done.octets})
         else:
-            say(f"{done.target}: {done.octets} octets, {done.audit_records} audit records, verified")
+            say(f"{done.target}: {done.octets} octets, every page and the audit chain verified")
             note("The key file is not in it. Keep a copy of that somewhere else.")
 
 

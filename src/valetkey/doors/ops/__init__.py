@@ -1,1 +1,1 @@
-"""Health, readiness and metrics, on a listener of their own."""
+"""The operator's door: health and metrics, on a listener of its own."""

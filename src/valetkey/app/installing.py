@@ -1,0 +1,124 @@
+"""`valetkey init`: writes the configuration, makes keys, database and the first account."""
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from valetkey.adapters.keys import KeyFile
+from valetkey.app.join import opened
+from valetkey.config import kinds
+from valetkey.config.kinds import Unreadable
+from valetkey.config.reading import parse
+from valetkey.config.sections import Config, Domain, Keys, Portal, Server, Store, Upstream, standard_listeners
+from valetkey.config.writing import annotated
+from valetkey.core.errors import CannotStart, InvalidInput
+from valetkey.doors.cli.front import InitAnswers
+from valetkey.doors.gateway.settings import TlsMode, UpstreamLogin
+from valetkey.service import accounts
+from valetkey.service.ports import Actor, ActorKind
+
+_NO_SECRET = "put the master user's password here"  # noqa: S105  (a placeholder)
+
+
+def install(answers: InitAnswers) -> tuple[Path, ...]:
+    """Make a new installation; gives the files that were written.
+
+    Raises:
+        InvalidInput: An answer cannot be used.
+        CannotStart: A file cannot be written, or is there already.
+    """
+    config = _config_of(answers)
+    text = annotated(config)
+    parse(text, answers.config)
+    try:
+        answers.config.parent.mkdir(parents=True, exist_ok=True)
+        answers.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        written = [_keys(config), _secret(answers)]
+        asyncio.run(_first_account(config, answers))
+        write_private(answers.config, text, mode=0o640)
+    except OSError as error:
+        raise CannotStart(f"{error.filename or answers.state} cannot be written: {error.strerror}.") from None
+    return (answers.config, config.store.path, *written)
+
+
+def write_private(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Write a new file with these rights from its first moment; an older one is never overwritten.
+
+    Raises:
+        CannotStart: It is there already.
+        OSError: It cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        raise CannotStart(f"{path} is there already; nothing is overwritten.") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _keys(config: Config) -> Path:
+    if not config.keys.path.exists():
+        KeyFile.create(config.keys.path)
+    return config.keys.path
+
+
+def _secret(answers: InitAnswers) -> Path:
+    path = _secret_path(answers)
+    if not path.exists():
+        write_private(path, (answers.master_secret or _NO_SECRET) + "\n")
+    return path
+
+
+def _secret_path(answers: InitAnswers) -> Path:
+    return answers.state.absolute() / "upstream-secret"
+
+
+async def _first_account(config: Config, answers: InitAnswers) -> None:
+    async with opened(config) as ports:
+        operator = Actor(ActorKind.OPERATOR)
+        await accounts.create(ports, operator, answers.admin, password=answers.password, is_admin=True)
+
+
+def _config_of(answers: InitAnswers) -> Config:
+    state = answers.state.absolute()
+    hostname = _read(kinds.DOMAIN, answers.hostname, "hostname")
+    listen = _read(kinds.ENDPOINT, answers.portal, "portal")
+    return Config(
+        server=Server(hostname, run_directory=state / "run", tls_directory=state / "tls"),
+        store=Store(state / "valetkey.db"),
+        keys=Keys(state / "keys.toml"),
+        portal=Portal(listen, _read(kinds.URL, answers.base_url, "base_url")),
+        listener=standard_listeners(),
+        domain=(_domain(answers),),
+    )
+
+
+def _domain(answers: InitAnswers) -> Domain:
+    host = _read(kinds.HOST, answers.upstream, "upstream")
+    is_here = host in {"127.0.0.1", "localhost", "::1"}
+    imap = Upstream(
+        host,
+        10143 if is_here else 993,
+        TlsMode.NONE if is_here else TlsMode.IMPLICIT,
+        master_user=answers.master_user,
+        master_secret_file=_secret_path(answers),
+    )
+    pop3 = replace(imap, port=10110 if is_here else 995)
+    smtp = Upstream(
+        host,
+        10587 if is_here else 587,
+        TlsMode.NONE if is_here else TlsMode.STARTTLS,
+        UpstreamLogin.XCLIENT,
+        forward_client=True,
+    )
+    sieve = replace(imap, port=14190 if is_here else 4190, tls=TlsMode.NONE if is_here else TlsMode.STARTTLS)
+    return Domain("*", imap, pop3, smtp, sieve)
+
+
+def _read(kind: kinds.Kind, text: str, field: str) -> Any:
+    try:
+        return kind.read(text, Path())
+    except Unreadable as error:
+        raise InvalidInput(field, f"{field}: {error.what}; {error.mend}.") from None

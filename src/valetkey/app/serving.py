@@ -1,0 +1,195 @@
+"""`valetkey serve`: binds every socket, then runs the gateway's workers and the portal under the supervisor."""
+
+import asyncio
+import contextlib
+import os
+import pwd
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import structlog
+
+from valetkey import __version__
+from valetkey.adapters.live_sessions import ControlSockets
+from valetkey.app.join import opened
+from valetkey.app.local_ca import LocalCertificate, ensure_local_certificate
+from valetkey.app.settings import certificates_of, gateway_settings, local_certificate, web_settings
+from valetkey.app.sockets import bind
+from valetkey.app.supervisor import Run, Supervisor, Work
+from valetkey.app.web_server import ReloadingCertificate, WebServer, run_servers
+from valetkey.config.sections import Config
+from valetkey.core.errors import CannotStart, Unavailable
+from valetkey.doors.gateway import settings as gateway
+from valetkey.doors.gateway.worker import bind_listeners, run_worker
+from valetkey.doors.ops.app import create_ops
+from valetkey.doors.ops.readiness import Watched
+from valetkey.doors.web.app import create_portal
+from valetkey.service.ports import Ports
+from valetkey.service.upkeep import every_minute
+
+_log = structlog.get_logger()
+
+_MINUTE = 60.0
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Every socket of an installation, bound before anything starts."""
+
+    gateway: list[socket.socket]
+    portal: list[socket.socket]
+    portal_tls: list[socket.socket]
+    ops: list[socket.socket]
+
+
+def serve(config: Config, *, extra: Sequence[Work] = (), on_ready: Callable[[], None] = lambda: None) -> None:
+    """Run everything until SIGTERM or SIGINT.
+
+    Args:
+        config: The configuration.
+        extra: Further children, such as the demo's mailbox.
+        on_ready: Called once, when every child listens.
+
+    Raises:
+        CannotStart: A port is taken, a file is missing or not readable, the keys do not fit the store.
+        Unavailable: The store cannot be asked.
+    """
+    local = local_certificate(config, datetime.now(UTC))
+    settings = gateway_settings(config, local)
+    bound = bind_all(config, settings)
+    _become(config.server.user)
+    _make_run_directory(config)
+    asyncio.run(_try_to_open(config))
+    workers = [
+        Work(f"worker-{number}", _worker(config, settings, bound.gateway, str(number)))
+        for number in range(1, config.server.workers + 1)
+    ]
+    Supervisor([*workers, Work("portal", _portal(config, bound, local)), *extra], on_ready=on_ready).run()
+    _log.info("stopped")
+
+
+def with_workers(config: Config, workers: int | None) -> Config:
+    """Give the configuration with another number of workers."""
+    return config if workers is None else replace(config, server=replace(config.server, workers=workers))
+
+
+def bind_all(config: Config, settings: gateway.Settings) -> Bound:
+    """Bind every socket.
+
+    Raises:
+        CannotStart: One is taken; the text names it.
+    """
+    portal = config.portal
+    return Bound(
+        gateway=bind_listeners(settings),
+        portal=bind(portal.listen, "the portal") if portal.listen else [],
+        portal_tls=bind(portal.tls_listen, "the portal (HTTPS)") if portal.tls_listen else [],
+        ops=bind(config.ops.listen, "the health listener") if config.ops.listen else [],
+    )
+
+
+async def _try_to_open(config: Config) -> None:
+    """Open and close what every child will open, so that what is wrong is said once, and migrations run once."""
+    async with opened(config):
+        pass
+
+
+def _worker(config: Config, settings: gateway.Settings, sockets: list[socket.socket], name: str) -> Run:
+    async def run(stop: asyncio.Event, ready: Callable[[], None]) -> None:
+        async with opened(config) as ports:
+            await run_worker(settings, ports, sockets, name, stop, ready)
+
+    return run
+
+
+def _portal(config: Config, bound: Bound, local: LocalCertificate | None) -> Run:
+    async def run(stop: asyncio.Event, ready: Callable[[], None]) -> None:
+        async with opened(config) as ports:
+            certificate = _portal_certificate(config, local) if bound.portal_tls else None
+            tasks = [asyncio.create_task(_keep_tidy(ports))]
+            if certificate is not None:
+                tasks.append(asyncio.create_task(certificate.follow()))
+            if local is not None:
+                tasks.append(asyncio.create_task(_renew(config)))
+            try:
+                await run_servers(_servers(config, bound, ports, certificate), stop, ready)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
+
+    return run
+
+
+def _servers(
+    config: Config, bound: Bound, ports: Ports, certificate: ReloadingCertificate | None
+) -> list[tuple[WebServer, list[socket.socket]]]:
+    portal = create_portal(ports, web_settings(config))
+    servers: list[tuple[WebServer, list[socket.socket]]] = []
+    if bound.portal:
+        servers.append((WebServer(portal), bound.portal))
+    if certificate is not None:
+        servers.append((WebServer(portal, certificate), bound.portal_tls))
+    if bound.ops:
+        watched = Watched(ports, ControlSockets(config.server.run_directory), config.server.workers, __version__)
+        servers.append((WebServer(create_ops(watched)), bound.ops))
+    return servers
+
+
+def _portal_certificate(config: Config, local: LocalCertificate | None) -> ReloadingCertificate:
+    first = certificates_of(config, local)[0]
+    try:
+        return ReloadingCertificate(first.chain, first.key)
+    except OSError as error:
+        raise CannotStart(f"The certificate {first.chain} with the key {first.key} cannot be used: {error}.") from None
+
+
+async def _keep_tidy(ports: Ports) -> None:
+    while True:
+        await asyncio.sleep(_MINUTE)
+        try:
+            lapsed = await every_minute(ports)
+        except Unavailable as error:
+            _log.warning("upkeep-failed", why=str(error))
+        else:
+            if lapsed:
+                _log.info("app-passwords-expired", count=lapsed)
+
+
+async def _renew(config: Config) -> None:
+    """Renew the local certificate before it ends; everybody who uses it sees the new files."""
+    while True:
+        await asyncio.sleep(_DAY)
+        try:
+            ensure_local_certificate(config.server.tls_directory, config.server.hostname, datetime.now(UTC))
+        except CannotStart as error:
+            _log.error("local-certificate-not-renewed", why=str(error))
+
+
+def _make_run_directory(config: Config) -> None:
+    directory = config.server.run_directory
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(f"The run directory {directory} cannot be made: {error.strerror}.") from None
+
+
+def _become(user: str) -> None:
+    """Become the configured user; nothing if that is who we are already."""
+    if not user:
+        return
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        raise CannotStart(f"There is no system user {user} ([server] user).") from None
+    if os.geteuid() == entry.pw_uid:
+        return
+    if os.geteuid() != 0:
+        raise CannotStart(f"Only root can become {user} ([server] user). Start as root, or as {user}.")
+    os.initgroups(user, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
