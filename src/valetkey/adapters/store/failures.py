@@ -12,6 +12,7 @@ from valetkey.core.errors import Conflict, Unavailable, ValetkeyError
 _PRIMARY_CODE = 0xFF  # SQLite's extended codes keep the primary code in the low octet
 
 DAMAGED = "The database is damaged: run `valetkey check`, and restore a backup if it says so."
+CLOSED = "The database is closed."
 GONE = "The database file is gone or was replaced: put it back, or restart Valetkey to use the new one."
 
 _SENTENCES = {
@@ -44,17 +45,18 @@ def raise_ours(error: sqlite3.Error) -> NoReturn:
 
 
 def _translated(error: sqlite3.Error) -> ValetkeyError | None:
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None:
-        return Unavailable("The database is closed.") if isinstance(error, sqlite3.ProgrammingError) else None
+    if isinstance(error, sqlite3.ProgrammingError):
+        return Unavailable(CLOSED) if "closed" in str(error) else None
+    code = error.sqlite_errorcode
     if code in {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}:
         return Conflict("This exists already.")
     if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
         return Conflict("What this belongs to is not there.")
+    if isinstance(error, sqlite3.IntegrityError):
+        return None
     if code == sqlite3.SQLITE_READONLY_DBMOVED:
         return Unavailable(GONE)
-    sentence = _SENTENCES.get(code & _PRIMARY_CODE)
-    return None if sentence is None else Unavailable(sentence)
+    return Unavailable(_SENTENCES.get(code & _PRIMARY_CODE, f"{DAMAGED} ({error.sqlite_errorname})"))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from valetkey.adapters.store.connect import APPLICATION_ID, connect, create_file, engine
-from valetkey.adapters.store.failures import failures_translated
+from valetkey.adapters.store.failures import failures_translated, raise_ours
 from valetkey.core.errors import CannotStart, Unavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -47,6 +47,7 @@ def known_revision(path: Path, *, migrations: Path = MIGRATIONS) -> str | None:
 
     Raises:
         CannotStart: Not our database, damaged, or from a newer version.
+        Unavailable: It cannot be read now.
     """
     scripts = ScriptDirectory(str(migrations))
     revision = _revision_of(path)
@@ -60,24 +61,29 @@ def known_revision(path: Path, *, migrations: Path = MIGRATIONS) -> str | None:
 
 
 def _revision_of(path: Path) -> str | None:
-    connection = connect(path, busy_timeout=_BUSY_TIMEOUT)
     try:
-        application_id = connection.execute("PRAGMA application_id").fetchone()[0]
-        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        if not tables:
-            return None
-        if application_id != APPLICATION_ID or "alembic_version" not in tables:
-            raise CannotStart(f"{path} is a database of another program; name another file for Valetkey.")
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        return None if row is None else str(row[0])
+        connection = connect(path, busy_timeout=_BUSY_TIMEOUT)
+        try:
+            return _stored_revision(path, connection)
+        finally:
+            connection.close()
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
             raise CannotStart(
                 f"{path} is damaged, or no database at all. Restore a backup of it, or move it away to begin anew."
             ) from None
-        raise
-    finally:
-        connection.close()
+        raise_ours(error)
+
+
+def _stored_revision(path: Path, connection: sqlite3.Connection) -> str | None:
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if not tables:
+        return None
+    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    if application_id != APPLICATION_ID or "alembic_version" not in tables:
+        raise CannotStart(f"{path} is a database of another program; name another file for Valetkey.")
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
 
 
 def _keep_copy(path: Path, revision: str | None) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from valetkey.adapters.store.activity import merged
 from valetkey.adapters.store.chain import ChainCheck
 from valetkey.adapters.store.connect import engine
-from valetkey.adapters.store.failures import GONE, failures_translated, raise_ours
+from valetkey.adapters.store.failures import CLOSED, GONE, failures_translated, raise_ours
 from valetkey.adapters.store.hot import HotReader
 from valetkey.adapters.store.migrate import bring_up_to_date
 from valetkey.adapters.store.work import SqliteReader, SqliteWriter
@@ -182,10 +182,12 @@ class SqliteStore:
         self._check_usable()
         if self._waiting >= _MAX_WAITING:
             raise Unavailable("The database is too busy.")
-        loop = asyncio.get_running_loop()
         deadline = time.monotonic() + self._deadline
+        try:
+            running = asyncio.get_running_loop().run_in_executor(threads, work, deadline)
+        except RuntimeError:  # the threads have ended
+            raise Unavailable(CLOSED) from None
         self._waiting += 1
-        running = loop.run_in_executor(threads, work, deadline)
         running.add_done_callback(self._is_done)
         done, _ = await asyncio.wait({running}, timeout=self._deadline)
         if not done:
