@@ -8,6 +8,7 @@ import structlog
 
 from valetkey.core.errors import Unavailable
 from valetkey.service.authority import require_operator, the_account
+from valetkey.service.faults import place_of
 from valetkey.service.ports import Actor, AuditFault, AuditRecord, LoginEvent, Ports, Reader, Store
 
 _log = structlog.get_logger("valetkey.activity")
@@ -41,7 +42,7 @@ class BatchingRecorder:
         self._drop_oldest()
 
     async def flush(self) -> None:
-        """Write what is queued now. When the store fails it stays queued."""
+        """Write what is queued now. When the store is away it stays queued; what the store cannot take is dropped."""
         async with self._flushing:
             batch, self._waiting = self._waiting, OrderedDict()
             if not batch:
@@ -51,6 +52,9 @@ class BatchingRecorder:
             except Unavailable:
                 self._put_back(batch)
                 self._note(is_failing=True)
+            except Exception as bug:  # noqa: BLE001  (tried again, it would hold up all that comes after it)
+                self.dropped += sum(event.count for event in batch.values())
+                _log.error("login_events_lost", events=len(batch), bug=place_of(bug))
             except BaseException:
                 self._put_back(batch)
                 raise
