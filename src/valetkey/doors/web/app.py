@@ -5,7 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from valetkey.doors.web.errors import LastResort, add_handlers
-from valetkey.doors.web.gate import Portal
+from valetkey.doors.web.gate import Portal, SentForms
 from valetkey.doors.web.pages import account, activity, app_passwords, issuing, recovery, set_up, sign_in
 from valetkey.doors.web.rendering import Templates, load_static
 from valetkey.doors.web.security import SecurityHeaders, wants_strict_transport
@@ -25,7 +25,7 @@ def create_portal(ports: Ports, settings: WebSettings) -> FastAPI:
     """
     static = load_static()
     app = FastAPI(title=settings.site_name, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    portal = Portal(ports, settings, Templates(settings.site_name, static))
+    portal = Portal(ports, settings, Templates(settings.site_name, static), SentForms())
     app.state.portal = portal
 
     @app.api_route("/static/{name}", methods=["GET", "HEAD"])
@@ -34,7 +34,8 @@ def create_portal(ports: Ports, settings: WebSettings) -> FastAPI:
             raise HTTPException(404)
         return static[name].answer()
 
-    for area in (sign_in, set_up, app_passwords, issuing, account, recovery, activity):
+    # issuing before app_passwords: /app-passwords/new is no id
+    for area in (sign_in, set_up, issuing, app_passwords, account, recovery, activity):
         app.include_router(area.router)
     add_handlers(app, portal)
     app.add_middleware(LastResort, portal=portal)

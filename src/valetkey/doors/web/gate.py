@@ -4,6 +4,7 @@ A route says which stage it needs; there is no other way to a `Visit`. A half-fi
 the page for the code and nothing else.
 """
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,6 +28,7 @@ from valetkey.service.ports import Actor, Ports
 from valetkey.service.sign_in import SignedIn
 
 _MAX_USER_AGENT = 200
+_MAX_SENT = 10_000
 # A little shorter than the verbs demand, so that there is time to fill in a form.
 _PROOF_LASTS = timedelta(minutes=4)
 
@@ -48,6 +50,23 @@ class SendTo(Exception):  # noqa: N818  (it is an answer, not a fault)
         self.path = path
 
 
+class SentForms:
+    """Remembers which forms were sent, so that loading an answer again does not do it again. Bounded."""
+
+    def __init__(self) -> None:
+        self._sent: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def is_first(self, account_id: str, once: str) -> bool:
+        """Take note of a form; False if it was sent before."""
+        key = (account_id, once)
+        if key in self._sent:
+            return False
+        self._sent[key] = None
+        if len(self._sent) > _MAX_SENT:
+            self._sent.popitem(last=False)
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Portal:
     """What all pages share."""
@@ -55,6 +74,7 @@ class Portal:
     ports: Ports
     settings: WebSettings
     templates: Templates
+    sent: SentForms
 
 
 @dataclass(frozen=True, slots=True)

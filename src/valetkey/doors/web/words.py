@@ -147,6 +147,7 @@ class ScopeWords:
     can: str
     cannot: str
     protocols: str
+    short: str  # for a table's cell
 
     @property
     def sentence(self) -> str:
@@ -159,9 +160,14 @@ class ScopeWords:
 def scope_words(scope: Scope, rights: frozenset[Permission]) -> ScopeWords:
     """Say what an app password may do, given the account's rights now."""
     can, cannot = describe(scope, rights)
-    ready = next((choice.title for choice in READY_MADE if choice.scope == scope), None)
+    ready = next((choice for choice in READY_MADE if choice.scope == scope), None)
     protocols = tuple(name for protocol, name in PROTOCOLS.items() if protocol in scope.protocols)
-    return ScopeWords(ready or "Chosen one by one", listed(can), listed(cannot, "or"), listed(protocols))
+    # The ready-made sentence is only true while the account's rights give all that it names.
+    is_whole = ready is not None and scope.effective(rights) == scope.permissions
+    short = ready.sentence.partition(".")[0] if ready and is_whole else listed(can).capitalize() or "Nothing"
+    return ScopeWords(
+        ready.title if ready else "Chosen one by one", listed(can), listed(cannot, "or"), listed(protocols), short
+    )
 
 
 def networks_words(restrictions: Restrictions) -> str:

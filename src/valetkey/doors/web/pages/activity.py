@@ -51,10 +51,14 @@ def _by_day(happenings: list[Happening]) -> dict[str, list[Happening]]:
 def _of_record(visit: Visit, record: AuditRecord) -> Happening:
     by = {visit.account.id: "by you", "operator": "by an administrator", "system": "by Valetkey"}
     who = by.get(record.actor, "by another owner")
-    behind = who + (f", from {record.actor_address}" if record.actor_address else "")
+    said = event.describe(record.event)
+    place = record.actor_address
+    behind = who + (f", from {place}" if place and place not in said else "")
+    if isinstance(record.event, event.SignedIn):
+        behind = words.browser(record.event.client)
     refused = isinstance(record.event, event.SignInRefused | event.SecondFactorPaused)
     link = f"/app-passwords/{record.credential_id}" if record.credential_id else ""
-    return Happening(record.at, "bad" if refused else "new", event.describe(record.event), behind, link)
+    return Happening(record.at, "bad" if refused else "new", said, behind, link)
 
 
 def _of_login(login: LoginEvent, names: dict[str, str]) -> Happening:

@@ -51,7 +51,7 @@ async def show_list(visit: SignedInVisit, account: str = "") -> Response:
     """List the app passwords of one account."""
     shown = await whose(visit, account)
     everyone = await app_passwords.of_account(visit.ports, visit.actor, shown.account.id)
-    newest_first = sorted(everyone, key=lambda credential: credential.created_at, reverse=True)
+    newest_first = sorted(everyone, key=lambda one: (one.created_at, one.description), reverse=True)
     open_now = await _connections(visit, shown)
     return visit.page(
         "app_passwords.html",

@@ -90,6 +90,8 @@ async def make(visit: FullVisit) -> Response:
     proved = await prove_here(visit)
     if proved.error:
         return _new_page(visit, shown, purpose, wishes, Errors({"prove": proved.error}), proving=True)
+    if not visit.portal.sent.is_first(visit.account.id, visit.form.one("once", 64)):
+        raise Conflict("This form was sent already, and its app password was shown. It is in your list.")
     wanted = Wanted(read.description, read.scope, read.restrictions, read.format)
     response = await _issue(proved.visit, shown, purpose, wishes, wanted)
     return proved.keep(response)
@@ -133,6 +135,7 @@ def _new_page(
         purpose=purpose,
         wishes=wishes,
         proving=proving,
+        once=visit.ports.entropy.octets(12).hex(),
         lifetimes=lifetimes(policy, visit.now),
         idle_times=idle_times(policy),
         **_choices(visit, shown.account.rights, purpose.scope),

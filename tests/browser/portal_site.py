@@ -1,0 +1,154 @@
+"""The portal on a free port of localhost, over a real store, with people in it; for browsers and for pictures of it."""
+
+import asyncio
+import base64
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvicorn
+from tests.verbs.site import OPERATOR, House, Person
+
+from valetkey.core.app_password import SecretFormat
+from valetkey.core.login import Reason
+from valetkey.core.network import NamedNetworks
+from valetkey.core.restriction import NetworkRule
+from valetkey.core.scope import MailProtocol, ready_made
+from valetkey.core.second_factor import code_at, step_of
+from valetkey.doors.web import ClientEndpoint, Encryption, WebSettings, create_portal
+from valetkey.service import accounts, app_passwords
+from valetkey.service.ports import LiveSession, LoginEvent
+
+T = TypeVar("T")
+
+ENDPOINTS = (
+    ClientEndpoint(MailProtocol.IMAP, "mail.example.org", 993),
+    ClientEndpoint(MailProtocol.SMTP, "mail.example.org", 465),
+    ClientEndpoint(MailProtocol.POP3, "mail.example.org", 995),
+    ClientEndpoint(MailProtocol.SIEVE, "mail.example.org", 4190, Encryption.STARTTLS),
+)
+
+
+def settings_at(base_url: str, **changes: Any) -> WebSettings:
+    """Give settings for a portal at an address."""
+    return replace(WebSettings(base_url, client_settings=ENDPOINTS), **changes)
+
+
+class PortalSite:
+    """A running portal. Its event loop lives in a thread of its own; `do` runs a coroutine there."""
+
+    def __init__(self, folder: Path, site_name: str = "Valetkey") -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://localhost:{self._socket.getsockname()[1]}"
+        self.house: House = self.do(lambda: _made(folder))
+        app = create_portal(self.house.ports, settings_at(self.url, site_name=site_name))
+        config = uvicorn.Config(app, log_level="warning", lifespan="off", proxy_headers=False, server_header=False)
+        self._server = uvicorn.Server(config)
+        self._serving = asyncio.run_coroutine_threadsafe(self._server.serve([self._socket]), self._loop)
+
+    def do(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run a coroutine in the portal's loop and give what it gives."""
+
+        async def run() -> T:
+            return await work()
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
+
+    def close(self) -> None:
+        """Stop serving and close the store."""
+        self._server.should_exit = True
+        self._serving.result(30)
+        self._loop.call_soon_threadsafe(self.house.close)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(30)
+        self._loop.close()
+
+    def person(self, address: str, **wanted: Any) -> Person:
+        """Make a person."""
+        return self.do(lambda: self.house.person(address, **wanted))
+
+    def next_code(self, person: Person) -> str:
+        """Give a code that was not used yet; the clock moves on for it."""
+        self.house.clock.move(seconds=30)
+        return self.house.code(person.seed)
+
+    def code_of_text(self, seed: str) -> str:
+        """Give the code that an authenticator shows now for a seed as it is written out."""
+        return code_at(base64.b32decode(seed.replace(" ", "")), step_of(self.house.clock.now()))
+
+
+async def _made(folder: Path) -> House:
+    house = House(folder)
+    house.with_ports(
+        networks=NamedNetworks({"office": (ip_network("203.0.113.0/24"),), "vpn": (ip_network("2001:db8:7::/48"),)})
+    )
+    return house
+
+
+async def fill(house: House) -> Person:
+    """Give alice the app passwords, logins and refusals of an ordinary year."""
+    house.clock.time = datetime(2026, 2, 16, 9, 12, tzinfo=UTC)
+    alice = await house.person("alice@example.org")
+    shared = await accounts.create(house.ports, OPERATOR, "scanner@example.org", kind=accounts.AccountKind.SHARED)
+    await accounts.add_owner(house.ports, OPERATOR, shared.id, alice.account.id)
+    await accounts.add_alias(house.ports, OPERATOR, alice.account.id, "alice.baker@example.org")
+
+    async def make(name: str, ready: str, **wanted: Any) -> str:
+        choice = ready_made(ready)
+        assert choice is not None
+        issued = await house.issue(alice, name, scope=choice.scope, **wanted)
+        return issued.app_password.id
+
+    now = house.clock.now()
+    old = await make("Old phone", "mail-app")
+    backup = await make("Nightly backup", "mail-app-read-only", idle_for=timedelta(days=30))
+    laptop = await make("Thunderbird, laptop", "mail-app")
+    scanner = await make(
+        "Office scanner",
+        "send-only",
+        format=SecretFormat.DEVICE,
+        network_rule=NetworkRule.ALLOWED,
+        allowed_ips=("office",),
+    )
+    await make("Travel tablet", "mail-app", expires_at=now + timedelta(days=4))
+    house.clock.move(days=25, hours=2)
+    phone = await make("My phone", "mail-app")
+    await app_passwords.lapse_expired(house.ports)
+    await app_passwords.revoke(house.ports, house.acting(alice.account), old, "Device lost or stolen")
+    house.clock.move(days=3, hours=4, minutes=11)
+    await make("Contact form", "send-only", expires_at=house.clock.now() + timedelta(days=6))
+    now = house.clock.now()
+
+    def event(
+        credential: str, protocol: MailProtocol, place: str, client: str, ago: timedelta, **more: Any
+    ) -> LoginEvent:
+        at = now - ago
+        return LoginEvent(
+            alice.account.id, credential, protocol, place, client, more.pop("result", "allowed"), at, at, **more
+        )
+
+    imap, smtp = MailProtocol.IMAP, MailProtocol.SMTP
+    await house.store.add_login_events(
+        (
+            event(phone, imap, "198.51.100.7", "iPhone Mail (20F66)", timedelta(minutes=4), count=12),
+            event(laptop, imap, "198.51.100.7", "Thunderbird 140.2", timedelta(hours=3), count=31),
+            event(laptop, smtp, "198.51.100.7", "Thunderbird 140.2", timedelta(hours=5)),
+            event(backup, imap, "192.0.2.44", "mbsync", timedelta(hours=13)),
+            event(scanner, smtp, "203.0.113.19", "MFP-2040", timedelta(days=2, hours=2), count=4),
+            event(scanner, smtp, "192.0.2.81", "MFP-2040", timedelta(hours=1), count=3, result=Reason.NETWORK.value),
+        )
+    )
+    opened = now - timedelta(minutes=50)
+    house.live.sessions = [
+        LiveSession(f"s{n}", alice.account.id, phone, imap, "198.51.100.7", "iPhone Mail (20F66)", opened, "1")
+        for n in range(2)
+    ]
+    return alice
