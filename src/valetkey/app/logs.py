@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -14,14 +14,16 @@ _MASK = "vkey-***"
 _MAX_TEXT = 2000
 
 
-def set_up_logging(log_format: str, level: str) -> None:
-    """Send our log lines, and those of the libraries, through the same rules to standard error.
+def set_up_logging(log_format: str, level: str, stream: TextIO | None = None) -> None:
+    """Send our log lines, and those of the libraries, through the same rules to one stream.
 
     Args:
         log_format: auto, text or json.
         level: debug, info, warning or error.
+        stream: Where they go; standard error if none is given.
     """
-    is_text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
+    target = stream or sys.stderr
+    is_text = log_format == "text" or (log_format == "auto" and target.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -36,7 +38,7 @@ def set_up_logging(log_format: str, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     renderer = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        structlog.dev.ConsoleRenderer(colors=target.isatty(), pad_event_to=0)
         if is_text
         else structlog.processors.JSONRenderer()
     )
@@ -44,7 +46,7 @@ def set_up_logging(log_format: str, level: str) -> None:
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(target)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]
