@@ -135,7 +135,22 @@ def after_fork(store: SqliteStore) -> int:
     return refused
 
 
-JOBS = {job.__name__: job for job in (write_on, write_some, hold_lock, read_only, fork)}
+def nursery(_: Path) -> None:
+    """Fork a writer for each line `<database> <label>` of the input, so that each is there at once; tell its end."""
+    for line in sys.stdin:
+        path, label = line.split()
+        child = os.fork()
+        if child == 0:
+            try:
+                asyncio.run(write_on(Path(path), label))
+            finally:
+                os._exit(1)
+        say(f"started {child}")
+        _, status = os.waitpid(child, 0)
+        say(f"ended {os.waitstatus_to_exitcode(status)}")
+
+
+JOBS = {job.__name__: job for job in (write_on, write_some, hold_lock, read_only, fork, nursery)}
 
 if __name__ == "__main__":
     job = JOBS[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])
