@@ -1,13 +1,13 @@
 """The only way any door learns whether a mail login may pass: `check`, and `decide_again` for what is open already."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from valetkey.core import app_password as app_passwords
 from valetkey.core.account import Account, AccountKind, canonical_login_name
-from valetkey.core.app_password import Secret, SecretFormat
+from valetkey.core.app_password import AppPassword, Secret, SecretFormat
 from valetkey.core.errors import InvalidInput, Unavailable
 from valetkey.core.login import (
     Allowed,
@@ -67,12 +67,19 @@ def decide_again(ports: Ports, attempt: LoginAttempt, grant: Grant) -> Verdict:
         found = ports.store.find_proven(grant.account_id, grant.credential_id)
         if found is None or (grant.credential_id is not None and found[1] is None):
             return Refused(Reason.REVOKED, credential_id=grant.credential_id)
-        return decide(attempt, Proven(*found), _conditions(ports))
+        return decide(attempt, Proven(found[0], _in_use(found[1])), _conditions(ports))
     except Unavailable as fault:
         return CannotTell(str(fault))
     except Exception as bug:  # noqa: BLE001  (the same)
         _log.error("login_decide_again_failed", bug=place_of(bug), door=attempt.door, protocol=attempt.protocol.value)
         return CannotTell(_BROKEN)
+
+
+def _in_use(credential: AppPassword | None) -> AppPassword | None:
+    """Give a credential without its idle limit: what a live session uses is not unused."""
+    if credential is None or credential.restrictions.idle_for is None:
+        return credential
+    return replace(credential, restrictions=replace(credential.restrictions, idle_for=None))
 
 
 async def _check(ports: Ports, attempt: LoginAttempt) -> Verdict:
@@ -199,6 +206,12 @@ async def _count(ports: Ports, this: _Try) -> tuple[bool, Account | None]:
     if not is_throttled:
         await ports.store.write(count)
     return is_throttled, account
+
+
+def _tally(ports: Ports, this: _Try) -> Tally:
+    """Give under what a failure is counted: an app password by its canonical text, however it was typed."""
+    typed = this.secret.text if this.secret else this.attempt.secret
+    return tally(ports, network=network_name(this.attempt.address), name=this.name, secret=typed)
 
 
 def _record(ports: Ports, attempt: LoginAttempt, verdict: Verdict, account: Account | None) -> None:
