@@ -51,7 +51,7 @@ def set_up_logging(log_format: str, level: str, stream: TextIO | None = None) ->
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(_number(level))
-    for name in ("uvicorn.access", "alembic", "sqlalchemy", "asyncio"):
+    for name in ("uvicorn.access", "uvicorn.error", "alembic", "sqlalchemy", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -15,7 +15,7 @@ from valetkey import __version__
 from valetkey.adapters.live_sessions import ControlSockets
 from valetkey.app.join import opened
 from valetkey.app.local_ca import LocalCertificate, ensure_local_certificate
-from valetkey.app.settings import certificates_of, gateway_settings, local_certificate, web_settings
+from valetkey.app.settings import certificates_of, gateway_settings, local_certificate, portal_urls, web_settings
 from valetkey.app.sockets import bind
 from valetkey.app.supervisor import Run, Supervisor, Work
 from valetkey.app.web_server import ReloadingCertificate, WebServer, run_servers
@@ -67,7 +67,13 @@ def serve(config: Config, *, extra: Sequence[Work] = (), on_ready: Callable[[], 
         Work(f"worker-{number}", _worker(config, settings, bound.gateway, str(number)))
         for number in range(1, config.server.workers + 1)
     ]
-    Supervisor([*workers, Work("portal", _portal(config, bound, local)), *extra], on_ready=on_ready).run()
+
+    def tell() -> None:
+        ports = sorted({entry.listen.port for entry in config.listener})
+        _log.info("ready", portal=portal_urls(config)[0], mail_ports=ports, workers=config.server.workers)
+        on_ready()
+
+    Supervisor([*workers, Work("portal", _portal(config, bound, local)), *extra], on_ready=tell).run()
     _log.info("stopped")
 
 

@@ -130,5 +130,5 @@ def facts(files: Files, ports: Ports, people: People) -> dict[str, Any]:
             {"id": a.id, "account": a.account, "description": a.description, "kind": a.kind, "secret": a.secret}
             for a in people.app_passwords
         ],
-        "paste": lines_to_paste(files, ports, people),
+        "paste": {what: " ".join(parts) for what, parts in lines_to_paste(files, ports, people).items()},
     }

@@ -4,10 +4,10 @@ import asyncio
 import base64
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 from rich.rule import Rule
@@ -28,26 +28,30 @@ def code_now(person: Person) -> str:
     return code_at(seed, step_of(datetime.now(UTC)))
 
 
-def lines_to_paste(files: Files, ports: Ports, people: People) -> dict[str, str]:
-    """Give the lines that a person can paste into a shell, each under what it does."""
+def lines_to_paste(files: Files, ports: Ports, people: People) -> dict[str, tuple[str, ...]]:
+    """Give the commands that a person can paste into a shell, each under what it does, in parts of readable length."""
     secret = people.app_password("mail-app").secret
     alice, bob = people["alice"].address, people["bob"].address
-    login = f"{alice}:{secret}"
     imaps = f"imaps://{HOST}:{ports.listeners['imaps']}/INBOX"
     smtps = f"smtps://{HOST}:{ports.listeners['smtps']}"
-    curl = f"curl -sS --cacert {shlex.quote(str(files.ca))} -u {login}"
-    letter = f"From: {alice}\\nTo: {bob}\\nSubject: Hello from the demo\\n\\nIt works.\\n"
+    curl = (f"curl -sS --cacert {shlex.quote(str(files.ca))}", f"-u {alice}:{secret}")
+    letter = rf"From: {alice}\r\nTo: {bob}\r\nSubject: Hello from the demo\r\n\r\nIt works.\r\n"
     return {
-        "List alice's inbox": f"{curl} {imaps} -X 'FETCH 1:* ENVELOPE'",
-        "Read her newest message": f"{curl} '{imaps};MAILINDEX=5'",
-        "Send bob a message": f"printf '{letter}' | {curl} {smtps} --mail-from {alice} --mail-rcpt {bob} -T -",
+        "List alice's inbox": (*curl, f"{imaps} -X 'FETCH 1:* ENVELOPE'"),
+        "Read the last message in it": (*curl, f"'{imaps};MAILINDEX=*'"),
+        "Send bob a message": (f"printf '{letter}' |", *curl, f"{smtps} --mail-from {alice} --mail-rcpt {bob} -T -"),
     }
+
+
+def _in_lines(parts: tuple[str, ...]) -> str:
+    """Write a command over several lines that a shell reads as one."""
+    return " \\\n    ".join(parts)
 
 
 def plain(files: Files, ports: Ports, people: People) -> str:
     """Give the screen as plain text, for output that is no terminal."""
     rows = [f"  {p.address:<24} {p.main_password or '(shared, no sign-in)':<44} {_factor(p)}" for p in people.persons]
-    pasted = [f"  # {what}\n  {line}" for what, line in lines_to_paste(files, ports, people).items()]
+    pasted = [f"\n# {what}\n{_in_lines(parts)}" for what, parts in lines_to_paste(files, ports, people).items()]
     return "\n".join(
         [
             "Valetkey demo is running.",
@@ -59,7 +63,7 @@ def plain(files: Files, ports: Ports, people: People) -> str:
             "",
             f"App password of alice, ready made: {people.app_password('mail-app').secret}",
             *pasted,
-            f"  # Thunderbird: {_thunderbird(ports, people)}",
+            f"\n# Thunderbird\n{_thunderbird(files, ports, people)}",
             "",
             f"Everything as JSON: {files.facts}   Log: {files.log}   End: Ctrl-C",
         ]
@@ -76,7 +80,8 @@ def live_screen(files: Files, ports: Ports, people: People) -> Run:
         if stop.is_set():
             return
         console = Console(highlight=False)
-        console.print(_above(files, ports, people))
+        for block in _above(files, ports, people):
+            console.print(block, soft_wrap=isinstance(block, Text))
         with Live(_code_line(people["alice"]), console=console, auto_refresh=False, transient=True) as live:
             while not stop.is_set():
                 live.update(_code_line(people["alice"]), refresh=True)
@@ -92,30 +97,32 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-def _above(files: Files, ports: Ports, people: People) -> RenderableType:
-    portal = Text.assemble(
+def _above(files: Files, ports: Ports, people: People) -> Iterator[RenderableType]:
+    yield ""
+    yield Rule(Text("Valetkey demo", style="bold"), style="cyan")
+    yield ""
+    yield Text.assemble(
         ("Portal  ", "dim"), (f"http://{HOST}:{ports.portal}", f"{_ACCENT} underline"),
-        ("   or   ", "dim"), f"https://{HOST}:{ports.portal_tls}",
+        ("   or   ", "dim"), f"https://{HOST}:{ports.portal_tls}", "\n",
     )  # fmt: skip
     who = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
-    for title in ("sign in as", "main password", "second factor"):
+    for title in ("Sign in as", "main password", "second factor"):
         who.add_column(title)
     for person in people.persons:
         if person.main_password:
             who.add_row(person.address, Text(person.main_password, style="green"), _factor(person))
-    ready_made = Text.assemble(
-        ("Mail programs get an app password. One of alice's is ready:  ", ""),
-        (people.app_password("mail-app").secret, _ACCENT),
-    )
-    blocks: list[RenderableType] = [Rule(Text("Valetkey", style="bold"), style="cyan"), portal, "", who, "", ready_made]
-    for what, line in lines_to_paste(files, ports, people).items():
-        blocks += ["", Text(f"# {what}", style="dim"), Text(line)]
-    blocks += ["", Text("# Thunderbird", style="dim"), Text(_thunderbird(ports, people))]
-    blocks += ["", Text(f"All of this as JSON: {files.facts}", style="dim")]
-    blocks.append(
-        Text(f"Other commands: valetkey --config {files.config} …   Log: {files.log}   End: Ctrl-C", style="dim")
-    )
-    return Padding(Group(*blocks), (1, 2, 0, 2))
+    yield who
+    secret = people.app_password("mail-app").secret
+    yield Text.assemble("\nMail programs get an app password. One of alice's is ready:  ", (secret, _ACCENT))
+    for what, parts in lines_to_paste(files, ports, people).items():
+        yield Text(f"\n# {what}", style="dim")
+        yield Text(_in_lines(parts))
+    yield Text("\n# Thunderbird", style="dim")
+    yield Text(_thunderbird(files, ports, people))
+    yield Text(f"\nEverything as JSON   {files.facts}", style="dim")
+    yield Text(f"Other commands       valetkey --config {files.config} …", style="dim")
+    yield Text(f"Log                  {files.log}", style="dim")
+    yield Text("End                  Ctrl-C", style="dim")
 
 
 def _code_line(person: Person) -> RenderableType:
@@ -126,7 +133,7 @@ def _code_line(person: Person) -> RenderableType:
     line = Text.assemble(
         ("alice's code now  ", "dim"), (f"{code[:3]} {code[3:]}", "bold"), "  ", (bar, style), f" {left:>2} s"
     )
-    return Padding(line, (1, 2))
+    return Padding(line, (1, 0))
 
 
 def _factor(person: Person) -> str:
@@ -135,8 +142,9 @@ def _factor(person: Person) -> str:
     return "none yet" if person.main_password else ""
 
 
-def _thunderbird(ports: Ports, people: People) -> str:
+def _thunderbird(files: Files, ports: Ports, people: People) -> str:
     return (
         f"{people['alice'].address}, IMAP {HOST} {ports.listeners['imaps']} SSL/TLS, "
-        f"SMTP {HOST} {ports.listeners['smtps']} SSL/TLS, normal password: the app password"
+        f"SMTP {HOST} {ports.listeners['smtps']} SSL/TLS, normal password: the app password. "
+        f"Import {files.ca} as an authority, or confirm the certificate once."
     )

@@ -47,7 +47,7 @@ def _add_check(app: typer.Typer, running: Running) -> None:
         if as_json:
             show_json([{"level": f.level, "subject": f.subject, "what": f.what, "mend": f.mend} for f in findings])
         else:
-            note(f"{counts[Level.GOOD]} good, {counts[Level.WARNING]} warnings, {counts[Level.PROBLEM]} problems")
+            note(f"{counts[Level.GOOD]} right, {counts[Level.WARNING]} to look at, {counts[Level.PROBLEM]} wrong")
         if counts[Level.PROBLEM]:
             raise typer.Exit(1)
 

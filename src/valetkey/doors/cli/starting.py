@@ -2,6 +2,7 @@
 
 # ruff: noqa: FBT002, PLR0917  (typer takes a command's options from its parameters)
 
+import os
 import secrets
 import socket
 import sys
@@ -20,7 +21,7 @@ from valetkey.doors.cli.running import Running, ask_new_password, fail, read_pas
 _SYSTEM_CONFIG = Path("/etc/valetkey/valetkey.toml")
 _SYSTEM_STATE = Path("/var/lib/valetkey")
 _DRAWN_OCTETS = 15
-_DEMO_STATE = Path("demo-state")
+_DEMO_STATE = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "valetkey-demo"
 _DEMO_PORT = 8800
 _MAX_BASE_PORT = 65000
 
