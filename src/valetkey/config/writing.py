@@ -51,10 +51,14 @@ def _section(setting: Setting, name: str, content: Any) -> list[str]:
         doc = _comment(_doc_of(setting.table))
         if not content:
             example = _reference_of(setting.table)
-            return [*doc, *(f"#{line}" if line else "" for line in _one_of(name, example, comments=False)), ""]
+            return [*doc, *(_commented_out(line) for line in _one_of(name, example, comments=True)), ""]
         blocks = [line for number, entry in enumerate(content) for line in _one_of(name, entry, comments=number == 0)]
         return [*doc, *blocks, ""]
     return [*_comment(_doc_of(type(content))), f"[{name}]", *_settings(content), ""]
+
+
+def _commented_out(line: str) -> str:
+    return line if not line or line.startswith("#") else f"#{line}"
 
 
 def _one_of(name: str, entry: Any, *, comments: bool) -> Iterator[str]:
