@@ -21,10 +21,14 @@ class FakeUpstream:
     heard: list[bytes] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
     refuses: bool = False
-    pace: asyncio.Event = field(default_factory=asyncio.Event)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     got: asyncio.Event = field(default_factory=asyncio.Event)
     before_login: Callable[[], object] = lambda: None
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)  # set: a login is answered at once
+
+    def __post_init__(self) -> None:
+        self.may_answer.set()
 
     def let_in(self, message: bytes) -> bool:
         """Check a SASL PLAIN message of the master user."""
@@ -33,6 +37,7 @@ class FakeUpstream:
             return False
         self.before_login()
         self.logins.append(user.decode())
+        self.asked.set()
         return True
 
 
@@ -81,6 +86,7 @@ async def _imap(upstream: FakeUpstream, reader: asyncio.StreamReader, writer: as
             if not upstream.let_in(command.split()[2]):
                 writer.write(tag + b" NO [AUTHENTICATIONFAILED] no\r\n")
                 continue
+            await upstream.may_answer.wait()
             writer.write(tag + b" OK [CAPABILITY " + CAPABILITIES + b"] in\r\n")
             break
         writer.write(b"* CAPABILITY " + CAPABILITIES + b" AUTH=PLAIN\r\n" + tag + b" OK done\r\n")

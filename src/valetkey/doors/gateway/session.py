@@ -17,6 +17,7 @@ from valetkey.doors.gateway.replies import LAST_WORDS, TOO_SLOW, refusal_for
 from valetkey.doors.gateway.settings import Listener, TlsMode
 from valetkey.doors.gateway.words import decoded, name_of_device, printable
 from valetkey.doors.serve import Accepted, Link, LinkClosed, is_listed, read_proxy_header
+from valetkey.service.faults import place_of
 from valetkey.service.login import check
 from valetkey.wire.machine import (
     ClientFacts,
@@ -71,8 +72,8 @@ class Session:
             self._note_end(end.reason, end.detail)
         except LinkClosed as closed:
             self._note_end("connection lost", str(closed))
-        except Exception:  # noqa: BLE001  a bug costs this connection and no other, and never looks like a wrong password
-            _log.exception("session_failed", session=self._id)
+        except Exception as bug:  # noqa: BLE001  a bug costs this connection and no other, and never looks like a wrong password
+            _log.error("session_failed", session=self._id, bug=place_of(bug))
         finally:
             timer.cancel()
             if self._counted is not None:

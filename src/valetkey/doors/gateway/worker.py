@@ -21,6 +21,7 @@ from valetkey.doors.gateway.settings import Listener, Settings, TlsMode
 from valetkey.doors.gateway.upstream import Upstreams
 from valetkey.doors.serve import Accepted, AcceptLimits, Acceptor, CertificateFiles, ServerCertificates, bind
 from valetkey.doors.serve.link import READ_SIZE, every
+from valetkey.service.faults import place_of
 from valetkey.service.ports import Ports
 
 _log = structlog.get_logger("valetkey.gateway")
@@ -131,14 +132,14 @@ class _Worker:
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         del self._sessions[task]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("session_failed", error=type(error).__name__)
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            _log.error("session_failed", bug=place_of(bug))
 
     def _follow(self) -> None:
         try:
             self._desk.live.follow()
-        except Exception:  # noqa: BLE001  following never stops: the next tick tries again
-            _log.exception("follow_failed")
+        except Exception as bug:  # noqa: BLE001  following never stops: the next tick tries again
+            _log.error("follow_failed", bug=place_of(bug))
 
     def _look(self) -> None:
         now = self._loop.time()
