@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -189,6 +190,25 @@ async def test_a_crowd_is_turned_away_and_not_queued_for_ever(store, monkeypatch
     turned_away = [answer for answer in answers if isinstance(answer, Unavailable)]
     assert (answers.count(0), len(turned_away)) == (10, 40)
     assert await store.write(lambda writer: writer.account_count()) == 0
+
+
+async def test_a_write_that_nobody_waits_for_any_more_is_not_begun(store):
+    is_free, has_begun = threading.Event(), threading.Event()
+
+    def hold(_):
+        has_begun.set()
+        assert is_free.wait(10)
+
+    holding = asyncio.create_task(store.write(hold))
+    await asyncio.to_thread(has_begun.wait, 10)
+    waiting = asyncio.create_task(store.write(add_person))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    is_free.set()
+    await holding
+    assert await store.read(lambda reader: reader.account_count()) == 0
 
 
 @pytest.mark.parametrize("content", [b"no database\n" * 1000, b"\0" * 8192, b"SQLite format 3\0" + b"\xff" * 8000])

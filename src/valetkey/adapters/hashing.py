@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from argon2 import PasswordHasher, Type
-from argon2.exceptions import Argon2Error, InvalidHashError
+from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
 from valetkey.core.errors import Unavailable
 
@@ -75,10 +75,10 @@ class Argon2Hasher:
     def _matches(self, hashed: str, password: str) -> bool:
         try:
             return self._hasher.verify(hashed, _octets(password))
-        except InvalidHashError:
-            raise Unavailable("A stored password hash is damaged; set that password again.") from None
-        except Argon2Error:
+        except VerifyMismatchError:
             return False
+        except (Argon2Error, InvalidHashError, UnicodeError):
+            raise Unavailable("A stored password hash is damaged; set that password again.") from None
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._asked >= self._settings.threads + self._settings.waiting:
@@ -86,9 +86,11 @@ class Argon2Hasher:
         self._asked += 1
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
         running.add_done_callback(self._is_done)
-        done, _ = await asyncio.wait({running}, timeout=self._settings.deadline)
+        try:
+            done, _ = await asyncio.wait({running}, timeout=self._settings.deadline)
+        finally:
+            running.cancel()  # who no longer waits no longer asks; does nothing to what is done
         if not done:
-            running.cancel()
             raise Unavailable("Checking the password took too long; try again in a moment.")
         return running.result()
 

@@ -10,6 +10,8 @@ from sqlalchemy.pool import QueuePool
 
 APPLICATION_ID = 0x564B4559  # "VKEY", in the file's header
 
+_LARGEST_LOG = 64 * 1024 * 1024  # octets that the write-ahead log keeps after a long backup has let it grow
+
 
 def create_file(path: Path) -> None:
     """Make an empty file that only its owner may read; SQLite gives the files beside it the same mode.
@@ -41,6 +43,7 @@ def connect(path: Path, *, busy_timeout: float, query_only: bool = False) -> sql
         connection.execute("PRAGMA secure_delete = ON")  # an erased digest leaves no trace in free pages
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(f"PRAGMA journal_size_limit = {_LARGEST_LOG}")
         connection.execute(f"PRAGMA query_only = {'ON' if query_only else 'OFF'}")
     except sqlite3.Error:
         connection.close()

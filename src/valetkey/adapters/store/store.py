@@ -148,7 +148,8 @@ class SqliteStore:
         """Run `work` in one transaction, in a thread; what it returns is durable.
 
         Raises:
-            Unavailable: The database cannot be written, or not in time.
+            Unavailable: The database cannot be written, or not in time; in the second case it is not known whether
+                the transaction was committed.
             Conflict: A name that must be unique is taken.
         """
         return await self._run(self._write_thread, partial(self._write_in_thread, work))
@@ -189,9 +190,11 @@ class SqliteStore:
             raise Unavailable(CLOSED) from None
         self._waiting += 1
         running.add_done_callback(self._is_done)
-        done, _ = await asyncio.wait({running}, timeout=self._deadline)
+        try:
+            done, _ = await asyncio.wait({running}, timeout=self._deadline)
+        finally:
+            running.cancel()  # who no longer waits no longer asks; does nothing to what is done
         if not done:
-            running.cancel()
             raise Unavailable("The database took too long to answer.")
         return running.result()
 
