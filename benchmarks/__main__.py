@@ -1,22 +1,25 @@
-"""`python -m benchmarks`: measure beside other servers, on this machine, in one run, and print the ratios.
-
-Usage: python -m benchmarks [PART ...] [--quick] [--large N] [--json FILE]
-"""
+"""`python -m benchmarks`: measure beside other servers, on this machine, in one run, and print the ratios."""
 
 import argparse
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import decisions
+from benchmarks import decisions, logins, memory, relaying, servers
 from benchmarks.findings import Finding, show, write_json
 from benchmarks.settings import QUICK, USUAL, Effort
 
-_PARTS: dict[str, Callable[[Effort], list[Finding]]] = {
-    "decisions": decisions.measure,
+_Part = Callable[[servers.Ground, Effort, dict[str, str]], list[Finding]]
+_BESIDE_OTHERS: dict[str, _Part] = {
+    "logins": logins.measure,
+    "relay": relaying.measure,
+    "memory": memory.measure,
 }
+_PARTS = ("decisions", *_BESIDE_OTHERS)
 
 
 def main() -> int:
@@ -25,12 +28,14 @@ def main() -> int:
     effort = QUICK if chosen.quick else USUAL
     if chosen.large:
         effort = replace(effort, app_passwords=chosen.large)
+    lacking = servers.missing()
+    left_out = [f"{name} (Debian: apt-get install {package})" for name, package in lacking.items()]
+    if os.cpu_count() == 1:
+        left_out.append("a core of its own for the servers: this machine has one")
     findings: list[Finding] = []
-    left_out: list[str] = []
     for name in chosen.parts or _PARTS:
         begin = time.monotonic()
-        print(f"{name} …", file=sys.stderr, flush=True)
-        findings += _PARTS[name](effort)
+        findings += _measured(name, effort, lacking)
         print(f"{name}: {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
     show(findings, left_out)
     if chosen.json:
@@ -38,13 +43,25 @@ def main() -> int:
     return 0
 
 
+def _measured(name: str, effort: Effort, lacking: dict[str, str]) -> list[Finding]:
+    if name == "decisions":
+        return decisions.measure(effort)
+    with tempfile.TemporaryDirectory(prefix="valetkey-bench-", ignore_cleanup_errors=True) as folder:
+        with servers.ground(Path(folder), relaying.MESSAGE) as where:
+            return _BESIDE_OTHERS[name](where, effort, lacking)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure beside other servers.")
-    parser.add_argument("parts", nargs="*", choices=[*_PARTS, []], help="which parts; all, unless named")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"which of {', '.join(_PARTS)}; all, unless named")
     parser.add_argument("--quick", action="store_true", help="two minutes at most, with more noise")
     parser.add_argument("--large", type=int, metavar="N", help="so many app passwords, such as 1000000")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there too")
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    for name in chosen.parts:
+        if name not in _PARTS:
+            parser.error(f"{name} is none of {', '.join(_PARTS)}")
+    return chosen
 
 
 if __name__ == "__main__":

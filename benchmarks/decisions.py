@@ -19,6 +19,7 @@ from benchmarks import hashes
 from benchmarks.findings import Finding, at_least, at_most
 from benchmarks.population import Login, Population, populate
 from benchmarks.settings import Effort
+
 from valetkey.adapters.clock import SystemClock
 from valetkey.adapters.entropy import SystemEntropy
 from valetkey.adapters.hashing import Argon2Hasher
@@ -130,9 +131,7 @@ async def _time(ports: Ports, logins: Sequence[Login], wanted: type = Allowed) -
     return spent
 
 
-def _findings(
-    population: Population, times: Sequence[list[float]], refused: list[float], lost: int
-) -> list[Finding]:
+def _findings(population: Population, times: Sequence[list[float]], refused: list[float], lost: int) -> list[Finding]:
     found = []
     halves = [median(group) for group in times]
     for group, spent, half in zip(population.groups, times, halves, strict=True):

@@ -70,9 +70,20 @@ def populate(folder: Path, shape: Sequence[tuple[int, int]], drawn: int, seed: i
     return Population(open_store(database), keys, groups)
 
 
-def _fill(
-    connection: Connection, keys: KeyFile, chance: random.Random, each: int, accounts: int, drawn: int
-) -> Group:
+def issue_one(population: Population, account: int, choice: str) -> Login:
+    """Add one app password with a ready-made scope to an account of the first group."""
+    each = population.groups[0].each
+    account_id, address = _names(each, account)
+    secret = draw(SecretFormat.DEFAULT, random.Random(choice).choice)
+    connection = connect(population.store.path, busy_timeout=5)
+    _insert(
+        connection, "app_password", iter([_app_password(population.keys, f"ap_{choice}", account_id, secret, choice)])
+    )
+    connection.close()
+    return Login(address, secret.shown)
+
+
+def _fill(connection: Connection, keys: KeyFile, chance: random.Random, each: int, accounts: int, drawn: int) -> Group:
     total = each * accounts
     kept = set(chance.sample(range(total), min(drawn, total)))
     logins: list[Login] = []
@@ -101,8 +112,10 @@ def _account(account_id: str, address: str) -> Account:
     return Account(account_id, address, AccountKind.PERSON, AccountState.ACTIVE, ALL_PERMISSIONS, False, _BEGIN, 0)
 
 
-def _app_password(keys: KeyFile, credential_id: str, account_id: str, secret: Secret) -> dict[str, Any]:
-    choice = ready_made("mail-app")
+def _app_password(
+    keys: KeyFile, credential_id: str, account_id: str, secret: Secret, choice_key: str = "mail-app"
+) -> dict[str, Any]:
+    choice = ready_made(choice_key)
     assert choice is not None
     number = 1
     credential = AppPassword(
