@@ -176,6 +176,16 @@ def test_every_writing_of_an_address_is_one_address_to_every_rule(address, prefi
         assert throttle_network(read_back) == throttle_network(address)
 
 
+@given(st.ip_addresses(v=4), credentials, accounts, conditions)
+def test_a_mapped_address_decides_as_the_address_that_it_is(address, credential, account, given_now):
+    mapped = IPv6Address(b"\0" * 10 + b"\xff\xff" + address.packed)
+    plain, other = (LoginAttempt("a", "b", MailProtocol.IMAP, each, True, "gateway") for each in (address, mapped))
+    assert plain == other
+    assert decide(plain, Proven(account, credential), given_now) == decide(
+        other, Proven(account, credential), given_now
+    )
+
+
 @given(st.ip_addresses(v=4), st.integers(1, 32))
 def test_every_writing_of_a_network_is_one_network(address, prefix):
     network = IPv4Network((address, prefix), strict=False)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from valetkey.core.account import Account, AccountState
 from valetkey.core.app_password import AppPassword
-from valetkey.core.network import Address, NamedNetworks
+from valetkey.core.network import Address, NamedNetworks, unmapped
 from valetkey.core.policy import Policy
 from valetkey.core.restriction import network_permits
 from valetkey.core.scope import ALL_PROTOCOLS, MailProtocol, Permission, is_limited, may_open
@@ -30,6 +30,10 @@ class LoginAttempt:
     tls: bool
     door: str  # "gateway"
     client: str = ""  # IMAP ID or EHLO name: untrusted text, for the owner's eyes
+
+    def __post_init__(self) -> None:
+        if self.address is not None:
+            object.__setattr__(self, "address", unmapped(self.address))
 
 
 class Reason(StrEnum):

@@ -22,12 +22,15 @@ def canonical_address(text: str) -> Address:
         address = ip_address(text.strip())
     except ValueError:
         raise InvalidInput("address", "This is not an IP address.") from None
-    if isinstance(address, IPv6Address):
-        if address.scope_id is not None:
-            raise InvalidInput("address", "An address with a zone id (%eth0) cannot be compared.")
-        if address.ipv4_mapped is not None:
-            return address.ipv4_mapped
-    return address
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        raise InvalidInput("address", "An address with a zone id (%eth0) cannot be compared.")
+    return unmapped(address)
+
+
+def unmapped(address: Address) -> Address:
+    """Give the IPv4 address that an IPv6 address stands for, if it does."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return address if mapped is None else mapped
 
 
 def parse_network(text: str) -> Network:

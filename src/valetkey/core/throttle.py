@@ -13,7 +13,8 @@ class ThrottleLimits:
     window: timedelta = timedelta(minutes=10)
     per_network: int = 60  # distinct wrong secrets from one /24 or /56
     per_secret: int = 120  # repeats of one and the same wrong secret
-    overall: int = 20_000  # distinct wrong secrets from everywhere
+    overall: int = 20_000  # distinct wrong secrets from everywhere; beyond it each network has only its first tries
+    first_tries: int = 3  # that no flood from elsewhere takes from a network
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,12 @@ class ThrottleCounts:
 
 
 def is_throttled(counts: ThrottleCounts, limits: ThrottleLimits) -> bool:
-    """Tell whether a further failure is answered "try again later", before any slow hash is worked out."""
-    return (
-        counts.network >= limits.per_network or counts.secret >= limits.per_secret or counts.overall >= limits.overall
-    )
+    """Tell whether a further failure is answered "try again later", before any slow hash is worked out.
+
+    A flood from everywhere leaves each network its first tries, so that it keeps no owner from signing in.
+    """
+    is_flooded = counts.overall >= limits.overall and counts.network >= limits.first_tries
+    return is_flooded or counts.network >= limits.per_network or counts.secret >= limits.per_secret
 
 
 def window_of(now: datetime, limits: ThrottleLimits) -> int:

@@ -24,13 +24,13 @@ def move_to_current_key(ports: Ports, found: FoundLogin, secret: Secret) -> None
         return
     task = asyncio.get_running_loop().create_task(_move(ports, found, secret))
     _moving.add(task)
-    task.add_done_callback(_moving.discard)
+    task.add_done_callback(_has_moved)
 
 
 async def finish_moves() -> None:
     """Wait for the moves that are under way; called before the store is closed."""
     loop = asyncio.get_running_loop()
-    await asyncio.gather(*(task for task in _moving if task.get_loop() is loop))
+    await asyncio.gather(*(task for task in _moving if task.get_loop() is loop), return_exceptions=True)
 
 
 async def proof_of(ports: Ports, account_id: str, credential_id: str, secret: Secret) -> tuple[bytes, Proof]:
@@ -40,6 +40,13 @@ async def proof_of(ports: Ports, account_id: str, credential_id: str, secret: Se
     tag = tag_of(ports.keys.derive(KeyPurpose.TAG, number), account_id, credential_id, secret)
     slow_hash = await ports.hasher.hash(secret.text) if ports.policy.strict_hash else None
     return index, Proof(number, tag, slow_hash)
+
+
+def _has_moved(task: asyncio.Task[None]) -> None:
+    _moving.discard(task)
+    bug = None if task.cancelled() else task.exception()
+    if bug is not None:
+        _log.error("key_move_failed", bug=place_of(bug))
 
 
 async def _move(ports: Ports, found: FoundLogin, secret: Secret) -> None:
@@ -55,5 +62,3 @@ async def _move(ports: Ports, found: FoundLogin, secret: Secret) -> None:
         await ports.store.write(replace)
     except Unavailable:
         _log.warning("key_move_failed", credential=credential_id)
-    except Exception as bug:  # noqa: BLE001  (nobody waits for this task)
-        _log.error("key_move_failed", credential=credential_id, bug=place_of(bug))

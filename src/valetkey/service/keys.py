@@ -22,7 +22,9 @@ async def rotated(ports: Ports, actor: Actor, key_number: int) -> None:
 
 
 async def usage(ports: Ports) -> dict[int, int]:
-    """Tell how many live app passwords are under each key, so that one sees when an old key is no longer needed.
+    """Tell how many live app passwords are under each key, so that one sees how far a rotation has come.
+
+    Seeds of authenticators, recovery codes and upstream passwords stay under the key that they were made with.
 
     Raises:
         Unavailable: The store failed.

@@ -1,13 +1,14 @@
 """Signing in to the portal: main password, then second factor; and proving it again."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
 from valetkey.core.account import Account, AccountKind, AccountState, canonical_login_name
 from valetkey.core.app_password import looks_like_app_password
-from valetkey.core.errors import InvalidInput, NotAllowed, Refused
+from valetkey.core.errors import InvalidInput, NotAllowed, Refused, Unavailable
 from valetkey.core.event import SignedIn as SignedInEvent
 from valetkey.core.event import SignedOut, SignInRefused
 from valetkey.core.network import canonical_address
@@ -190,7 +191,7 @@ async def current(ports: Ports, token: str) -> SignedIn | None:
         await ports.store.write(lambda writer: writer.remove_portal_sessions(session.account_id, only=session.id_hash))
         return None
     if abs(now - session.seen_at) >= _TOUCH_EVERY:
-        await ports.store.write(lambda writer: writer.touch_portal_session(session.id_hash, seen_at=now))
+        await _touch(ports, session, now)
         session = replace(session, seen_at=now)
     # A session from before the account had a second factor is not enough once it has one.
     is_complete = session.proven_at is not None and (session.has_second_factor or not account.has_second_factor)
@@ -265,6 +266,11 @@ async def _try_password(ports: Ports, name: str, password: str, where: Tally, wr
     if tried.outcome is not Outcome.RIGHT or tried.account is None:
         raise Refused(wrong)
     return tried.account
+
+
+async def _touch(ports: Ports, session: PortalSession, now: datetime) -> None:
+    with suppress(Unavailable):  # a store that cannot be written still shows its pages
+        await ports.store.write(lambda writer: writer.touch_portal_session(session.id_hash, seen_at=now))
 
 
 def _may_sign_in(account: Account) -> bool:

@@ -324,9 +324,10 @@ def test_recovery_codes_are_read_as_they_are_written_down():
 
 
 def test_the_throttle_is_arithmetic():
-    limits = ThrottleLimits(window=timedelta(minutes=10), per_network=3, per_secret=4, overall=5)
-    assert not is_throttled(ThrottleCounts(2, 3, 4), limits)
-    for counts in (ThrottleCounts(3, 0, 0), ThrottleCounts(0, 4, 0), ThrottleCounts(0, 0, 5)):
+    limits = ThrottleLimits(window=timedelta(minutes=10), per_network=3, per_secret=4, overall=5, first_tries=1)
+    for counts in (ThrottleCounts(2, 3, 4), ThrottleCounts(0, 0, 5000)):
+        assert not is_throttled(counts, limits)
+    for counts in (ThrottleCounts(3, 0, 0), ThrottleCounts(0, 4, 0), ThrottleCounts(1, 0, 5)):
         assert is_throttled(counts, limits)
     assert window_of(NOW, limits) + 1 == window_of(NOW + timedelta(minutes=10), limits)
     assert minutes_left(NOW, limits) == 10

@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from dataclasses import replace
+import statistics
+import time
 from datetime import timedelta
 
 import pytest
@@ -148,6 +149,29 @@ async def test_until_the_secret_is_proven_every_case_costs_the_same_calls(house:
     assert len({str(cost) for cost in costs.values()}) == 1, costs
 
 
+async def test_the_time_of_a_refusal_does_not_tell_who_is_there(house: House):
+    """Interleaved samples of four cases; their medians may differ by noise alone."""
+    house.with_ports(throttle=ThrottleLimits(per_network=10**6, per_secret=10**6, overall=10**6))
+    alice, bob = await house.person(), await house.person("bob@example.org")
+    revoked, disabled = await house.issue(alice), await house.issue(bob)
+    await app_passwords.revoke(house.ports, OPERATOR, revoked.app_password.id)
+    await accounts.disable(house.ports, OPERATOR, bob.account.id)
+    cases = {
+        "unknown": ("nobody@example.org", "vkey" + "q" * 24),
+        "wrong": ("alice@example.org", "vkey" + "r" * 24),
+        "revoked": ("alice@example.org", revoked.secret.text),
+        "disabled": ("bob@example.org", disabled.secret.text),
+    }
+    times: dict[str, list[float]] = {case: [] for case in cases}
+    for _ in range(100):
+        for case, (name, secret) in cases.items():
+            began = time.perf_counter()
+            await login.check(house.ports, attempt(name, secret))
+            times[case].append(time.perf_counter() - began)
+    medians = [statistics.median(samples) for samples in times.values()]
+    assert max(medians) - min(medians) < 0.001, dict(zip(cases, medians, strict=True))
+
+
 async def test_main_password_tries_cost_the_same_whoever_is_named(house: House):
     house.with_ports(policy=Policy(main_password_opens_mail=True))
     await house.person()
@@ -210,6 +234,14 @@ async def test_failures_are_throttled_and_a_valid_secret_never_is(house: House):
     assert refused(later, Reason.WRONG_SECRET, proven=False)
 
 
+async def test_a_flood_from_everywhere_leaves_each_network_its_first_tries(house: House):
+    house.with_ports(throttle=ThrottleLimits(overall=10, first_tries=2))
+    for n in range(10):
+        await login.check(house.ports, attempt("alice", f"wrong {n}", address=f"10.0.{n}.1"))
+    seen = [(await login.check(house.ports, attempt("alice", f"other {n}"))).reason for n in range(3)]
+    assert seen == [Reason.WRONG_SECRET, Reason.WRONG_SECRET, Reason.THROTTLED]
+
+
 async def test_a_stale_device_counts_as_one_failure(house: House):
     house.with_ports(throttle=ThrottleLimits(per_network=5))
     await house.person()
@@ -243,13 +275,34 @@ async def test_a_hundred_parallel_wrong_tries_are_all_counted(house: House):
     assert counts.overall == 100
 
 
-async def test_a_hundred_parallel_guesses_of_a_main_password_do_not_outrun_the_throttle(house: House):
+class RightOneLast:
+    """A hasher that lets all guesses past the first look at the counters, and answers the right one last."""
+
+    def __init__(self, inner, wrong: int) -> None:
+        self.inner, self.wrong = inner, wrong
+        self.looked, self.answered = asyncio.Event(), asyncio.Event()
+
+    async def verify(self, hashed, password):
+        if password == PASSWORD:
+            self.looked.set()
+            await self.answered.wait()
+            return await self.inner.verify(hashed, password)
+        await self.looked.wait()
+        answer = await self.inner.verify(hashed, password)
+        self.wrong -= 1
+        if self.wrong == 0:
+            self.answered.set()
+        return answer
+
+
+async def test_parallel_guesses_of_a_main_password_do_not_outrun_the_throttle(house: House):
     house.with_ports(policy=Policy(main_password_opens_mail=True), throttle=ThrottleLimits(per_network=5))
     await house.person("bob@example.org", two_factor=False)
-    house.hasher._settings = replace(house.hasher._settings, waiting=200)
-    guesses = [f"wrong {n}" for n in range(60)] + [PASSWORD]
+    guesses = [f"wrong {n}" for n in range(30)] + [PASSWORD]
+    house.with_ports(hasher=RightOneLast(house.hasher, 30))
     verdicts = await asyncio.gather(*(login.check(house.ports, attempt("bob", guess)) for guess in guesses))
     assert refused(verdicts[-1], Reason.THROTTLED, proven=False)
+    assert sum(refused(verdict, Reason.WRONG_SECRET, proven=False) for verdict in verdicts) <= 5
 
 
 async def test_pinned_to_the_network_of_the_first_login(house: House):

@@ -196,6 +196,20 @@ async def test_a_session_is_touched_at_most_once_a_minute(house: House):
     assert store["write"] == 2
 
 
+async def test_a_store_that_cannot_be_written_keeps_sessions_open(house: House):
+    alice = await house.person()
+    token = (await house.signed_in(alice)).token
+    house.clock.move(minutes=5)
+
+    async def full(work):
+        raise Unavailable("The disk of the database is full.")
+
+    store, _ = house.count_calls()
+    house.ports.store.write = full
+    assert (await sign_in.current(house.ports, token)).is_complete
+    assert store["read"] == 1
+
+
 @pytest.mark.parametrize("token", ["", "x", "x" * 9999, "\udcff", "é", "A" * 43])
 async def test_rubbish_is_no_session(house: House, token: str):
     assert await sign_in.current(house.ports, token) is None
