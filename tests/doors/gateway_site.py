@@ -135,12 +135,12 @@ async def running_gateway(
     *,
     house: House | None = None,
     authority: CertificateAuthority | None = None,
-    certificates: tuple[Certificate, ...] = (),
+    certificates: tuple[Certificate, ...] | None = None,
     **changes: Any,
 ) -> AsyncIterator[GatewaySite]:
     """Run a worker in this process."""
     authority = authority or CertificateAuthority(folder)
-    if not certificates:
+    if certificates is None:
         issued = authority.issue()
         certificates = (Certificate(issued.certificate, issued.key),)
     given: dict[str, Any] = {
@@ -176,11 +176,12 @@ async def running_gateway(
         stop.set()
         for writer in site.writers:
             writer.close()
-        await worker
+        await asyncio.wait([worker])
         for writer in site.writers:
             with contextlib.suppress(Exception):
                 await writer.wait_closed()
         house.close()
+        worker.result()
 
 
 async def person_with(site: GatewaySite, scope: Scope | None = None, **wanted: Any) -> tuple[Person, str]:
