@@ -68,9 +68,18 @@ def offer_totp(ports: Ports, actor: Actor, address: str) -> TotpOffer:
     seed = ports.entropy.octets(SEED_OCTETS)
     payload = int(now.timestamp()).to_bytes(_TIME_OCTETS, "big") + seed + ports.entropy.new_id("tp").encode()
     sealed = ports.keys.seal(payload, _offer_context(actor))
-    return TotpOffer(
-        base64.urlsafe_b64encode(sealed).decode(), provisioning_uri(seed, address, ports.issuer), seed_text(seed)
-    )
+    return _shown(ports, base64.urlsafe_b64encode(sealed).decode(), seed, address)
+
+
+def same_offer(ports: Ports, actor: Actor, sealed: str, address: str) -> TotpOffer:
+    """Show an offer again, after a mistyped code: what was scanned already stays right.
+
+    Raises:
+        InvalidInput: The offer is not this account's, or too old.
+        NotAllowed: Not a person who is signed in.
+    """
+    seed, _ = _open_offer(ports, actor, sealed, ports.clock.now())
+    return _shown(ports, sealed, seed, address)
 
 
 async def confirm_totp(ports: Ports, actor: Actor, sealed: str, code: str, name: str) -> Confirmed:
@@ -184,6 +193,10 @@ async def reset(ports: Ports, actor: Actor, account_id: str) -> None:
         writer.record(SecondFactorReset(), actor=actor, at=now, account_id=account.id)
 
     await ports.store.write(apply)
+
+
+def _shown(ports: Ports, sealed: str, seed: bytes, address: str) -> TotpOffer:
+    return TotpOffer(sealed, provisioning_uri(seed, address, ports.issuer), seed_text(seed))
 
 
 def _offer_context(actor: Actor) -> str:

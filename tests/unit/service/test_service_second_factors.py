@@ -40,6 +40,14 @@ async def test_a_wrong_code_sets_up_nothing(house: House):
     assert not (await accounts.find(house.ports, OPERATOR, "alice")).has_second_factor
 
 
+async def test_an_offer_can_be_shown_again_to_whom_it_was_made(house: House):
+    alice, bob = await house.person(two_factor=False), await house.person("bob@example.org", two_factor=False)
+    actor, offer, _ = offered(house, alice)
+    assert second_factors.same_offer(house.ports, actor, offer.sealed, alice.account.address) == offer
+    with pytest.raises(InvalidInput):
+        second_factors.same_offer(house.ports, house.acting(bob.account), offer.sealed, bob.account.address)
+
+
 async def test_an_offer_is_for_its_account_and_for_an_hour(house: House):
     alice, bob = await house.person(two_factor=False), await house.person("bob@example.org", two_factor=False)
     _, offer, seed = offered(house, alice)
