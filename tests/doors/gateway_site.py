@@ -177,6 +177,8 @@ async def running_gateway(
         for writer in site.writers:
             writer.close()
         await asyncio.wait([worker])
+        for sock in sockets:
+            sock.close()
         for writer in site.writers:
             with contextlib.suppress(Exception):
                 await writer.wait_closed()

@@ -148,7 +148,7 @@ async def test_old_tls_is_refused_with_an_alert(tmp_path: Path):
             context.minimum_version = ssl.TLSVersion.TLSv1_1
             context.maximum_version = ssl.TLSVersion.TLSv1_1
         context.set_ciphers("ALL:@SECLEVEL=0")
-        with pytest.raises(ssl.SSLError, match="(?i)alert.protocol.version"):
+        with pytest.raises(ssl.SSLError, match=r"(?i)alert.protocol.version"):
             await handshake(site, context, POP3)
 
 
