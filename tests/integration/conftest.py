@@ -8,6 +8,7 @@ from tests.servers.certificates import CertificateAuthority
 from tests.servers.dovecot import Dovecot, running_dovecot
 from tests.servers.places import own_directory
 from tests.servers.site import MailSite, running_site
+from tests.servers.valetkey import Valetkey, running_valetkey
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +50,10 @@ def client_home() -> Iterator[Path]:
 def other_ca(tmp_path: Path) -> Path:
     """Give the file of a CA that signed none of the servers' certificates."""
     return CertificateAuthority(tmp_path, "Other CA").file
+
+
+@pytest.fixture(scope="session")
+def valetkey(mail_site: MailSite) -> Iterator[Valetkey]:
+    """Give a Valetkey of two workers in front of `mail_site`; tests must not stop it or change its settings."""
+    with running_valetkey(mail_site) as running:
+        yield running
