@@ -183,13 +183,15 @@ async def test_work_that_takes_too_long_is_cut_off(path):
     slow.close()
 
 
-async def test_a_crowd_is_turned_away_and_not_queued_for_ever(store, monkeypatch):
-    monkeypatch.setattr("valetkey.adapters.store.store._MAX_WAITING", 10)
+async def test_a_crowd_is_turned_away_and_not_queued_for_ever(path, monkeypatch):
+    monkeypatch.setattr("valetkey.adapters.store.store._MAX_WAITING", 9)
+    store = open_store(path)
     asked = [store.write(lambda writer: writer.account_count()) for _ in range(50)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     turned_away = [answer for answer in answers if isinstance(answer, Unavailable)]
     assert (answers.count(0), len(turned_away)) == (10, 40)
     assert await store.write(lambda writer: writer.account_count()) == 0
+    store.close()
 
 
 async def test_a_write_that_nobody_waits_for_any_more_is_not_begun(store):

@@ -1,19 +1,19 @@
 """Slow hashes for the passwords that people choose: Argon2id, in a few threads of its own."""
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import Argon2Error, InvalidHashError, VerifyMismatchError
 
+from valetkey.adapters.lane import Lane
 from valetkey.core.errors import Unavailable
 
 T = TypeVar("T")
 
 _MAX_PASSWORD = 4096  # characters; longer ones are compared with nothing, at the same cost
+_WHAT = "The checking of passwords"
 _DUMMY = "valetkey: nobody has this password"
 
 
@@ -43,8 +43,7 @@ class Argon2Hasher:
             type=Type.ID,
         )
         self._nobodys = self._hasher.hash(_DUMMY)
-        self._threads = ThreadPoolExecutor(settings.threads, "argon2")
-        self._asked = 0
+        self._lane = Lane("argon2", threads=settings.threads, waiting=settings.waiting)
 
     async def hash(self, password: str) -> str:
         """Hash a password.
@@ -70,7 +69,7 @@ class Argon2Hasher:
 
     def close(self) -> None:
         """End the threads."""
-        self._threads.shutdown(cancel_futures=True)
+        self._lane.close()
 
     def _matches(self, hashed: str, password: str) -> bool:
         try:
@@ -81,21 +80,7 @@ class Argon2Hasher:
             raise Unavailable("A stored password hash is damaged; set that password again.") from None
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if self._asked >= self._settings.threads + self._settings.waiting:
-            raise Unavailable("Too many sign-ins at once; try again in a moment.")
-        self._asked += 1
-        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        running.add_done_callback(self._is_done)
-        try:
-            done, _ = await asyncio.wait({running}, timeout=self._settings.deadline)
-        finally:
-            running.cancel()  # who no longer waits no longer asks; does nothing to what is done
-        if not done:
-            raise Unavailable("Checking the password took too long; try again in a moment.")
-        return running.result()
-
-    def _is_done(self, _: object) -> None:
-        self._asked -= 1
+        return await self._lane.run(work, timeout=self._settings.deadline, what=_WHAT)
 
 
 def _octets(password: str) -> bytes:

@@ -1,11 +1,9 @@
 """The store of a running process: one writer, a few readers, and the look-ups of the event loop."""
 
-import asyncio
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,10 +11,11 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from valetkey.adapters.lane import Lane
 from valetkey.adapters.store.activity import merged
 from valetkey.adapters.store.chain import ChainCheck
 from valetkey.adapters.store.connect import engine
-from valetkey.adapters.store.failures import CLOSED, GONE, failures_translated, raise_ours
+from valetkey.adapters.store.failures import GONE, failures_translated, raise_ours
 from valetkey.adapters.store.hot import HotReader
 from valetkey.adapters.store.migrate import bring_up_to_date
 from valetkey.adapters.store.work import SqliteReader, SqliteWriter
@@ -27,8 +26,9 @@ from valetkey.service.ports import AuditFault, Change, FoundLogin, LoginEvent
 
 T = TypeVar("T")
 
+_WHAT = "The database"
 _READERS = 2
-_MAX_WAITING = 2_000  # transactions that wait for a thread
+_MAX_WAITING = 2_000  # reads that wait for a thread, and writes
 _GRACE = 5.0  # seconds beyond the busy timeout for a transaction's own work
 _STEPS_PER_LOOK = 100_000  # steps of SQLite's machine between two looks at the deadline
 _CHAIN_PART = 1_000  # audit records checked per transaction
@@ -59,9 +59,9 @@ class SqliteStore:
         self._busy_timeout = busy_timeout
         self._deadline = busy_timeout + _GRACE
         self._process = os.getpid()
-        self._waiting = 0
-        self._write_thread = ThreadPoolExecutor(1, "store-write")
-        self._read_threads = ThreadPoolExecutor(_READERS, "store-read")
+        self._parents: SqliteStore | None = None
+        self._write_lane = Lane("store-write", threads=1, waiting=_MAX_WAITING)
+        self._read_lane = Lane("store-read", threads=_READERS, waiting=_MAX_WAITING)
         self._writing = engine(path, connections=1, busy_timeout=busy_timeout, begin="BEGIN IMMEDIATE")
         self._reading = engine(path, connections=_READERS, busy_timeout=busy_timeout, begin="BEGIN", query_only=True)
         try:
@@ -78,12 +78,14 @@ class SqliteStore:
         Raises:
             CannotStart: The database cannot be used.
         """
-        return SqliteStore(self.path, busy_timeout=self._busy_timeout)
+        own = SqliteStore(self.path, busy_timeout=self._busy_timeout)
+        own._parents = self  # never closed here, not even by the garbage collector
+        return own
 
     def close(self) -> None:
         """Finish the transactions that run, and close every connection."""
-        self._write_thread.shutdown()
-        self._read_threads.shutdown()
+        self._write_lane.close()
+        self._read_lane.close()
         self._writing.dispose()
         self._reading.dispose()
         self._hot.close()
@@ -142,7 +144,7 @@ class SqliteStore:
         Raises:
             Unavailable: The database cannot be asked, or not in time.
         """
-        return await self._run(self._read_threads, partial(self._read_in_thread, work))
+        return await self._run(self._read_lane, partial(self._read_in_thread, work))
 
     async def write(self, work: Callable[[SqliteWriter], T]) -> T:
         """Run `work` in one transaction, in a thread; what it returns is durable.
@@ -152,7 +154,7 @@ class SqliteStore:
                 the transaction was committed.
             Conflict: A name that must be unique is taken.
         """
-        return await self._run(self._write_thread, partial(self._write_in_thread, work))
+        return await self._run(self._write_lane, partial(self._write_in_thread, work))
 
     async def add_login_events(self, events: Sequence[LoginEvent]) -> None:
         """Merge login events in one transaction.
@@ -179,27 +181,10 @@ class SqliteStore:
             if fault is not None:
                 return fault
 
-    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[float], T]) -> T:
+    async def _run(self, lane: Lane, work: Callable[[float], T]) -> T:
         self._check_usable()
-        if self._waiting >= _MAX_WAITING:
-            raise Unavailable("The database is too busy.")
         deadline = time.monotonic() + self._deadline
-        try:
-            running = asyncio.get_running_loop().run_in_executor(threads, work, deadline)
-        except RuntimeError:  # the threads have ended
-            raise Unavailable(CLOSED) from None
-        self._waiting += 1
-        running.add_done_callback(self._is_done)
-        try:
-            done, _ = await asyncio.wait({running}, timeout=self._deadline)
-        finally:
-            running.cancel()  # who no longer waits no longer asks; does nothing to what is done
-        if not done:
-            raise Unavailable("The database took too long to answer.")
-        return running.result()
-
-    def _is_done(self, _: object) -> None:
-        self._waiting -= 1
+        return await lane.run(partial(work, deadline), timeout=self._deadline, what=_WHAT)
 
     def _read_in_thread(self, work: Callable[[SqliteReader], T], deadline: float) -> T:
         with self._transaction(self._reading, deadline) as connection:
@@ -212,7 +197,7 @@ class SqliteStore:
     @contextmanager
     def _transaction(self, on: Engine, deadline: float) -> Iterator[Connection]:
         if time.monotonic() > deadline:
-            raise Unavailable("The database is too busy.")
+            raise Unavailable(f"{_WHAT} is too busy; try again in a moment.")
         self._check_usable()
         with failures_translated(), on.begin() as connection:
             raw = connection.connection.driver_connection
