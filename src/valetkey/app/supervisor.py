@@ -135,7 +135,7 @@ class Supervisor:
         os.close(ready_write)
         child.pid, child.ready_pipe = pid, ready_read
         child.started_at, child.start_at = time.monotonic(), None
-        _log.debug("process-started", process=child.work.name, pid=pid)
+        _log.info("process-started", process=child.work.name, pid=pid)
 
     def _reap(self) -> None:
         for child in self._children:

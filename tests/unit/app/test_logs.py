@@ -1,0 +1,98 @@
+"""Log lines: no app password gets into one, and nothing in one is obeyed by a terminal."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from valetkey.app.logs import cleaned, set_up_logging
+
+SECRET = "vkey-abcd-efgh-ijkl-mnop-qrst-uvwx"
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        SECRET,
+        SECRET.upper(),
+        SECRET.replace("-", ""),
+        SECRET.replace("-", " "),
+        SECRET.replace("-", "\u2011"),
+        SECRET[:-4],
+        f"user:{SECRET}@host",
+    ],
+)
+def test_app_passwords_are_masked_wherever_they_stand(written: str) -> None:
+    stream = io.StringIO()
+    set_up_logging("json", "info", stream)
+    structlog.get_logger().info(f"event {written}", text=written, deep={"list": [written]}, **{f"k{written}": 1})
+    logging.getLogger("some.library").warning("it says %s", written)
+    text = stream.getvalue().lower()
+    assert text.count("vkey-***") == 5
+    assert "efgh" not in text
+
+
+@given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz", min_size=24, max_size=24), st.sampled_from(["", "-", " ", "_"]))
+def test_every_secret_is_masked(letters: str, between: str) -> None:
+    shown = between.join(["vkey", *(letters[i : i + 4] for i in range(0, 24, 4))])
+    event = cleaned(None, "info", {"event": f"<{shown}>"})
+    assert event["event"] == "<vkey-***>"
+
+
+def test_exceptions_are_masked_too() -> None:
+    stream = io.StringIO()
+    set_up_logging("json", "info", stream)
+    try:
+        int(SECRET)
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    assert "mnop" not in stream.getvalue()
+    assert "ValueError" in stream.getvalue()
+
+
+@pytest.mark.parametrize("text", ["a\x1b[31mred", "a\r\nlevel=info event=forged", "a\u202egnp.exe", "a\x00b", "a\x9bm"])
+def test_control_characters_are_escaped(text: str) -> None:
+    for form in ("text", "json"):
+        stream = io.StringIO()
+        set_up_logging(form, "info", stream)
+        structlog.get_logger().info("login", client=text)
+        line = stream.getvalue().rstrip("\n")
+        assert "\n" not in line
+        assert not set(line) & set("\x1b\r\x00\u202e\x9b")
+
+
+def test_octets_are_counted_and_not_shown() -> None:
+    assert cleaned(None, "info", {"event": "x", "data": b"secret"})["data"] == "<6 octets>"
+
+
+def test_json_lines_are_json_with_level_and_time() -> None:
+    stream = io.StringIO()
+    set_up_logging("json", "info", stream)
+    structlog.get_logger().info("ready", workers=2)
+    structlog.get_logger().debug("hidden")
+    (line,) = stream.getvalue().splitlines()
+    facts = json.loads(line)
+    assert (facts["event"], facts["workers"], facts["level"]) == ("ready", 2, "info")
+    assert facts["timestamp"].endswith("Z")
+
+
+def test_auto_is_json_where_there_is_no_terminal() -> None:
+    stream = io.StringIO()
+    set_up_logging("auto", "info", stream)
+    structlog.get_logger().info("ready")
+    assert json.loads(stream.getvalue())["event"] == "ready"
