@@ -53,6 +53,12 @@ async def every_use(store):
 
 
 @pytest.fixture
+def watchful(monkeypatch):
+    """Look at the file before each look-up, not only ten times a second."""
+    monkeypatch.setattr("valetkey.adapters.store.store._LOOK_EVERY", -1)
+
+
+@pytest.fixture
 async def alice(store):
     await store.write(add_person)
     await store.write(add_secret)
@@ -110,7 +116,7 @@ async def test_read_only(tmp_path_factory, alice, path):
     assert said[2] == "accounts 1"
 
 
-async def test_gone(alice, path):
+async def test_gone(watchful, alice, path):
     kept = path.with_name("kept")
     path.rename(kept)
     said = await every_use(alice)
@@ -119,7 +125,7 @@ async def test_gone(alice, path):
     assert set((await every_use(alice)).values()) == {"answered"}
 
 
-async def test_replaced(alice, path):
+async def test_replaced(watchful, alice, path):
     """A file that was put in its place is not taken for the one that was opened: nothing goes to a file without a name."""
     other = open_store(path.with_name("other.db"))
     other.close()

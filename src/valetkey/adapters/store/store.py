@@ -30,6 +30,7 @@ _WHAT = "The database"
 _READERS = 2
 _MAX_WAITING = 2_000  # reads that wait for a thread, and writes
 _GRACE = 5.0  # seconds beyond the busy timeout for a transaction's own work
+_LOOK_EVERY = 0.1  # seconds between two looks of the event loop at whether the file is still in its place
 _STEPS_PER_LOOK = 100_000  # steps of SQLite's machine between two looks at the deadline
 _CHAIN_PART = 1_000  # audit records checked per transaction
 
@@ -59,6 +60,7 @@ class SqliteStore:
         self._busy_timeout = busy_timeout
         self._deadline = busy_timeout + _GRACE
         self._process = os.getpid()
+        self._look_again = 0.0
         self._parents: SqliteStore | None = None
         self._write_lane = Lane("store-write", threads=1, waiting=_MAX_WAITING)
         self._read_lane = Lane("store-read", threads=_READERS, waiting=_MAX_WAITING)
@@ -96,7 +98,7 @@ class SqliteStore:
         Raises:
             Unavailable: The database cannot be asked.
         """
-        self._check_usable()
+        self._check_lately_usable()
         try:
             return self._hot.find_login(name, indexes)
         except sqlite3.Error as error:
@@ -108,7 +110,7 @@ class SqliteStore:
         Raises:
             Unavailable: The database cannot be asked.
         """
-        self._check_usable()
+        self._check_lately_usable()
         try:
             return self._hot.find_proven(account_id, credential_id)
         except sqlite3.Error as error:
@@ -120,7 +122,7 @@ class SqliteStore:
         Raises:
             Unavailable: The database cannot be asked.
         """
-        self._check_usable()
+        self._check_lately_usable()
         try:
             return self._hot.change_number()
         except sqlite3.Error as error:
@@ -132,7 +134,7 @@ class SqliteStore:
         Raises:
             Unavailable: The database cannot be asked.
         """
-        self._check_usable()
+        self._check_lately_usable()
         try:
             return self._hot.changes(after, limit)
         except sqlite3.Error as error:
@@ -205,16 +207,21 @@ class SqliteStore:
                 raw.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_PER_LOOK)
             yield connection
 
+    def _check_lately_usable(self) -> None:
+        if time.monotonic() > self._look_again or os.getpid() != self._process:
+            self._check_usable()
+
     def _check_usable(self) -> None:
         if os.getpid() != self._process:
             raise Unavailable("This store was opened by another process; reopen it after a fork.")
         if _identity(self._name) != self._file:
             raise Unavailable(GONE)
+        self._look_again = time.monotonic() + _LOOK_EVERY
 
 
 def _identity(name: str) -> tuple[int, int] | None:
     try:
-        found = os.stat(name)  # noqa: PTH116  (on the way of every login; Path.stat costs three times as much)
+        found = os.stat(name)  # noqa: PTH116  (before every transaction; Path.stat costs three times as much)
     except OSError:
         return None
     return found.st_dev, found.st_ino
