@@ -61,7 +61,8 @@ class SentForms:
         key = (account_id, once)
         if key in self._sent:
             return False
-        self._sent[key] = None
+        if once:
+            self._sent[key] = None
         if len(self._sent) > _MAX_SENT:
             self._sent.popitem(last=False)
         return True

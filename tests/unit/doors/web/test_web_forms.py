@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -52,7 +54,8 @@ async def test_a_body_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("valetkey.doors.web.forms._BODY_SECONDS", 0.01)
 
     async def receive() -> dict[str, object]:
-        return {"type": "http.request", "body": b"", "more_body": True}
+        await asyncio.Event().wait()
+        return {}
 
     request = request_of()
     request._receive = receive
