@@ -73,8 +73,11 @@ class Maildirs:
         raise TimeoutError(f"no message with {token!r} reached {folder} of {person.address} in {seconds} s")
 
     def empty(self, person: Person, folder: str = "INBOX") -> None:
-        """Remove all messages of a folder."""
-        for path in self._files(person, folder):
+        """Remove all messages of a folder, and what Dovecot remembers of them.
+
+        It would else show a message for a while that was removed within the second in which it came.
+        """
+        for path in [*self._files(person, folder), *self._folder(person, folder).glob("dovecot[.-]*")]:
             path.unlink(missing_ok=True)
 
     def _folder(self, person: Person, folder: str) -> Path:
