@@ -157,7 +157,7 @@ def test_alice_reads_the_sample_mail(running: dict[str, Any]) -> None:
 
 def test_the_read_only_one_changes_nothing(running: dict[str, Any]) -> None:
     client = imap(running, "alice@example.test", secret_of(running, "mail-app-read-only"))
-    client.select("INBOX")
+    client.select("INBOX", readonly=True)
     before = client.fetch("1:*", "(FLAGS)")[1]
     client.fetch("1:*", "(BODY[])")
     assert client.fetch("1:*", "(FLAGS)")[1] == before

@@ -1,0 +1,242 @@
+"""init, check, config, keys, backup: an installation from nothing, and what is said when something is wrong."""
+
+import socket
+import sqlite3
+import stat
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from valetkey.config import load
+from valetkey.doors.cli import config_first
+
+
+def problems(cli: Any, *arguments: str) -> list[tuple[str, str, str]]:
+    found = cli.json("check", *arguments, code=1)
+    return [(f["subject"], f["what"], f["mend"]) for f in found if f["level"] == "problem"]
+
+
+def with_free_ports(config: Path) -> None:
+    """Put free ports and a mail server that is there into a written configuration."""
+    text = config.read_text()
+    for port in ("993", "143", "995", "110", "465", "587", "4190"):
+        text = text.replace(f'"*:{port}"', f'"127.0.0.1:{free_port()}"')
+    config.write_text(
+        text.replace("127.0.0.1:8080", f"127.0.0.1:{free_port()}").replace(
+            '#listen = "127.0.0.1:9095"', f'listen = "127.0.0.1:{free_port()}"'
+        )
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def test_version(bare: Any) -> None:
+    assert bare("--version").startswith("valetkey 0.")
+
+
+def test_init_writes_what_serve_needs(cli: Any, tmp_path: Path) -> None:
+    config = load(tmp_path / "valetkey.toml")
+    assert config.server.hostname == "mail.example.org"
+    assert config.store.path == tmp_path / "valetkey.db"
+    for name in ("valetkey.db", "keys.toml", "upstream-secret"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600, name
+    assert "# The name that mail clients connect to" in (tmp_path / "valetkey.toml").read_text()
+    assert [account["is_admin"] for account in cli.json("account", "list")] == [True]
+
+
+def test_init_says_what_to_do_next_and_shows_a_drawn_password_once(bare: Any, tmp_path: Path) -> None:
+    said = bare("init", "--non-interactive", "--state", str(tmp_path), "--hostname", "mail.example.org")
+    assert "check" in said
+    assert "serve" in said
+    password = said.rpartition("shown this once:")[2].strip()
+    assert len(password) >= 20
+    assert password not in (tmp_path / "valetkey.toml").read_text()
+
+
+def test_init_overwrites_nothing(cli: Any) -> None:
+    before = cli.config.read_bytes()
+    cli("init", "--non-interactive", code=1)
+    assert "is there already" in cli.err
+    assert cli.config.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--hostname", "not a name", "hostname: "),
+        ("--portal", "8080", "portal: "),
+        ("--base-url", "mail.example.org", "base_url: "),
+        ("--admin", "nobody", "whole mail address"),
+    ],
+)
+def test_init_refuses_answers_that_cannot_be_used(
+    bare: Any, tmp_path: Path, option: str, value: str, said: str
+) -> None:
+    bare("init", "--non-interactive", "--state", str(tmp_path / "state"), option, value, code=1)
+    assert said in bare.err
+    assert not bare.config.exists()
+
+
+def test_config_may_stand_anywhere() -> None:
+    assert config_first(["account", "list", "--config", "x", "--json"]) == [
+        "--config",
+        "x",
+        "account",
+        "list",
+        "--json",
+    ]
+    assert config_first(["a", "--config=x"]) == ["--config=x", "a"]
+    assert config_first(["a", "--", "--config", "x"]) == ["a", "--", "--config", "x"]
+    assert config_first(["a", "-c"]) == ["-c", "a"]
+
+
+def test_no_configuration_is_a_sentence(bare: Any) -> None:
+    bare("account", "list", code=3)
+    assert bare.err.startswith("error: There is no configuration file")
+    assert "valetkey init" in bare.err
+
+
+def test_mistakes_of_the_configuration_are_all_named(cli: Any) -> None:
+    cli.config.write_text(cli.config.read_text().replace("[store]", "[stor]").replace("hostname", "hostnam"))
+    cli("account", "list", code=3)
+    assert "did you mean [store]?" in cli.err
+    assert "did you mean hostname?" in cli.err
+    found = problems(cli)
+    assert len(found) == 3
+    assert all(subject.startswith(f"{cli.config}:") for subject, _, _ in found)
+
+
+def test_check_names_what_is_not_there_yet(cli: Any) -> None:
+    with_free_ports(cli.config)
+    found = problems(cli)
+    assert {subject for subject, _, _ in found} == {"imap of *", "pop3 of *", "smtp of *", "sieve of *"}
+    assert all("cannot be reached" in what and "Is it running" in mend for _, what, mend in found)
+
+
+def test_check_finds_a_taken_port(cli: Any) -> None:
+    with_free_ports(cli.config)
+    portal = load(cli.config).portal.listen
+    assert portal is not None
+    with socket.socket() as taken:
+        taken.bind((portal.host, portal.port))
+        taken.listen()
+        assert [mend for _, what, mend in problems(cli) if f"Port {portal.port} is in use" in what] == [
+            "Find what uses it with: ss -ltnp"
+        ]
+
+
+def test_check_finds_open_files(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "keys.toml").chmod(0o644)
+    assert any(subject == "keys" and "chmod" in what for subject, what, _ in problems(cli))
+    (tmp_path / "keys.toml").chmod(0o600)
+    (tmp_path / "upstream-secret").chmod(0o640)
+    assert any(subject == "secrets" and "chmod 600" in what for subject, what, _ in problems(cli))
+
+
+def test_wrong_keys_are_found_by_every_command(cli: Any, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    cli("init", "--non-interactive", "--state", str(other), "--config", str(other / "v.toml"), "--admin", "a@b.example")
+    (other / "keys.toml").replace(tmp_path / "keys.toml")
+    cli("account", "list", code=3)
+    assert "does not belong to this database" in cli.err
+    assert any(subject == "store" and "does not belong" in what for subject, what, _ in problems(cli))
+
+
+def test_a_missing_key_file_is_no_new_one(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "keys.toml").unlink()
+    cli("account", "list", code=3)
+    assert "keys.toml" in cli.err
+    assert not (tmp_path / "keys.toml").exists()
+
+
+def test_a_database_that_is_none_is_a_sentence(cli: Any, tmp_path: Path) -> None:
+    for path in tmp_path.glob("valetkey.db*"):
+        path.unlink()
+    (tmp_path / "valetkey.db").write_bytes(b"this is no database" * 1000)
+    cli("account", "list", code=3)
+    assert cli.err.startswith("error: ")
+    assert any(subject == "store" for subject, _, _ in problems(cli))
+
+
+def test_check_finds_a_clock_that_was_set_back(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_free_ports(cli.config)
+    newest = cli.json("audit", "list")[-1]["at"]
+    assert newest
+    with sqlite3.connect(tmp_path / "valetkey.db") as database:
+        ((value,),) = database.execute("SELECT max(at) FROM audit").fetchall()
+    assert value > 0
+    monkeypatch.setattr("valetkey.adapters.clock.datetime", _Earlier)
+    assert any(subject == "clock" and "before the newest" in what for subject, what, _ in problems(cli))
+
+
+class _Earlier:
+    """A clock that is a day behind."""
+
+    @staticmethod
+    def now(zone: Any) -> Any:
+        return datetime.now(zone) - timedelta(days=1)
+
+
+def test_certificates_are_looked_at(cli: Any, tmp_path: Path) -> None:
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    with cli.config.open("a") as file:
+        file.write(f'\n[[certificate]]\nchain = "{chain}"\nkey = "{key}"\n')
+    assert any(what.endswith("No such file or directory") for _, what, _ in problems(cli))
+    chain.write_text("no certificate")
+    key.write_text("no key")
+    assert any("not a PEM certificate" in what for _, what, _ in problems(cli))
+
+
+def test_keys_rotate_and_old_secrets_go_on(people: Any) -> None:
+    people("app-password", "create", "scanner@example.org", "Scanner", "--for", "send-only")
+    assert "Key 2" in people("keys", "rotate")
+    assert people.json("keys", "status") == [
+        {"number": 1, "is_current": False, "app_passwords": 1},
+        {"number": 2, "is_current": True, "app_passwords": 0},
+    ]
+    people("account", "list")
+    assert people.json("audit", "list")[-1]["kind"] == "KeysRotated"
+
+
+def test_backup_is_a_whole_copy_without_keys(people: Any, tmp_path: Path) -> None:
+    target = tmp_path / "copy.db"
+    done = people.json("backup", str(target))
+    assert done["octets"] == target.stat().st_size
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    with sqlite3.connect(target) as copy:
+        assert copy.execute("SELECT count(*) FROM account").fetchone() == (3,)
+    people("backup", str(target), code=1)
+    assert "overwrites nothing" in people.err
+    people("backup", str(tmp_path / "no" / "folder.db"), code=3)
+
+
+def test_describe_prints_the_reference(bare: Any) -> None:
+    assert "[[listener]]" in bare("config", "describe")
+
+
+def test_usage_errors_end_with_two(bare: Any) -> None:
+    bare("account", "frobnicate", code=2)
+    bare("backup", code=2)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        (), ("init",), ("serve",), ("demo",), ("check",), ("backup",), ("config", "describe"), ("keys", "rotate"),
+        ("account",), ("account", "create"), ("account", "rights"), ("account", "alias", "add"),
+        ("app-password", "create"), ("app-password", "revoke"), ("sessions", "close"), ("audit", "verify"),
+    ],
+)  # fmt: skip
+def test_every_command_has_help_that_teaches(bare: Any, command: tuple[str, ...]) -> None:
+    said = bare(*command, "--help")
+    assert "Usage" in said
+    if (len(command) == 2 and command[0] != "account") or command in {("init",), ("serve",), ("demo",), ("check",)}:
+        assert "Example" in said
