@@ -46,9 +46,11 @@ def main() -> int:
 def _measured(name: str, effort: Effort, lacking: dict[str, str]) -> list[Finding]:
     if name == "decisions":
         return decisions.measure(effort)
-    with tempfile.TemporaryDirectory(prefix="valetkey-bench-", ignore_cleanup_errors=True) as folder:
-        with servers.ground(Path(folder), relaying.MESSAGE) as where:
-            return _BESIDE_OTHERS[name](where, effort, lacking)
+    with (
+        tempfile.TemporaryDirectory(prefix="valetkey-bench-", ignore_cleanup_errors=True) as folder,
+        servers.ground(Path(folder), relaying.MESSAGE) as where,
+    ):
+        return _BESIDE_OTHERS[name](where, effort, lacking)
 
 
 def _arguments() -> argparse.Namespace:

@@ -5,13 +5,17 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from threading import BrokenBarrierError
 
-from benchmarks.processes import cores, on_cores
+from benchmarks.processes import cores, cpu_seconds, on_cores
 
 _TIMEOUT = 30.0  # seconds, for each read
+_SESSIONS_EACH = 25  # connections of one process that sends small commands
 _FORK = multiprocessing.get_context("fork")
 
 
@@ -27,10 +31,21 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What the clients got done together, in how many seconds."""
+    """What the clients got done together, in how many seconds, and what the server's CPU took for it (seconds)."""
 
     count: int
     seconds: float
+    cpu: float
+
+    @property
+    def per_second(self) -> float:
+        """Give how much was done in a second."""
+        return self.count / self.seconds
+
+    @property
+    def per_cpu_second(self) -> float:
+        """Give how much was done in a second of the server's CPU."""
+        return self.count / max(self.cpu, 0.01)
 
 
 class Client:
@@ -97,79 +112,97 @@ def context_of(place: Place) -> ssl.SSLContext | None:
     return None if place.ca is None else ssl.create_default_context(cafile=str(place.ca))
 
 
-def log_in_and_out(place: Place, seconds: float, clients: int) -> Done:
-    """Connect, log in, log out, and again; gives the logins."""
+def log_in_and_out(server: int, place: Place, seconds: float, clients: int) -> Done:
+    """Connect, log in, log out, and again; counts logins. `server` is the process whose CPU, and whose children's, is read."""
 
-    def work(until: float) -> int:
+    def work(begin: _Begin) -> int:
         context = context_of(place)
-        count = 0
+        count, until = 0, begin()
         while time.monotonic() < until or not count:
             Client(place, context).log_out()
             count += 1
         return count
 
-    return _in_parallel(work, seconds, clients)
+    return _in_parallel(work, server, seconds, clients)
 
 
-def send_small_commands(place: Place, seconds: float, clients: int) -> Done:
-    """Send NOOP, wait for its answer, and again; gives the commands."""
+def send_small_commands(server: int, place: Place, seconds: float, clients: int) -> Done:
+    """Send NOOP on many connections, wait for the answers, and again; counts commands."""
 
-    def work(until: float) -> int:
-        client = Client(place, context_of(place))
-        count = 0
-        while time.monotonic() < until:
-            for _ in range(50):
-                client.ask(b"n NOOP\r\n", b"n ")
-            count += 50
-        client.log_out()
+    def work(begin: _Begin) -> int:
+        context = context_of(place)
+        sessions = [Client(place, context) for _ in range(_SESSIONS_EACH)]
+        count, until = 0, begin()
+        while time.monotonic() < until or not count:
+            for session in sessions:
+                session.sock.sendall(b"n NOOP\r\n")
+            for session in sessions:
+                session.read_until(b"\r\n")
+            count += len(sessions)
         return count
 
-    return _in_parallel(work, seconds, clients)
+    return _in_parallel(work, server, seconds, clients)
 
 
-def fetch_much(place: Place, seconds: float, clients: int) -> Done:
-    """Fetch the large message again and again; gives the octets."""
+def fetch_much(server: int, place: Place, seconds: float, clients: int) -> Done:
+    """Fetch the large message again and again; counts octets."""
 
-    def work(until: float) -> int:
+    def work(begin: _Begin) -> int:
         client = Client(place, context_of(place))
         client.ask(b"s SELECT INBOX\r\n", b"s ")
         buffer = bytearray(262_144)
-        octets = 0
+        octets, until = 0, begin()
         while time.monotonic() < until or not octets:
             octets += client.fetch(buffer)
-        client.log_out()
         return octets
 
-    return _in_parallel(work, seconds, clients)
+    return _in_parallel(work, server, seconds, clients)
 
 
-def _in_parallel(work: Callable[[float], int], seconds: float, clients: int) -> Done:
-    begin = time.monotonic()
+def _in_parallel(work: Callable[["_Begin"], int], server: int, seconds: float, clients: int) -> Done:
+    """Run clients; what they do before they call `begin` is not measured, nor what follows the last one's count."""
+    barrier = _FORK.Barrier(clients + 1)
     pipes, processes = [], []
     with on_cores(cores()[1]):
         for _ in range(clients):
             receive, send = _FORK.Pipe(duplex=False)
-            process = _FORK.Process(target=_run, args=(work, begin + seconds, send))
+            process = _FORK.Process(target=_run, args=(work, _Begin(barrier, seconds), send))
             process.start()
             send.close()
             pipes.append(receive)
             processes.append(process)
+        with suppress(BrokenBarrierError):  # why it broke is in a pipe
+            barrier.wait(_TIMEOUT)
+        before, begin = cpu_seconds(server), time.monotonic()
         counts = [_result(pipe) for pipe in pipes]
-    elapsed = time.monotonic() - begin
+        elapsed, spent = time.monotonic() - begin, cpu_seconds(server) - before
     for process in processes:
         process.join()
-    return Done(sum(counts), elapsed)
+    return Done(sum(counts), elapsed, spent)
 
 
-def _run(work: Callable[[float], int], until: float, answer: Connection) -> None:
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    """Called by a client that is ready: waits for the others, and gives the time until which to go on."""
+
+    barrier: Barrier
+    seconds: float
+
+    def __call__(self) -> float:
+        self.barrier.wait(_TIMEOUT)
+        return time.monotonic() + self.seconds
+
+
+def _run(work: Callable[[_Begin], int], begin: _Begin, answer: Connection) -> None:
     try:
-        answer.send(work(until))
+        answer.send(work(begin))
     except (OSError, RuntimeError) as error:
+        begin.barrier.abort()
         answer.send(f"{type(error).__name__}: {error}")
 
 
 def _result(pipe: Connection) -> int:
     found = pipe.recv()
-    if isinstance(found, str):
-        raise RuntimeError(f"a client failed: {found}")
-    return int(found)
+    if not isinstance(found, int):
+        raise RuntimeError(f"a client failed: {found}")  # noqa: TRY004  it is not about types
+    return found

@@ -8,7 +8,7 @@ from statistics import median
 from benchmarks import servers
 from benchmarks.findings import Finding, at_most
 from benchmarks.load import Place, log_in_and_out
-from benchmarks.processes import cpu_seconds, settle
+from benchmarks.processes import settle
 from benchmarks.servers import Ground, Server
 from benchmarks.settings import Effort
 
@@ -50,10 +50,8 @@ def _starts(lacking: dict[str, str]) -> list[Callable[[Ground], AbstractContextM
 
 def _log_in(server: Server, place: Place, seconds: float) -> tuple[float, float]:
     """Give CPU microseconds per login, and logins per second of the whole: server, mailbox server and clients."""
-    before = cpu_seconds(server.pid)
-    done = log_in_and_out(place, seconds, _CLIENTS)
-    spent = cpu_seconds(server.pid) - before
-    return 1e6 * spent / done.count, done.count / done.seconds
+    done = log_in_and_out(server.pid, place, seconds, _CLIENTS)
+    return 1e6 / done.per_cpu_second, done.per_second
 
 
 def _findings(figures: _Figures) -> list[Finding]:

@@ -15,31 +15,42 @@ _OWN_PROCESS_EACH = 200  # Dovecot's own sessions are a process each: fewer tell
 
 def measure(where: Ground, effort: Effort, lacking: dict[str, str]) -> list[Finding]:
     """Measure one server after the other."""
-    sessions = min(effort.sessions, allow_open_files(effort.sessions * 2 + 500) - 200)
-    found = [at_most(PART, *_of(servers.gateway(where), sessions), 18)]
+    count = min(effort.sessions, (allow_open_files(effort.sessions * 4 + 500) - 200) // 3)
+    found = _of(servers.gateway(where), count, limit=18)
     if "nginx" not in lacking:
-        found.append(Finding(PART, *_of(servers.nginx(where), sessions)))
+        found += _of(servers.nginx(where), count)
     if "dovecot" not in lacking:
-        proxy = servers.dovecot(where, "PLAIN", is_proxy=True, sessions=sessions)
-        found.append(Finding(PART, *_of(proxy, sessions)))
-        own = servers.dovecot(where, "PLAIN", is_proxy=False, sessions=sessions)
-        found.append(Finding(PART, *_of(own, _OWN_PROCESS_EACH)))
+        found += _of(servers.dovecot(where, "PLAIN", is_proxy=True, sessions=2 * count), count)
+        own = servers.dovecot(where, "PLAIN", is_proxy=False, sessions=2 * _OWN_PROCESS_EACH)
+        found += _of(own, _OWN_PROCESS_EACH, shared=True)
     return found
 
 
-def _of(starting: AbstractContextManager[Server], sessions: int) -> tuple[str, float, str]:
-    """Open sessions and give what one of them takes."""
+def _of(
+    starting: AbstractContextManager[Server], count: int, *, limit: float | None = None, shared: bool = False
+) -> list[Finding]:
+    """Open sessions, then half as many more.
+
+    What the start of a server has left free serves its first sessions, so the difference of the first `count` flatters
+    it; the price of one more is what the second batch adds.
+    """
     with starting as server, on_cores(cores()[1]):
         assert server.tls is not None
-        first = _open(server.tls, 20)  # what is made once, by the first sessions, is not the next one's price
+        empty = memory_kib(server.pid, shared=shared)
+        clients = _open(server.tls, count)
         settle(server.pid)
-        before = memory_kib(server.pid)
-        clients = _open(server.tls, sessions)
+        full = memory_kib(server.pid, shared=shared)
+        more = _open(server.tls, count // 2)
         settle(server.pid)
-        grown = memory_kib(server.pid) - before
-        for client in (*first, *clients):
+        price = (memory_kib(server.pid, shared=shared) - full) / len(more)
+        for client in (*clients, *more):
             client.sock.close()
-        return f"{server.name}: one of {sessions:,} idle TLS sessions", grown / sessions, "KiB"
+    name = f"{server.name}, idle TLS session"
+    what = f"{name}: one more beyond {count:,}"
+    return [
+        Finding(PART, f"{name}: growth from 0 to {count:,}, each", (full - empty) / count, "KiB"),
+        Finding(PART, what, price, "KiB") if limit is None else at_most(PART, what, price, "KiB", limit),
+    ]
 
 
 def _open(place: Place, count: int) -> list[Client]:

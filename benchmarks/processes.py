@@ -71,13 +71,18 @@ def cpu_seconds(root: int) -> float:
     return ticks / _TICKS
 
 
-def memory_kib(root: int) -> int:
-    """Give the memory of a server's processes: resident, pages that several share counted once (PSS)."""
+def memory_kib(root: int, *, shared: bool) -> int:
+    """Give the resident memory of a server's processes.
+
+    `shared`: pages that several processes have in common are counted once (PSS), as is fair to a server with a process
+    for each session. Otherwise each process counts whole (RSS): a page that a fork stops sharing is no growth.
+    """
+    field = "Pss:" if shared else "Rss:"
     total = 0
     for pid in family(root):
         with suppress(OSError):
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+            total += sum(int(line.split()[1]) for line in lines if line.startswith(field))
     return total
 
 

@@ -7,15 +7,15 @@ from statistics import median
 from benchmarks import servers
 from benchmarks.findings import Finding, at_least
 from benchmarks.load import Done, Place, fetch_much, send_small_commands
-from benchmarks.processes import cpu_seconds, settle
+from benchmarks.processes import settle
 from benchmarks.servers import Ground, Server
 from benchmarks.settings import Effort
 
 PART = "relay"
 MESSAGE = 64 * 1024 * 1024  # octets
 _MB = 1e6
-_FETCHERS, _COMMANDERS = 2, 8
-_Load = Callable[[Place, float, int], Done]
+_FETCHERS, _COMMANDERS = 2, 4
+_Load = Callable[[int, Place, float, int], Done]
 
 
 def measure(where: Ground, effort: Effort, lacking: dict[str, str]) -> list[Finding]:
@@ -30,7 +30,8 @@ def measure(where: Ground, effort: Effort, lacking: dict[str, str]) -> list[Find
             settle(server.pid)
         fetched = _in_turns(all_servers, fetch_much, _FETCHERS, effort)
         asked = _in_turns(all_servers, send_small_commands, _COMMANDERS, effort)
-        direct = fetch_much(servers.direct(where).plain, effort.relay_seconds, _FETCHERS)
+        mailbox = servers.direct(where)
+        direct = fetch_much(mailbox.pid, mailbox.plain, effort.relay_seconds, _FETCHERS)
     return _fetch_findings(fetched, direct) + _command_findings(asked)
 
 
@@ -52,15 +53,13 @@ def _in_turns(all_servers: list[Server], load: _Load, clients: int, effort: Effo
     for _ in range(effort.rounds):
         for server in all_servers:
             for kind, place in _places(server):
-                before = cpu_seconds(server.pid)
-                done = load(place, effort.relay_seconds, clients)
-                spent = max(cpu_seconds(server.pid) - before, 0.01)
-                rounds.setdefault((server.name, kind), []).append((done.count / spent, done.count / done.seconds))
+                done = load(server.pid, place, effort.relay_seconds, clients)
+                rounds.setdefault((server.name, kind), []).append((done.per_cpu_second, done.per_second))
     return {key: (median(a for a, _ in each), median(b for _, b in each)) for key, each in rounds.items()}
 
 
 def _fetch_findings(figures: _Figures, direct: Done) -> list[Finding]:
-    found = [Finding(PART, "direct connection, plain: FETCH", direct.count / direct.seconds / _MB, "MB/s")]
+    found = [Finding(PART, "direct connection, plain: FETCH", direct.per_second / _MB, "MB/s")]
     for (name, kind), (per_cpu, per_second) in figures.items():
         found += [
             Finding(PART, f"{name}, {kind}: FETCH", per_cpu / _MB, "MB/core-s"),
@@ -73,13 +72,14 @@ def _fetch_findings(figures: _Figures, direct: Done) -> list[Finding]:
             at_least(PART, "FETCH, gateway ÷ nginx mail, TLS", ours["TLS"] / nginx["TLS"], "×", 1.0),
             at_least(PART, "FETCH, gateway ÷ nginx mail, plain", ours["plain"] / nginx["plain"], "×", 2.0),
         ]
-    return found + [
+    return [
+        *found,
         at_least(PART, "FETCH, limited ÷ unlimited, TLS", ours["limited TLS"] / ours["TLS"], "×", 0.5),
         at_least(PART, "FETCH, limited ÷ unlimited, plain", ours["limited plain"] / ours["plain"], "×", 0.5),
         Finding(
             PART,
             "FETCH, elapsed, gateway ÷ direct, plain",
-            figures["Valetkey gateway", "plain"][1] / (direct.count / direct.seconds),
+            figures["Valetkey gateway", "plain"][1] / direct.per_second,
             "×",
         ),
     ]

@@ -9,10 +9,9 @@ class Effort:
 
     app_passwords: int = 200_000  # in the store
     decisions: int = 120_000
-    login_seconds: float = 4.0  # of each server and kind of connection
+    login_seconds: float = 3.0  # of each server and kind of connection
     rounds: int = 3  # the servers take turns
-    relay_megabytes: int = 1_500  # of each server and kind of connection
-    relay_seconds: float = 3.0  # and at most so long
+    relay_seconds: float = 2.0  # of each server, kind of connection, and load
     sessions: int = 2_000  # idle ones
 
 
@@ -22,7 +21,6 @@ QUICK = Effort(
     decisions=30_000,
     login_seconds=1.5,
     rounds=1,
-    relay_megabytes=400,
     relay_seconds=1.0,
     sessions=500,
 )

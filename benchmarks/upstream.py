@@ -72,6 +72,8 @@ async def _answer(client: socket.socket, command: bytes, octets: int) -> bool:
     tag, _, rest = command.partition(b" ")
     verb = rest.split(b" ")[0].upper()
     said, told = b"", b" OK done"
+    if verb in {b"AUTHENTICATE", b"LOGIN"}:
+        told = b" OK [CAPABILITY " + _CAPABILITY + b"] Logged in"  # as Dovecot does
     match verb:
         case b"AUTHENTICATE" if len(rest.split(b" ")) == 2:
             await loop.sock_sendall(client, b"+ \r\n")
