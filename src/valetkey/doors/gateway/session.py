@@ -51,7 +51,7 @@ class Session:
         self._desk = desk
         self._listener = listener
         self._link = Link(desk.loop, accepted.sock, desk.buffer)
-        self._peer: Address = canonical_address(accepted.address.partition("%")[0])
+        self._peer: Address = accepted.address
         self._address: Address | None = self._peer  # None: behind a proxy that does not say
         self._port = accepted.port
         self._local: tuple[str, int] | None = None  # where the client connected to, if a proxy says so

@@ -137,15 +137,14 @@ class Upstreams:
     # Connecting
 
     async def _connect(self, upstream: Upstream) -> Link:
-        try:
-            places = await asyncio.wait_for(self._resolve(upstream), self._limits.upstream_connect)
-        except (OSError, TimeoutError) as error:
-            raise UpstreamFailed(f"the name {upstream.host} cannot be resolved") from error
+        known = self._known[upstream]
+        if monotonic() - known.resolved_at > _NAMES_KEPT:
+            await self._resolve(upstream, known)
         deadline = self._loop.time() + self._limits.upstream_connect
         why = "the name has no address"
-        for position, (family, place) in enumerate(places):
+        for position, (family, place) in enumerate(known.addresses):
             # Each address gets its share of the time, so that a dead one does not hide a live one.
-            share = (deadline - self._loop.time()) / (len(places) - position)
+            share = (deadline - self._loop.time()) / (len(known.addresses) - position)
             try:
                 return await self._connect_to(family, place, max(share, 0.0))
             except (LinkClosed, OSError) as error:
@@ -169,21 +168,28 @@ class Upstreams:
             timer.cancel()
         return link
 
-    async def _resolve(self, upstream: Upstream) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
-        known = self._known[upstream]
-        if monotonic() - known.resolved_at < _NAMES_KEPT:
-            return known.addresses
+    async def _resolve(self, upstream: Upstream, known: _Known) -> None:
+        """Look the host's addresses up, unless it is an address itself."""
+        literal = _literal(upstream)
+        if literal is not None:
+            known.addresses, known.resolved_at = [literal], float("inf")
+            return
         try:
-            literal = ip_address(upstream.host)
-        except ValueError:
-            found = await self._loop.getaddrinfo(upstream.host, upstream.port, type=socket.SOCK_STREAM)
-            known.addresses = [(family, (str(place[0]), int(place[1]))) for family, _, _, _, place in found]
-            known.resolved_at = monotonic()
-        else:
-            family = socket.AF_INET if literal.version == 4 else socket.AF_INET6  # noqa: PLR2004  IP's version
-            known.addresses = [(family, (upstream.host, upstream.port))]
-            known.resolved_at = float("inf")
-        return known.addresses
+            async with asyncio.timeout(self._limits.upstream_connect):
+                found = await self._loop.getaddrinfo(upstream.host, upstream.port, type=socket.SOCK_STREAM)
+        except (OSError, TimeoutError):
+            raise UpstreamFailed(f"the name {upstream.host} cannot be resolved") from None
+        known.addresses = [(family, (str(place[0]), int(place[1]))) for family, _, _, _, place in found]
+        known.resolved_at = monotonic()
+
+
+def _literal(upstream: Upstream) -> tuple[socket.AddressFamily, tuple[str, int]] | None:
+    try:
+        version = ip_address(upstream.host).version
+    except ValueError:
+        return None
+    family = socket.AF_INET if version == 4 else socket.AF_INET6  # noqa: PLR2004  IP's version
+    return family, (upstream.host, upstream.port)
 
 
 def credentials_for(upstream: Upstream, address: str, stored_password: str | None) -> Credentials:

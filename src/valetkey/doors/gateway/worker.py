@@ -1,6 +1,7 @@
 """One worker process of the gateway: its listeners, its sessions, and the ticks that keep them true."""
 
 import asyncio
+import gc
 import resource
 import socket
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ _log = structlog.get_logger("valetkey.gateway")
 _FOLLOW_EVERY = 0.2  # seconds; revocation closes live sessions within one
 _LOOK_EVERY = 1.0  # at certificates and at silent sessions
 _END_WITHIN = 3.0
+_COLLECT_AFTER = (20_000, 20, 20)
 
 
 def bind_listeners(settings: Settings) -> list[socket.socket]:
@@ -97,6 +99,7 @@ class _Worker:
         """Accept."""
         desk = self._desk
         _raise_file_limit(desk.settings.limits.connections)
+        _spare_the_collector()
         self._watch_gauges()
         for listener, sock in zip(desk.settings.listeners, sockets, strict=True):
             desk.acceptor.listen(sock, partial(self._begin, listener))
@@ -175,6 +178,16 @@ def _live(ports: Ports) -> LiveRegistry:
         return LiveRegistry(ports)
     except Unavailable as error:
         raise CannotStart(f"The store cannot be read: {error}") from None
+
+
+def _spare_the_collector() -> None:
+    """Keep the garbage collector from walking, at every few logins, over all that lives as long as the process.
+
+    Sessions free themselves by reference counts; what little goes round in circles may wait.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 def _raise_file_limit(connections: int) -> None:

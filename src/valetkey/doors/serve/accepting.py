@@ -6,17 +6,22 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import structlog
 
 from valetkey.core.errors import CannotStart
-from valetkey.core.network import Address, Network, throttle_network
+from valetkey.core.network import Address, Network, canonical_address, throttle_network
 
 _log = structlog.get_logger(__name__)
 
 _BACKLOG = 1024
 # Few at a time: workers share the sockets, and the one that wakes first must not take everything.
 _ACCEPTED_AT_ONCE = 4
+# Who connects connects again: parsing an address costs more than finding it.
+_KNOWN_ADDRESSES = 4096
+_network_of = lru_cache(_KNOWN_ADDRESSES)(throttle_network)
+address_of = lru_cache(_KNOWN_ADDRESSES)(canonical_address)
 _PAUSE = 0.5  # when the process has no file descriptors left
 
 
@@ -70,7 +75,7 @@ class Accepted:
     """A connection as it was accepted; behind a proxy the client's own address is not yet known."""
 
     sock: socket.socket
-    address: str
+    address: Address
     port: int
 
 
@@ -113,7 +118,7 @@ class Acceptor:
 
     def may_wait(self, address: Address) -> bool:
         """Count one more that has not yet logged in from this address; False if its network has too many."""
-        network = throttle_network(address)
+        network = _network_of(address)
         count = self._waiting.get(network, 0)
         if count >= self._limits.waiting_per_network:
             self.turned_away += 1
@@ -123,7 +128,7 @@ class Acceptor:
 
     def waits_no_more(self, address: Address) -> None:
         """Count one less that has not yet logged in: it has, or it is gone."""
-        network = throttle_network(address)
+        network = _network_of(address)
         count = self._waiting.get(network, 0) - 1
         if count > 0:
             self._waiting[network] = count
@@ -156,7 +161,7 @@ class Acceptor:
                 return
             client.setblocking(False)
             self.connections += 1
-            begin(Accepted(client, place[0], place[1]))
+            begin(Accepted(client, address_of(place[0].partition("%")[0]), place[1]))
 
     def _rest(self, error: OSError) -> None:
         """Stop for a moment: no file descriptors or no memory are left, and asking at once again would not help."""

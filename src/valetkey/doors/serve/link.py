@@ -174,7 +174,6 @@ class Link:
         finally:
             if self.is_open:
                 self._loop.add_reader(self.fd, self._on_readable)
-                self._loop.remove_writer(self.fd)
 
     def _on_handshake(self) -> None:
         done, sock = self._reader, self.sock
@@ -183,7 +182,7 @@ class Link:
         try:
             sock.do_handshake()
         except ssl.SSLWantWriteError:
-            self._loop.add_writer(self.fd, self._on_handshake)
+            self._loop.add_writer(self.fd, self._go_on_with_handshake)
             return
         except BLOCKED:
             return
@@ -193,6 +192,10 @@ class Link:
             return
         self._reader = None
         done.set_result(b"")
+
+    def _go_on_with_handshake(self) -> None:
+        self._loop.remove_writer(self.fd)
+        self._on_handshake()
 
     # Closing
 
