@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import pwd
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from valetkey.doors.gateway.settings import TlsMode, UpstreamLogin
 from valetkey.service import accounts
 from valetkey.service.ports import Actor, ActorKind
 
+_OWN_FILES = {"valetkey.db", "valetkey.db-wal", "valetkey.db-shm", "keys.toml", "upstream-secret", "run", "tls"}
 _NO_SECRET = "put the master user's password here"  # noqa: S105  (a placeholder)
 
 
@@ -29,6 +32,7 @@ def install(answers: InitAnswers) -> tuple[Path, ...]:
         InvalidInput: An answer cannot be used.
         CannotStart: A file cannot be written, or is there already.
     """
+    _require_user(answers.user)
     config = _config_of(answers)
     text = annotated(config)
     parse(text, answers.config)
@@ -38,6 +42,7 @@ def install(answers: InitAnswers) -> tuple[Path, ...]:
         written = [_keys(config), _secret(answers)]
         asyncio.run(_first_account(config, answers))
         write_private(answers.config, text, mode=0o640)
+        _give_to(answers.user, answers.state)
     except OSError as error:
         raise CannotStart(f"{error.filename or answers.state} cannot be written: {error.strerror}.") from None
     return (answers.config, config.store.path, *written)
@@ -56,6 +61,26 @@ def write_private(path: Path, text: str, *, mode: int = 0o600) -> None:
         raise CannotStart(f"{path} is there already; nothing is overwritten.") from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+
+
+def _give_to(user: str, state: Path) -> None:
+    """Make the state the service user's own."""
+    if not user:
+        return
+    for path in (state, *(path for path in state.iterdir() if path.name in _OWN_FILES)):
+        shutil.chown(path, user, pwd.getpwnam(user).pw_gid)
+
+
+def _require_user(user: str) -> None:
+    if not user:
+        return
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        mend = f"Make it first: adduser --system --group --home /var/lib/{user} {user}"
+        raise InvalidInput("user", f"There is no system user {user}. {mend}") from None
+    if os.geteuid() not in {0, entry.pw_uid}:
+        raise InvalidInput("user", f"Only root can set it up for {user}.")
 
 
 def _keys(config: Config) -> Path:
@@ -86,7 +111,7 @@ def _config_of(answers: InitAnswers) -> Config:
     hostname = _read(kinds.DOMAIN, answers.hostname, "hostname")
     listen = _read(kinds.ENDPOINT, answers.portal, "portal")
     return Config(
-        server=Server(hostname, run_directory=state / "run", tls_directory=state / "tls"),
+        server=Server(hostname, user=answers.user, run_directory=state / "run", tls_directory=state / "tls"),
         store=Store(state / "valetkey.db"),
         keys=Keys(state / "keys.toml"),
         portal=Portal(listen, _read(kinds.URL, answers.base_url, "base_url")),

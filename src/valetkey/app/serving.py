@@ -45,22 +45,30 @@ class Bound:
     ops: list[socket.socket]
 
 
-def serve(config: Config, *, extra: Sequence[Work] = (), on_ready: Callable[[], None] = lambda: None) -> None:
+def serve(
+    config: Config,
+    *,
+    extra: Sequence[Work] = (),
+    on_ready: Callable[[], None] = lambda: None,
+    ends_on_hang_up: bool = False,
+) -> None:
     """Run everything until SIGTERM or SIGINT.
 
     Args:
         config: The configuration.
         extra: Further children, such as the demo's mailbox.
         on_ready: Called once, when every child listens.
+        ends_on_hang_up: Whether a closed terminal ends it too.
 
     Raises:
         CannotStart: A port is taken, a file is missing or not readable, the keys do not fit the store.
         Unavailable: The store cannot be asked.
     """
-    local = local_certificate(config, datetime.now(UTC))
-    settings = gateway_settings(config, local)
+    settings = gateway_settings(config, None)
     bound = bind_all(config, settings)
-    _become(config.server.user)
+    _become(config.server.user)  # what is made from here on belongs to that user
+    local = local_certificate(config, datetime.now(UTC))
+    settings = replace(settings, certificates=certificates_of(config, local))
     _make_run_directory(config)
     asyncio.run(_try_to_open(config))
     workers = [
@@ -73,7 +81,11 @@ def serve(config: Config, *, extra: Sequence[Work] = (), on_ready: Callable[[], 
         _log.info("ready", portal=portal_urls(config)[0], mail_ports=ports, workers=config.server.workers)
         on_ready()
 
-    Supervisor([*workers, Work("portal", _portal(config, bound, local)), *extra], on_ready=tell).run()
+    Supervisor(
+        [*workers, Work("portal", _portal(config, bound, local)), *extra],
+        on_ready=tell,
+        ends_on_hang_up=ends_on_hang_up,
+    ).run()
     _log.info("stopped")
 
 

@@ -50,9 +50,16 @@ class _Child:
 
 
 class Supervisor:
-    """Runs a fixed set of children until SIGTERM or SIGINT."""
+    """Runs a fixed set of children until SIGTERM or SIGINT; where asked for, a closed terminal ends it too."""
 
-    def __init__(self, works: Sequence[Work], *, on_ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        works: Sequence[Work],
+        *,
+        on_ready: Callable[[], None] = lambda: None,
+        ends_on_hang_up: bool = False,
+    ) -> None:
+        self._ending = {signal.SIGTERM, signal.SIGINT, *((signal.SIGHUP,) if ends_on_hang_up else ())}
         self._children = [_Child(work) for work in works]
         self._on_ready = on_ready
         self._told_ready = False
@@ -85,7 +92,7 @@ class Supervisor:
             raise CannotStart(self._failure)
 
     def _heard(self, number: int, _: object) -> None:
-        if number in {signal.SIGTERM, signal.SIGINT}:
+        if number in self._ending:
             self._stopping = True
         elif number == signal.SIGHUP:
             _log.info("reload-needs-restart", certificates="reloaded by themselves when their files change")

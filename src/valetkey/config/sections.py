@@ -69,7 +69,10 @@ class Server:
     )
     workers: int = value(count(1, 256), "Gateway processes; one per processor core is a good number.", 1)
     user: str = value(
-        TEXT, "The system user to become after the ports are bound, when started as root. Empty: stay.", ""
+        TEXT,
+        "The system user to become after the ports are bound, when started as root. It must be able to read the "
+        "certificates and their keys. Empty: stay who one is.",
+        "",
     )
     run_directory: Path = value(
         PATH, "Holds the workers' control sockets. Belongs to this installation alone.", Path("run")

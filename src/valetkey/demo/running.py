@@ -52,7 +52,7 @@ def run_demo(options: DemoOptions) -> None:
                 print(plain(files, ports, people), flush=True)  # noqa: T201  (this is the command's output)
 
         try:
-            serve(config, extra=extra, on_ready=tell)
+            serve(config, extra=extra, on_ready=tell, ends_on_hang_up=True)
         finally:
             files.facts.unlink(missing_ok=True)
 

@@ -153,3 +153,11 @@ def test_a_hang_up_is_no_end(tmp_path: Path) -> None:
         assert [len(started(tmp_path, name)) for name in ("a", "b")] == [1, 1]
         process.terminate()
         assert process.wait(10) == 0
+
+
+def test_a_closed_terminal_ends_it_where_that_was_asked_for(tmp_path: Path) -> None:
+    with supervising(tmp_path, TWO.replace(").run()", ", ends_on_hang_up=True).run()")) as process:
+        wait_until((tmp_path / "ready").exists)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(10) == 0
+    assert len(list(tmp_path.glob("*.ended"))) == 2

@@ -77,18 +77,21 @@ def _add_looking(group: typer.Typer, running: Running) -> None:
     @group.command("list")
     def list_accounts(
         search: Annotated[str, typer.Option(help="Only addresses that contain this.")] = "",
+        after: Annotated[str, typer.Option(help="Go on behind this address.")] = "",
         limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 1000,
         as_json: Json = False,
     ) -> None:
-        """List accounts.
+        """List accounts, in the order of their addresses.
 
         Example: [bold]valetkey account list --search example.org --json[/bold]
         """
 
         async def look(ports: Ports) -> tuple[Account, ...]:
-            return await accounts.list_all(ports, OPERATOR, search=search, limit=limit)
+            return await accounts.list_all(ports, OPERATOR, search=search, after=after, limit=limit)
 
         found = running.do(look)
+        if len(found) == limit:
+            note(f"There may be more: --after {found[-1].address}")
         if as_json:
             show_json([_facts(account) for account in found])
             return

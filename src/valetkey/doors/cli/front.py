@@ -42,6 +42,7 @@ class InitAnswers:
     upstream: str  # the mail server's host
     master_user: str
     master_secret: str | None = field(default=None, repr=False)
+    user: str = ""  # the system user that runs it; the files become that user's
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,8 +83,8 @@ def ask_new_password(*, from_stdin: bool) -> str:
         return read_password_line()
     if not sys.stdin.isatty():
         fail("There is no terminal to ask on. Pipe the password in with --password-stdin.", 2)
-    first = Prompt.ask("New main password", password=True)
-    if first != Prompt.ask("Once more", password=True):
+    first = Prompt.ask("New main password", password=True, console=err())
+    if first != Prompt.ask("Once more", password=True, console=err()):
         fail("The two do not match.")
     return first
 
@@ -95,7 +95,7 @@ def ask_password(prompt: str, *, from_stdin: bool) -> str:
         return read_password_line()
     if not sys.stdin.isatty():
         fail("There is no terminal to ask on. Pipe the password in with --password-stdin.", 2)
-    return Prompt.ask(prompt, password=True)
+    return Prompt.ask(prompt, password=True, console=err())
 
 
 def read_password_line() -> str:

@@ -3,6 +3,7 @@
 # ruff: noqa: FBT002, PLR0917  (typer takes a command's options from its parameters)
 
 import os
+import pwd
 import secrets
 import socket
 import sys
@@ -43,6 +44,7 @@ def _add_init(app: typer.Typer, running: Running) -> None:
         upstream: Annotated[str, typer.Option(help="The mail server behind the gateway.")] = "",
         master_user: Annotated[str, typer.Option(help="Its master user.")] = "",
         state: Annotated[Path | None, typer.Option(help="Where database and keys go.")] = None,
+        user: Annotated[str, typer.Option(help="The system user that runs it, if started as root.")] = "",
         non_interactive: Annotated[
             bool, typer.Option("--non-interactive", help="Ask nothing: options and defaults only.")
         ] = False,
@@ -67,8 +69,9 @@ def _add_init(app: typer.Typer, running: Running) -> None:
         mail = ask(upstream, "Mail server behind the gateway", "127.0.0.1")
         master = ask(master_user, "Its master user", "valetkey")
         person = ask(admin, "Your own mail address, for the first account", f"admin@{_domain_of(name)}")
+        runs_as = ask(user, "System user that runs it (empty: whoever starts it)", _service_user())
         password, is_drawn = _admin_password(from_stdin=password_stdin, quiet=ask.quiet)
-        answers = InitAnswers(config, place, name, person, password, portal_at, url, mail, master)
+        answers = InitAnswers(config, place, name, person, password, portal_at, url, mail, master, user=runs_as)
         written = told(lambda: running.front.init(answers))
         for path in written:
             note(f"wrote {path}")
@@ -157,7 +160,16 @@ def _say_what_next(config: Path, admin: str, url: str, drawn: str | None) -> Non
 
 
 def _is_root() -> bool:
-    return _SYSTEM_CONFIG.parent.exists() and Path.home() == Path("/root")
+    return os.geteuid() == 0
+
+
+def _service_user() -> str:
+    """Give the user that a package or an administrator made for this, if there is one and it can be become."""
+    try:
+        pwd.getpwnam("valetkey")
+    except KeyError:
+        return ""
+    return "valetkey" if _is_root() else ""
 
 
 def _default_state(config: Path) -> Path:

@@ -1,5 +1,7 @@
 """init, check, config, keys, backup: an installation from nothing, and what is said when something is wrong."""
 
+import os
+import pwd
 import socket
 import sqlite3
 import stat
@@ -164,6 +166,37 @@ def test_a_database_that_is_none_is_a_sentence(cli: Any, tmp_path: Path) -> None
     cli("account", "list", code=3)
     assert cli.err.startswith("error: ")
     assert any(subject == "store" for subject, _, _ in problems(cli))
+
+
+def test_a_locked_database_is_try_again_and_no_wrong_answer(cli: Any, tmp_path: Path) -> None:
+    cli.config.write_text(cli.config.read_text().replace('#busy_timeout = "5 seconds"', 'busy_timeout = "1 second"'))
+    database = sqlite3.connect(tmp_path / "valetkey.db", isolation_level=None)
+    database.execute("BEGIN EXCLUSIVE")
+    cli("account", "create", "bob@example.org", "--no-password", code=3)
+    assert "locked" in cli.err
+    database.execute("ROLLBACK")
+    database.close()
+    cli("account", "create", "bob@example.org", "--no-password")
+
+
+def test_a_database_of_a_newer_version_is_left_alone(cli: Any, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "valetkey.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+    cli("account", "list", code=3)
+    assert "newer Valetkey" in cli.err
+    assert any(subject == "store" and "newer" in what for subject, what, _ in problems(cli))
+
+
+def test_init_for_a_service_user_gives_it_the_files(bare: Any, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    options = ("--non-interactive", "--state", str(state), "--hostname", "mail.example.org")
+    bare("init", *options, "--user", "no-such-user", code=1)
+    assert "adduser --system" in bare.err
+    user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+    bare("init", *options, "--user", user.pw_name)
+    assert {path.stat().st_uid for path in (state, *state.iterdir())} == {user.pw_uid}
+    assert load(bare.config).server.user == user.pw_name
 
 
 def test_check_finds_a_clock_that_was_set_back(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
