@@ -11,6 +11,7 @@ from valetkey.core.errors import Conflict, NotAllowed, NotFound, PolicyForbids, 
 from valetkey.doors.web.gate import Portal, SendTo
 from valetkey.doors.web.rendering import see_other
 from valetkey.doors.web.security import local_path
+from valetkey.service.faults import place_of
 
 _log = structlog.get_logger("valetkey.portal")
 
@@ -71,7 +72,7 @@ def add_handlers(app: FastAPI, portal: Portal) -> None:
         return error_page(portal, _status_of(error), "" if isinstance(error, NotFound) else str(error))
 
     async def unavailable(_request: Request, error: Exception) -> Response:
-        _log.error("portal unavailable", why=str(error))
+        _log.error("portal_unavailable", why=str(error))
         response = error_page(portal, 503)
         response.headers["Retry-After"] = _RETRY_SECONDS
         return response
@@ -113,9 +114,9 @@ class LastResort:
 
         try:
             await self._app(scope, receive, watched)
-        except Exception:
+        except Exception as bug:
             if scope["type"] != "http" or begun:
                 raise
             reference = self._portal.ports.entropy.octets(5).hex()
-            _log.exception("portal failed", reference=reference, method=scope["method"], path=scope["path"][:200])
+            _log.error("portal_failed", reference=reference, method=scope["method"], bug=place_of(bug))
             await error_page(self._portal, 500, reference=reference)(scope, receive, send)

@@ -632,7 +632,10 @@ async def test_a_bug_tells_a_number_and_nothing_else(
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     found = re.search(r"<code>([0-9a-f]{10})</code>", answer.text)
     assert found is not None
-    assert found.group(1) in capsys.readouterr().out + caplog.text
+    logged = capsys.readouterr().out + caplog.text
+    assert found.group(1) in logged
+    assert "RuntimeError" in logged
+    assert "secret-detail" not in logged
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "x" * 5000, "é", '"', "a; b"])
