@@ -101,9 +101,10 @@ class Keyring:
         """Revoke an app password and give how many connections that closed."""
         return self.do(lambda ports: app_passwords.revoke(ports, OPERATOR, key.id, "a test")).closed
 
-    def narrow(self, key: AppPasswordOf, choice: str | Scope) -> int:
-        """Give an app password another scope and give how many connections that closed."""
-        return self.do(lambda ports: app_passwords.change(ports, OPERATOR, key.id, scope=_scope_of(choice))).closed
+    def change_scope(self, key: AppPasswordOf, choice: str | Scope) -> int:
+        """Let its owner give an app password another scope, and give how many connections that closed."""
+        new, account = _scope_of(choice), self._accounts[key.person]
+        return self.do(lambda ports: app_passwords.change(ports, _acting(ports, account), key.id, scope=new)).closed
 
     def disable(self, person: Person) -> int:
         """Disable an account and give how many connections that closed."""
