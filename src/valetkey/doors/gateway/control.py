@@ -86,8 +86,7 @@ class ControlDoor:
     def _answer(self, question: Question) -> Iterator[bytes]:
         match question.verb:
             case Verb.APPLY_CHANGES:
-                # The feed first: what it closes of this account is part of the answer.
-                yield encode_done(self._apply(question.argument))
+                yield encode_done(self._live.apply(question.argument))
             case Verb.LIST:
                 yield from _gathered(encode_item(_session(each)) for each in self._live.of_account(question.argument))
                 yield encode_done(1)
@@ -100,11 +99,6 @@ class ControlDoor:
                 yield encode_done(1)
             case _:
                 assert_never(question.verb)
-
-    def _apply(self, account_id: str) -> int:
-        before = len(self._live.of_account(account_id))
-        self._live.apply(account_id)
-        return before - len(self._live.of_account(account_id))
 
 
 def _session(session: LiveSession) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from time import monotonic
 
 import structlog
 
@@ -21,6 +22,7 @@ _log = structlog.get_logger("valetkey.gateway")
 
 # The heap of expiries keeps entries of ended sessions; it is made anew when they are the most of it.
 _HEAP_SLACK = 1000
+_TOLD_WITHIN = 2.0  # seconds in which the verb asks that has made a change
 
 
 @dataclass(slots=True)
@@ -31,6 +33,12 @@ class Live:
     attempt: LoginAttempt  # without its secret
     grant: Grant
     close: Callable[[str], None]
+
+
+@dataclass(slots=True)
+class _Closed:
+    count: int
+    at: float
 
 
 class LiveRegistry:
@@ -48,6 +56,8 @@ class LiveRegistry:
         self._by_account: dict[str, set[str]] = {}
         self._expiries: list[tuple[datetime, str]] = []
         self._unsettled: set[str] = set()  # sessions that could not be decided about
+        # Closed by following, before the verb that changed something came to ask; it still wants to know how many.
+        self._untold: dict[str, _Closed] = {}
         self._is_blind = False
 
     def __len__(self) -> int:
@@ -119,15 +129,33 @@ class LiveRegistry:
             self._is_blind = False
         accounts = {change.account_id for change in changes}
         if None in accounts:
-            closed += self._decide_again(list(self._by_id))
+            closed += self._decide_again(self._by_id)
         else:
             for account_id in accounts:
-                closed += self.apply(account_id or "")
+                closed += self._apply_untold(account_id or "")
+        self._forget_untold()
         return closed + self._expire() + self._decide_again(self._take_unsettled())
 
     def apply(self, account_id: str) -> int:
-        """Decide again over the sessions of one account. Returns how many were closed."""
-        return self._decide_again(list(self._by_account.get(account_id, ())))
+        """Decide again over the sessions of one account, for a verb that has just changed something.
+
+        Returns:
+            How many were closed, those included that following the feed has closed a moment ago.
+        """
+        told = self._untold.pop(account_id, None)
+        return self._decide_again(self._by_account.get(account_id, ())) + (told.count if told else 0)
+
+    def _apply_untold(self, account_id: str) -> int:
+        closed = self._decide_again(self._by_account.get(account_id, ()))
+        if closed:
+            before = self._untold.get(account_id)
+            self._untold[account_id] = _Closed(closed + (before.count if before else 0), monotonic())
+        return closed
+
+    def _forget_untold(self) -> None:
+        if self._untold:
+            oldest = monotonic() - _TOLD_WITHIN
+            self._untold = {account: each for account, each in self._untold.items() if each.at > oldest}
 
     def _take_unsettled(self) -> set[str]:
         unsettled, self._unsettled = self._unsettled, set()
@@ -135,7 +163,7 @@ class LiveRegistry:
 
     def _decide_again(self, ids: Iterable[str]) -> int:
         closed = 0
-        for session_id in ids:
+        for session_id in list(ids):
             live = self._by_id.get(session_id)
             reason = self._why_not(live) if live is not None else None
             if live is not None and reason is not None:

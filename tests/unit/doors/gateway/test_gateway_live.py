@@ -1,0 +1,169 @@
+"""The registry of live sessions by itself, over a real store."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.verbs.site import HOME, OPERATOR, House, Person, attempt
+
+from valetkey.core.errors import Unavailable
+from valetkey.core.login import Allowed
+from valetkey.core.scope import MailProtocol
+from valetkey.doors.gateway.live import Live, LiveRegistry
+from valetkey.service import accounts, app_passwords
+from valetkey.service.app_passwords import Issued
+from valetkey.service.login import check
+from valetkey.service.ports import LiveSession
+
+
+class Broken:
+    """A store that fails at what is named, and works otherwise."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        self.fails: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.fails:
+            raise Unavailable("The disk is on fire.")
+        return getattr(self.store, name)
+
+
+class Sessions:
+    """Live sessions, and why they were closed."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.broken = Broken(house.store)
+        house.with_ports(store=self.broken)
+        self.registry = LiveRegistry(house.ports)
+        self.closed: dict[str, str] = {}
+
+    async def open(self, issued: Issued, session_id: str) -> Live:
+        asked = attempt("alice@example.org", issued.secret.shown)
+        verdict = await check(self.house.ports, asked)
+        assert isinstance(verdict, Allowed)
+        facts = LiveSession(
+            session_id,
+            verdict.grant.account_id,
+            verdict.grant.credential_id,
+            MailProtocol.IMAP,
+            HOME,
+            "",
+            self.house.clock.now(),
+            "1",
+        )
+
+        def close(reason: str) -> None:
+            self.closed[session_id] = reason
+            self.registry.remove(session_id)
+
+        live = Live(facts, asked, verdict.grant, close)
+        self.registry.add(live)
+        return live
+
+
+@pytest.fixture
+async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
+    house = House(tmp_path)
+    yield Sessions(house)
+    house.close()
+
+
+@pytest.fixture
+async def alice(sessions: Sessions) -> Person:
+    return await sessions.house.person("alice@example.org")
+
+
+async def test_following_closes_what_a_change_ends_and_the_verb_still_learns_how_many(
+    sessions: Sessions, alice: Person
+):
+    issued, other = await sessions.house.issue(alice), await sessions.house.issue(alice, "Laptop")
+    await sessions.open(issued, "a")
+    await sessions.open(issued, "b")
+    await sessions.open(other, "c")
+    assert sessions.registry.follow() == 0
+    await app_passwords.revoke(sessions.house.ports, sessions.house.acting(alice.account), issued.app_password.id)
+    assert sessions.registry.follow() == 2
+    assert sessions.closed == {"a": "revoked", "b": "revoked"}
+    assert sessions.registry.apply(alice.account.id) == 2
+    assert sessions.registry.apply(alice.account.id) == 0
+    assert [each.id for each in sessions.registry.of_account(alice.account.id)] == ["c"]
+
+
+async def test_a_store_that_is_away_cuts_nobody_off_and_nothing_is_missed(sessions: Sessions, alice: Person):
+    issued = await sessions.house.issue(alice)
+    await sessions.open(issued, "a")
+    sessions.registry.follow()
+    await app_passwords.revoke(sessions.house.ports, sessions.house.acting(alice.account), issued.app_password.id)
+    sessions.broken.fails = {"change_number"}
+    assert sessions.registry.follow() == 0
+    sessions.broken.fails = {"find_proven"}
+    assert sessions.registry.follow() == 0, "the change is known now, and not what it means"
+    sessions.broken.fails = set()
+    assert sessions.registry.follow() == 1
+    assert sessions.closed == {"a": "revoked"}
+
+
+async def test_an_expiry_needs_no_store(sessions: Sessions, alice: Person):
+    clock = sessions.house.clock
+    soon = clock.now().replace(year=2027)
+    issued = await sessions.house.issue(alice, expires_at=soon)
+    await sessions.open(issued, "a")
+    sessions.broken.fails = {"find_proven"}
+    clock.time = soon.replace(second=0)
+    assert sessions.registry.follow() == 0
+    clock.time = soon
+    assert sessions.registry.follow() == 1
+    assert sessions.closed == {"a": "expired"}
+
+
+async def test_a_later_expiry_counts_from_then_on(sessions: Sessions, alice: Person):
+    house = sessions.house
+    first, second = house.clock.now().replace(year=2027), house.clock.now().replace(year=2028)
+    issued = await house.issue(alice, expires_at=first)
+    await sessions.open(issued, "a")
+    restrictions = issued.app_password.restrictions
+    later = type(restrictions)(expires_at=second)
+    await app_passwords.change(house.ports, house.acting(alice.account), issued.app_password.id, restrictions=later)
+    assert sessions.registry.follow() == 0
+    house.clock.time = first
+    assert sessions.registry.follow() == 0
+    house.clock.time = second
+    assert sessions.registry.follow() == 1
+
+
+async def test_the_heap_of_expiries_does_not_grow_with_sessions_that_are_gone(sessions: Sessions, alice: Person):
+    issued = await sessions.house.issue(alice, expires_at=sessions.house.clock.now().replace(year=2027))
+    live = await sessions.open(issued, "a")
+    for _ in range(5000):
+        sessions.registry.add(live)
+        sessions.registry.remove("a")
+    assert len(sessions.registry._expiries) <= 1001
+    assert sessions.registry.of_account("") == ()
+
+
+async def test_what_was_followed_before_the_registration_is_looked_at_again(sessions: Sessions, alice: Person):
+    registry = sessions.registry
+    issued = await sessions.house.issue(alice)
+    registry.follow()
+    seen = registry.position
+    live = await sessions.open(issued, "a")
+    assert registry.still_passes(live, seen)
+    await accounts.disable(sessions.house.ports, OPERATOR, alice.account.id)
+    registry.remove("a")
+    registry.follow()
+    registry.add(live)
+    assert not registry.still_passes(live, seen)
+
+
+async def test_a_store_put_back_from_a_copy_has_everybody_looked_at(sessions: Sessions, alice: Person):
+    issued = await sessions.house.issue(alice)
+    await sessions.open(issued, "a")
+    sessions.registry.follow()
+    sessions.registry._follower.position += 100
+    assert sessions.registry.follow() == 0
+    await app_passwords.revoke(sessions.house.ports, sessions.house.acting(alice.account), issued.app_password.id)
+    sessions.registry._follower.position += 100
+    assert sessions.registry.follow() == 1
