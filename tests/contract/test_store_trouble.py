@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -97,17 +98,23 @@ async def test_full(alice):
     assert (await alice.verify_audit())[0] == 2
 
 
-async def test_read_only(tmp_path_factory, alice, path):
-    folder = tmp_path_factory.mktemp("shown")
-    for place in (folder, folder.parent, folder.parent.parent):
-        place.chmod(place.stat().st_mode | 0o055)
-    copy = folder / "valetkey.db"
+@pytest.fixture
+def shown():
+    """A folder that other users can look into, which those of pytest are not."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+async def test_read_only(shown, alice, path):
+    copy = shown / "valetkey.db"
     with sqlite3.connect(path) as source, sqlite3.connect(copy) as target:
         source.backup(target)
     source.close()
     writing = target.execute("PRAGMA journal_mode = WAL") and target
     writing.execute("CREATE TABLE kept (open)")  # the log and its index stay while this connection is open
-    for part in folder.iterdir():
+    for part in shown.iterdir():
         part.chmod(0o444)
     said = run_child("read_only", copy)
     writing.close()
