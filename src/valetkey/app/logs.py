@@ -8,10 +8,12 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-# `vkey` and 24 letters, in whatever grouping; a shorter run after the prefix is masked too, in case it was cut.
-_SECRET = re.compile(r"(?i)v[\s_-]*k[\s_-]*e[\s_-]*y(?:[\s_\u2010-\u2015-]*[a-z]){12,24}(?![a-z])")
+# `vkey` and its letters in whatever grouping; a shorter run behind the prefix is masked too, in case it was cut.
+_BETWEEN = "[\\s\u00ad\u180e\u200b-\u200f\u2010-\u2015\u2060\u2212\ufe58\ufe63\uff0d\ufeff\u30fc_-]*"
+_SECRET = re.compile(f"v{_BETWEEN}k{_BETWEEN}e{_BETWEEN}y(?:{_BETWEEN}[a-z]){{12,24}}(?![a-z])", re.IGNORECASE)
 _MASK = "vkey-***"
-_MAX_TEXT = 2000
+_MAX_TEXT = 20_000  # what is longer is not looked at
+_HEAD, _TAIL = 1000, 3000  # what is kept of a long text; the end of a traceback says most
 
 
 def set_up_logging(log_format: str, level: str, stream: TextIO | None = None) -> None:
@@ -57,28 +59,36 @@ def set_up_logging(log_format: str, level: str, stream: TextIO | None = None) ->
 
 def cleaned(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Mask what looks like an app password and escape what a terminal would obey, in every text of a line."""
-    return {_clean_text(str(key)): _clean(value) for key, value in event.items()}
+    lines = str(event.pop("exception", "")).splitlines()
+    found = {_clean_text(str(key)): _clean(value) for key, value in event.items()}
+    if lines:
+        found["exception"] = _shortened("\n".join(_clean_text(line) for line in lines))
+    return found
 
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return _clean_text(value)
+        return _shortened(_clean_text(value))
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{len(value)} octets>"
     if isinstance(value, dict):
         return {_clean_text(str(key)): _clean(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(inner) for inner in value]
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int | float | logging.LogRecord):
         return value
-    return value if hasattr(value, "msg") and hasattr(value, "levelno") else _clean_text(str(value))
+    return _shortened(_clean_text(str(value)))
 
 
 def _clean_text(text: str) -> str:
-    masked = _SECRET.sub(_MASK, text[:_MAX_TEXT])
+    masked = _SECRET.sub(_MASK, text[:_MAX_TEXT]).rstrip("\n")
     if masked.isprintable():
         return masked
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in masked)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in masked)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]} … {text[-_TAIL:]}"
 
 
 def _number(level: str) -> int:

@@ -33,6 +33,7 @@ def restored_logging() -> Iterator[None]:
         SECRET.replace("-", ""),
         SECRET.replace("-", " "),
         SECRET.replace("-", "\u2011"),
+        SECRET.replace("-", "\u200b"),
         SECRET[:-4],
         f"user:{SECRET}@host",
     ],
@@ -71,9 +72,9 @@ def test_control_characters_are_escaped(text: str) -> None:
         stream = io.StringIO()
         set_up_logging(form, "info", stream)
         structlog.get_logger().info("login", client=text)
-        line = stream.getvalue().rstrip("\n")
-        assert "\n" not in line
-        assert not set(line) & set("\x1b\r\x00\u202e\x9b")
+        logging.getLogger("some.library").warning("it says %s", text)
+        assert stream.getvalue().count("\n") == 2
+        assert not set(stream.getvalue()) & set("\x1b\r\x00\u202e\x9b")
 
 
 def test_octets_are_counted_and_not_shown() -> None:
@@ -96,3 +97,10 @@ def test_auto_is_json_where_there_is_no_terminal() -> None:
     set_up_logging("auto", "info", stream)
     structlog.get_logger().info("ready")
     assert json.loads(stream.getvalue())["event"] == "ready"
+
+
+def test_of_a_long_traceback_the_end_is_kept() -> None:
+    event = cleaned(None, "error", {"event": "failed", "exception": "Traceback\n" + "x" * 6000 + "\nValueError: why"})
+    assert event["exception"].startswith("Traceback\n")
+    assert event["exception"].endswith("\nValueError: why")
+    assert len(event["exception"]) < 4100
