@@ -18,6 +18,7 @@ from valetkey.app.local_ca import LocalCertificate, ensure_local_certificate
 from valetkey.app.settings import certificates_of, gateway_settings, local_certificate, portal_urls, web_settings
 from valetkey.app.sockets import bind
 from valetkey.app.supervisor import Run, Supervisor, Work
+from valetkey.app.web_connections import PER_NETWORK, CappedListener
 from valetkey.app.web_server import ReloadingCertificate, WebServer, run_servers
 from valetkey.config.sections import Config
 from valetkey.core.errors import CannotStart, Unavailable
@@ -149,13 +150,17 @@ def _servers(
     portal = create_portal(ports, web_settings(config))
     servers: list[tuple[WebServer, list[socket.socket]]] = []
     if bound.portal:
-        servers.append((WebServer(portal), bound.portal))
+        servers.append((WebServer(portal), _capped(config, bound.portal)))
     if certificate is not None:
-        servers.append((WebServer(portal, certificate), bound.portal_tls))
+        servers.append((WebServer(portal, certificate), _capped(config, bound.portal_tls)))
     if bound.ops:
         watched = Watched(ports, ControlSockets(config.server.run_directory), config.server.workers, __version__)
-        servers.append((WebServer(create_ops(watched)), bound.ops))
+        servers.append((WebServer(create_ops(watched)), _capped(config, bound.ops)))
     return servers
+
+
+def _capped(config: Config, bound: list[socket.socket]) -> list[socket.socket]:
+    return [CappedListener(sock, PER_NETWORK, config.portal.trusted_proxies) for sock in bound]
 
 
 def _portal_certificate(config: Config, local: LocalCertificate | None) -> ReloadingCertificate:

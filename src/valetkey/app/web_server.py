@@ -11,11 +11,13 @@ from typing import Any
 import structlog
 import uvicorn
 
+from valetkey.app.web_connections import HurriedProtocol, raise_file_limit
+
 _log = structlog.get_logger()
 
-_KEEP_ALIVE = 30  # seconds between two requests of one connection
+_KEEP_ALIVE = 15  # seconds between two requests of one connection
 _GRACEFUL = 4  # seconds for requests that run when the end is asked for
-_CONNECTIONS = 1000
+_CONNECTIONS = 4000
 _HEADERS = 32 * 1024
 _LOOK_EVERY = 1.0
 
@@ -35,6 +37,7 @@ class WebServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=HurriedProtocol,
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -105,6 +108,7 @@ async def run_servers(
     servers: list[tuple[WebServer, list[socket.socket]]], stop: asyncio.Event, ready: Callable[[], None]
 ) -> None:
     """Serve until `stop` is set; a server that ends by itself ends the others too."""
+    raise_file_limit(_CONNECTIONS * len(servers))
     tasks = [asyncio.create_task(server.serve(sockets)) for server, sockets in servers]
     waiting = asyncio.create_task(stop.wait())
     try:
