@@ -41,6 +41,7 @@ class _Try:
     attempt: LoginAttempt
     name: str  # canonical; "" if nobody can have it
     secret: Secret | None  # None: has not the shape of an app password
+    numbers: tuple[int, ...]  # of the keys, the current one first; asked once, for each time the file is looked at
 
 
 async def check(ports: Ports, attempt: LoginAttempt) -> Verdict:
@@ -85,8 +86,8 @@ def _in_use(credential: AppPassword | None) -> AppPassword | None:
 async def _check(ports: Ports, attempt: LoginAttempt) -> Verdict:
     name = _canonical(ports, attempt.name)
     secret = app_passwords.read(attempt.secret)
-    this = _Try(attempt, name, secret)
-    found = _find(ports, name, secret) if secret else None
+    this = _Try(attempt, name, secret, ports.keys.numbers)
+    found = _find(ports, this, secret) if secret else None
     if found is not None and secret is not None and await _is_proven_slowly(ports, found, secret):
         return await _answer_app_password(ports, this, found, secret)
     if ports.policy.main_password_opens_mail and (secret is None or secret.format is SecretFormat.DEVICE):
@@ -111,13 +112,12 @@ def _conditions(ports: Ports) -> Conditions:
     return Conditions(ports.policy, ports.networks, ports.clock.now())
 
 
-def _find(ports: Ports, name: str, secret: Secret) -> FoundLogin | None:
+def _find(ports: Ports, this: _Try, secret: Secret) -> FoundLogin | None:
     """Find whose secret this is, in one look-up under all keys, and compare its tag; None if it is not this name's."""
-    numbers = ports.keys.numbers  # asked once: each time the key file is looked at
-    indexes = [app_passwords.index_of(ports.keys.derive(KeyPurpose.INDEX, n), secret) for n in numbers]
-    found = ports.store.find_login(name, indexes)
-    number = found.proof.key_number if found else numbers[0]
-    key = ports.keys.derive(KeyPurpose.TAG, number if number in numbers else numbers[0])
+    indexes = [app_passwords.index_of(ports.keys.derive(KeyPurpose.INDEX, n), secret) for n in this.numbers]
+    found = ports.store.find_login(this.name, indexes)
+    number = found.proof.key_number if found else this.numbers[0]
+    key = ports.keys.derive(KeyPurpose.TAG, number if number in this.numbers else this.numbers[0])
     account_id, credential_id = (found.account.id, found.app_password.id) if found else ("", "")
     expected = app_passwords.tag_of(key, account_id, credential_id, secret)
     is_right = hmac.compare_digest(found.proof.tag if found else b"", expected)
@@ -142,7 +142,7 @@ async def _answer_app_password(ports: Ports, this: _Try, found: FoundLogin, secr
     answer = await _disguise(ports, this, verdict)
     _record(ports, this.attempt, verdict, found.account)
     if isinstance(answer, Allowed):
-        move_to_current_key(ports, found, secret)
+        move_to_current_key(ports, found, secret, current=this.numbers[0])
     return answer
 
 
