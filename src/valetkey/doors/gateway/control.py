@@ -17,7 +17,7 @@ import structlog
 from valetkey.core.errors import CannotStart
 from valetkey.doors.gateway.live import LiveRegistry
 from valetkey.doors.gateway.metrics import Metrics
-from valetkey.doors.serve import Link, LinkClosed
+from valetkey.doors.serve import Driver, Link, LinkClosed
 from valetkey.service.ports import LiveSession
 from valetkey.wire.control import Question, QuestionReader, Verb, encode_done, encode_item, encode_sample
 from valetkey.wire.machine import PeerError
@@ -33,7 +33,7 @@ _PART = 65536
 class ControlDoor:
     """Answers on `<run_directory>/worker-<name>.sock`."""
 
-    def __init__(self, directory: Path, name: str, live: LiveRegistry, metrics: Metrics) -> None:
+    def __init__(self, driver: Driver, directory: Path, name: str, live: LiveRegistry, metrics: Metrics) -> None:
         """Make the socket; an old one of the same name is replaced.
 
         Raises:
@@ -42,8 +42,8 @@ class ControlDoor:
         self._path = directory / f"worker-{name}.sock"
         self._live = live
         self._metrics = metrics
-        self._loop = asyncio.get_running_loop()
-        self._buffer = memoryview(bytearray(_PART))
+        self._driver = driver
+        self._loop = driver.loop
         self._tasks: set[asyncio.Task[None]] = set()
         try:
             self._sock = _bind(self._path)
@@ -64,13 +64,13 @@ class ControlDoor:
         with suppress(BlockingIOError, InterruptedError, ConnectionAbortedError):
             sock, _ = self._sock.accept()
             sock.setblocking(False)
-            task = self._loop.create_task(self._serve(Link(self._loop, sock, self._buffer)))
+            task = self._loop.create_task(self._serve(Link(self._driver, sock)))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, link: Link) -> None:
         reader = QuestionReader()
-        timer = self._loop.call_later(_IDLE, link.close, "idle")
+        link.limit(self._loop.time() + _IDLE, "idle")
         try:
             while data := await link.receive():
                 reader.receive(data)
@@ -80,7 +80,6 @@ class ControlDoor:
         except (LinkClosed, PeerError) as error:
             _log.debug("control_connection_ended", why=str(error))
         finally:
-            timer.cancel()
             link.close("over")
 
     def _answer(self, question: Question) -> Iterator[bytes]:

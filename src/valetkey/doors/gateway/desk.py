@@ -1,6 +1,5 @@
 """What all sessions of one worker share."""
 
-import asyncio
 from dataclasses import dataclass, field
 
 from valetkey.doors.gateway.live import LiveRegistry
@@ -8,7 +7,7 @@ from valetkey.doors.gateway.metrics import Metrics
 from valetkey.doors.gateway.relay import Relay
 from valetkey.doors.gateway.settings import Settings
 from valetkey.doors.gateway.upstream import Upstreams
-from valetkey.doors.serve import Acceptor, ServerCertificates
+from valetkey.doors.serve import Acceptor, Driver, ServerCertificates
 from valetkey.service.ports import Ports
 
 
@@ -19,8 +18,7 @@ class Desk:
     worker: str
     settings: Settings
     ports: Ports
-    loop: asyncio.AbstractEventLoop
-    buffer: memoryview  # the one read buffer
+    driver: Driver
     certificates: ServerCertificates | None  # None: no listener does TLS
     acceptor: Acceptor
     upstreams: Upstreams

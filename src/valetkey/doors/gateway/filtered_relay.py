@@ -6,7 +6,7 @@ from contextlib import suppress
 from socket import SHUT_WR
 
 from valetkey.doors.gateway.relay import LAST_ANSWERS, UPSTREAM_CLOSED, Relay
-from valetkey.doors.serve.link import BLOCKED, READ_SIZE, Link, describe
+from valetkey.doors.serve.link import BLOCKED, READ_SIZE, Driver, Link, describe
 from valetkey.wire.machine import SessionFilter
 
 
@@ -26,19 +26,17 @@ class FilteredRelay(Relay):
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        driver: Driver,
         client: Link,
         server: Link,
         on_end: Callable[[Relay, str], None],
-        buffer: memoryview,
-        *,
         session_filter: SessionFilter,
     ) -> None:
-        super().__init__(loop, client, server, on_end)
-        self._buffer = buffer
+        super().__init__(driver, client, server, on_end)
+        self._buffer = driver.buffer
         self._filter = session_filter
-        self._to_client = _Outlet(loop, client, self._move)
-        self._to_server = _Outlet(loop, server, self._move)
+        self._to_client = _Outlet(driver.loop, client, self._move)
+        self._to_server = _Outlet(driver.loop, server, self._move)
         self._reads_client = self._reads_server = False
         self._has_ended = False
         self._octets = 0

@@ -115,8 +115,8 @@ def _new_relay(desk: Desk, client: Client, grant: Grant, opened: OpenUpstream) -
     on_end = partial(_ended, desk, client.session_id, grant.protocol)
     parsed = session_filter(grant, opened.capabilities, desk.settings.hostname)
     if parsed is None:
-        return RawRelay(desk.loop, client.link, opened.link, on_end, desk.buffer)
-    return FilteredRelay(desk.loop, client.link, opened.link, on_end, desk.buffer, session_filter=parsed)
+        return RawRelay(desk.driver, client.link, opened.link, on_end)
+    return FilteredRelay(desk.driver, client.link, opened.link, on_end, parsed)
 
 
 def _live_session(desk: Desk, client: Client, attempt: LoginAttempt, grant: Grant) -> LiveSession:

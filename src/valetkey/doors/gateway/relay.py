@@ -4,14 +4,13 @@ A relay keeps no buffer while it is idle: it reads into the worker's one shared 
 what a slow peer does not take is copied, and until it has taken it the other side is not read.
 """
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from socket import SHUT_WR
 
-from valetkey.doors.serve.link import BLOCKED, READ_SIZE, Link, describe
+from valetkey.doors.serve.link import BLOCKED, READ_SIZE, Driver, Link, describe
 
 # The most that one TLS record carries (RFC 8446 5.1); a full one says that more is likely behind it.
 _RECORD = 16384
@@ -32,10 +31,8 @@ class Relay(ABC):
 
     __slots__ = ("_is_over", "_loop", "_moved", "_moved_at", "_on_end", "client", "server")
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, client: Link, server: Link, on_end: Callable[["Relay", str], None]
-    ) -> None:
-        self._loop = loop
+    def __init__(self, driver: Driver, client: Link, server: Link, on_end: Callable[["Relay", str], None]) -> None:
+        self._loop = driver.loop
         self._on_end = on_end
         self._is_over = False
         self._moved = -1
@@ -80,17 +77,10 @@ class RawRelay(Relay):
 
     __slots__ = ("_down", "_up")
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        client: Link,
-        server: Link,
-        on_end: Callable[[Relay, str], None],
-        buffer: memoryview,
-    ) -> None:
-        super().__init__(loop, client, server, on_end)
-        self._up = _Way(self, client, server, buffer)
-        self._down = _Way(self, server, client, buffer)
+    def __init__(self, driver: Driver, client: Link, server: Link, on_end: Callable[[Relay, str], None]) -> None:
+        super().__init__(driver, client, server, on_end)
+        self._up = _Way(self, driver, client, server)
+        self._down = _Way(self, driver, server, client)
 
     def start(self, from_client: bytes, from_server: bytes) -> None:
         """Begin, with what either side has sent behind the login."""
@@ -135,12 +125,12 @@ class _Way:
         "octets",
     )
 
-    def __init__(self, relay: RawRelay, source: Link, target: Link, buffer: memoryview) -> None:
+    def __init__(self, relay: RawRelay, driver: Driver, source: Link, target: Link) -> None:
         self._relay = relay
-        self._loop = asyncio.get_running_loop()
+        self._loop = driver.loop
         self._source = source.fd
         self._target = target.fd
-        self._buffer = buffer
+        self._buffer = driver.buffer
         self._receive = source.sock.recv_into
         self._send = target.sock.send
         self._is_tls = source.is_tls

@@ -34,6 +34,8 @@ from valetkey.wire.proxy import Proxied
 
 _log = structlog.get_logger("valetkey.gateway")
 
+_TOO_SLOW = "too slow to log in"
+
 
 class _Ended(Exception):  # noqa: N818  how a connection ends before its login
     """The connection is over. The reason is one of our own few, for counting."""
@@ -50,13 +52,13 @@ class Session:
     def __init__(self, desk: Desk, listener: Listener, accepted: Accepted) -> None:
         self._desk = desk
         self._listener = listener
-        self._link = Link(desk.loop, accepted.sock, desk.buffer)
+        self._link = Link(desk.driver, accepted.sock)
         self._peer: Address = accepted.address
         self._address: Address | None = self._peer  # None: behind a proxy that does not say
         self._port = accepted.port
         self._local: tuple[str, int] | None = None  # where the client connected to, if a proxy says so
         self._counted: Address | None = None
-        self._may_speak = False  # no handshake is going on
+        self._login_at = desk.driver.loop.time() + desk.settings.limits.login
         self._is_relayed = False  # the relay answers for the connection now
         self._device: dict[str, str] = {}
         self._id = secrets.token_urlsafe(9)
@@ -65,7 +67,7 @@ class Session:
         """Lead the connection up to its relay, or to its end."""
         desk = self._desk
         desk.metrics.count("valetkey_connections_total", protocol=self._listener.protocol.value)
-        timer = desk.loop.call_later(desk.settings.limits.login, self._expire)
+        self._link.limit(self._login_at, _TOO_SLOW)
         try:
             await self._lead()
         except _Ended as end:
@@ -75,7 +77,6 @@ class Session:
         except Exception as bug:  # noqa: BLE001  a bug costs this connection and no other, and never looks like a wrong password
             _log.error("session_failed", session=self._id, bug=place_of(bug))
         finally:
-            timer.cancel()
             if self._counted is not None:
                 desk.acceptor.waits_no_more(self._counted)
             if not self._is_relayed:
@@ -84,17 +85,22 @@ class Session:
 
     def shut_down(self) -> None:
         """Close because the worker ends."""
-        self._close(LAST_WORDS[self._listener.protocol], "shutdown")
-
-    def _expire(self) -> None:
-        self._close(TOO_SLOW[self._listener.protocol], "too slow to log in")
-
-    def _close(self, last_words: bytes, reason: str) -> None:
         if self._is_relayed:
             return
-        if self._may_speak:
-            self._link.try_send(last_words)
-        self._link.close(reason)
+        if self._link.last_words:
+            self._link.try_send(LAST_WORDS[self._listener.protocol])
+        self._link.close("shutdown")
+
+    def _hurry(self, late: str) -> None:
+        """Give the next step its own short time, within the time for the login."""
+        loop, limits = self._desk.driver.loop, self._desk.settings.limits
+        self._link.last_words = b""
+        self._link.limit(min(self._login_at, loop.time() + limits.handshake), late)
+
+    def _take_time(self) -> None:
+        """Go on within the time for the login, in a dialogue where a word can be said at its end."""
+        self._link.limit(self._login_at, _TOO_SLOW)
+        self._link.last_words = TOO_SLOW[self._listener.protocol]
 
     # Up to the dialogue
 
@@ -113,20 +119,18 @@ class Session:
             plaintext_login=self._listener.plaintext_login,
         )
         machine = login_machine(self._listener.protocol, security, self._desk.settings)
-        self._may_speak = True
+        self._take_time()
         machine.greet()
         await self._converse(machine)
 
     async def _hear_proxy(self) -> None:
         if not is_listed(self._peer, self._listener.proxy_peers):
             raise _Ended("no listed proxy", str(self._peer))
-        timer = self._desk.loop.call_later(self._desk.settings.limits.handshake, self._link.close, "no PROXY header")
+        self._hurry("no PROXY header")
         try:
             header = await read_proxy_header(self._link)
         except PeerError as error:
             raise _Ended("bad PROXY header", str(error)) from None
-        finally:
-            timer.cancel()
         if isinstance(header, Proxied):
             self._address = canonical_address(header.source)
             self._port = header.source_port
@@ -138,19 +142,15 @@ class Session:
         desk, name = self._desk, ALPN[self._listener.protocol]
         if desk.certificates is None:
             raise _Ended("no certificate")
-        timer = desk.loop.call_later(desk.settings.limits.handshake, self._link.close, "handshake too slow")
-        self._may_speak = False
+        self._hurry("handshake too slow")
         try:
             await self._link.serve_tls(desk.certificates.context(name))
         except LinkClosed as closed:
             desk.metrics.count("valetkey_handshake_failures_total")
             raise _Ended("handshake failed", str(closed)) from None
-        finally:
-            timer.cancel()
         if not desk.certificates.may_speak(self._link.sock, name):
             desk.metrics.count("valetkey_handshake_failures_total")
             raise _Ended("another protocol was wanted")
-        self._may_speak = True
 
     # The dialogue
 
@@ -183,6 +183,7 @@ class Session:
             raise _Ended("octets behind STARTTLS")
         await self._link.send(machine.take_output())
         await self._start_tls()
+        self._take_time()
         machine.tls_started()
         self._device.clear()
 
@@ -190,7 +191,7 @@ class Session:
 
     async def _answer(self, machine: LoginMachine, asked: LoginAsked) -> None:
         desk = self._desk
-        asked_at = desk.loop.time()
+        asked_at = desk.driver.loop.time()
         seen = desk.live.position
         attempt = self._attempt(asked)
         verdict = await self._verdict(attempt, asked)
@@ -198,7 +199,7 @@ class Session:
         self._note_login(attempt, verdict, refusal)
         if refusal is not None:
             # The same wait whatever the reason, so that the time tells nothing.
-            await asyncio.sleep(asked_at + desk.settings.limits.failure_delay - desk.loop.time())
+            await asyncio.sleep(asked_at + desk.settings.limits.failure_delay - desk.driver.loop.time())
             machine.refuse(refusal)
 
     def _attempt(self, asked: LoginAsked) -> LoginAttempt:

@@ -14,7 +14,7 @@ from time import monotonic
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.gateway.machines import client_machine
 from valetkey.doors.gateway.settings import Domain, Limits, Settings, TlsMode, Upstream, UpstreamLogin
-from valetkey.doors.serve.link import Link, LinkClosed
+from valetkey.doors.serve.link import Driver, Link, LinkClosed
 from valetkey.wire.machine import ClientFacts, ClientMachine, Credentials, LoggedIn, LoginFailed, StartTlsAsked
 
 _ANY_DOMAIN = "*"
@@ -47,14 +47,14 @@ class _Known:
 class Upstreams:
     """Finds upstreams and logs in to them."""
 
-    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, buffer: memoryview) -> None:
+    def __init__(self, settings: Settings, driver: Driver) -> None:
         """Read the CA files.
 
         Raises:
             OSError: A CA file cannot be read or holds no certificate.
         """
-        self._loop = loop
-        self._buffer = buffer
+        self._driver = driver
+        self._loop = driver.loop
         self._hostname = settings.hostname
         self._limits: Limits = settings.limits
         self._domains: dict[str, Domain] = {domain.name.lower(): domain for domain in settings.domains}
@@ -81,7 +81,7 @@ class Upstreams:
         starttls = upstream.tls is TlsMode.STARTTLS
         machine = client_machine(protocol, credentials, told, starttls=starttls, hostname=self._hostname)
         link = await self._connect(upstream)
-        timer = self._loop.call_later(self._limits.upstream_login, link.close, "too slow to log in")
+        link.limit(self._loop.time() + self._limits.upstream_login, "too slow to log in")
         try:
             if upstream.tls is TlsMode.IMPLICIT:
                 await self._start_tls(link, upstream)
@@ -92,8 +92,7 @@ class Upstreams:
         except BaseException:
             link.close("the login failed")
             raise
-        finally:
-            timer.cancel()
+        link.unlimit()
         self._keep_session(link, upstream)
         return OpenUpstream(link, capabilities, machine.take_rest())
 
@@ -153,8 +152,8 @@ class Upstreams:
 
     async def _connect_to(self, family: socket.AddressFamily, place: tuple[str, int], seconds: float) -> Link:
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        link = Link(self._loop, sock, self._buffer)
-        timer = self._loop.call_later(seconds, link.close, "too slow to connect")
+        link = Link(self._driver, sock)
+        link.limit(self._loop.time() + seconds, "too slow to connect")
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
@@ -164,8 +163,6 @@ class Upstreams:
         except BaseException:
             link.close("cannot connect")
             raise
-        finally:
-            timer.cancel()
         return link
 
     async def _resolve(self, upstream: Upstream, known: _Known) -> None:

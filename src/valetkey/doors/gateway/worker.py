@@ -20,8 +20,8 @@ from valetkey.doors.gateway.relay import RelayLimits
 from valetkey.doors.gateway.session import Session
 from valetkey.doors.gateway.settings import Listener, Settings, TlsMode
 from valetkey.doors.gateway.upstream import Upstreams
-from valetkey.doors.serve import Accepted, AcceptLimits, Acceptor, CertificateFiles, ServerCertificates, bind
-from valetkey.doors.serve.link import READ_SIZE, every
+from valetkey.doors.serve import Accepted, AcceptLimits, Acceptor, CertificateFiles, Driver, ServerCertificates, bind
+from valetkey.doors.serve.link import every
 from valetkey.service.faults import place_of
 from valetkey.service.ports import Ports
 
@@ -79,21 +79,20 @@ class _Worker:
         self._sessions: dict[asyncio.Task[None], Session] = {}
         self._limits = RelayLimits(settings.limits.idle, settings.limits.send)
         self._stops: list[Callable[[], None]] = []
-        buffer = memoryview(bytearray(READ_SIZE))
+        driver = Driver(loop)
         limits = AcceptLimits(settings.limits.connections, settings.limits.waiting_per_network)
         self._desk = Desk(
             worker=name,
             settings=settings,
             ports=ports,
-            loop=loop,
-            buffer=buffer,
+            driver=driver,
             certificates=_certificates(settings),
             acceptor=Acceptor(loop, limits),
-            upstreams=_upstreams(settings, loop, buffer),
+            upstreams=_upstreams(settings, driver),
             live=_live(ports),
             metrics=Metrics(),
         )
-        self._control = ControlDoor(settings.run_directory, name, self._desk.live, self._desk.metrics)
+        self._control = ControlDoor(driver, settings.run_directory, name, self._desk.live, self._desk.metrics)
 
     def start(self, sockets: Sequence[socket.socket]) -> None:
         """Accept."""
@@ -126,6 +125,7 @@ class _Worker:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        desk.driver.close()
 
     def _begin(self, listener: Listener, accepted: Accepted) -> None:
         session = Session(self._desk, listener, accepted)
@@ -166,9 +166,9 @@ def _certificates(settings: Settings) -> ServerCertificates | None:
     return ServerCertificates([CertificateFiles(each.chain, each.key) for each in settings.certificates], protocols)
 
 
-def _upstreams(settings: Settings, loop: asyncio.AbstractEventLoop, buffer: memoryview) -> Upstreams:
+def _upstreams(settings: Settings, driver: Driver) -> Upstreams:
     try:
-        return Upstreams(settings, loop, buffer)
+        return Upstreams(settings, driver)
     except OSError as error:
         raise CannotStart(f"The CA file of an upstream cannot be used: {error.strerror or error}.") from None
 

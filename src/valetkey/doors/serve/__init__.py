@@ -7,7 +7,7 @@ OpenSSL's alerts. Protocols are spoken by the machines of `wire`; what a login m
 
 from valetkey.doors.serve.accepting import Accepted, AcceptLimits, Acceptor, bind, is_listed
 from valetkey.doors.serve.certificates import CertificateFiles, ServerCertificates
-from valetkey.doors.serve.link import Link, LinkClosed
+from valetkey.doors.serve.link import Driver, Link, LinkClosed
 from valetkey.doors.serve.proxied import read_proxy_header
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Accepted",
     "Acceptor",
     "CertificateFiles",
+    "Driver",
     "Link",
     "LinkClosed",
     "ServerCertificates",

@@ -15,6 +15,7 @@ READ_SIZE = 65536
 # What a peer may still send while we wait for it to hear our last words.
 _LINGER_OCTETS = 262_144
 _LINGER_SECONDS = 1.0
+_LOOK_EVERY = 0.1  # seconds; deadlines are this exact
 
 BLOCKED = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -23,19 +24,71 @@ class LinkClosed(Exception):  # noqa: N818  it is how a connection ends, not a f
     """The connection is over. The text says why, for our log, and holds nothing that the peer sent."""
 
 
+class Driver:
+    """What the links of a worker share: the loop, one read buffer, and one clock for all deadlines.
+
+    Deadlines are looked at several times a second. A timer for each would cost more than most of what it watches.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.buffer = memoryview(bytearray(READ_SIZE))
+        self._limited: set[Link] = set()
+        self._stop = every(loop, _LOOK_EVERY, self._look)
+
+    def limit(self, link: "Link") -> None:
+        """Watch a link that has a deadline."""
+        self._limited.add(link)
+
+    def unlimit(self, link: "Link") -> None:
+        """Watch a link no more."""
+        self._limited.discard(link)
+
+    def close(self) -> None:
+        """Stop looking at deadlines."""
+        self._stop()
+
+    def _look(self) -> None:
+        now = self.loop.time()
+        for link in [link for link in self._limited if link.deadline <= now]:
+            link.end_late()
+
+
 class Link:
-    """One connection; owned by one coroutine at a time, or by a relay after `release`."""
+    """One connection; owned by one coroutine at a time, or by a relay after `release`.
 
-    __slots__ = ("_buffer", "_closed_by", "_is_watched", "_loop", "_reader", "_writer", "fd", "sock")
+    `last_words` are said when a deadline ends the connection; empty where nothing can be said.
+    """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, buffer: memoryview) -> None:
-        """Take over a non-blocking socket; `buffer` is shared by all links of the worker, READ_SIZE octets."""
-        self._loop = loop
-        self._buffer = buffer
+    __slots__ = (
+        "_closed_by",
+        "_driver",
+        "_is_watched",
+        "_is_writing",
+        "_late",
+        "_loop",
+        "_on_event",
+        "_reader",
+        "_writer",
+        "deadline",
+        "fd",
+        "last_words",
+        "sock",
+    )
+
+    def __init__(self, driver: Driver, sock: socket.socket) -> None:
+        """Take over a non-blocking socket."""
+        self._driver = driver
+        self._loop = driver.loop
         self._reader: asyncio.Future[bytes] | None = None
         self._writer: asyncio.Future[None] | None = None
+        self._on_event: Callable[[], None] = self._on_readable
         self._is_watched = False
+        self._is_writing = False
         self._closed_by = ""
+        self._late = ""
+        self.deadline = float("inf")
+        self.last_words = b""
         self.sock = sock
         self.fd = sock.fileno()
 
@@ -49,6 +102,20 @@ class Link:
         """Whether TLS is on."""
         return isinstance(self.sock, ssl.SSLSocket)
 
+    def limit(self, deadline: float, late: str) -> None:
+        """Close at `deadline` (the loop's time) with this reason; takes the place of an earlier deadline."""
+        self.deadline, self._late = deadline, late
+        self._driver.limit(self)
+
+    def unlimit(self) -> None:
+        """Let the deadline go."""
+        self._driver.unlimit(self)
+
+    def end_late(self) -> None:
+        """Close because the deadline has passed."""
+        self.try_send(self.last_words)
+        self.close(self._late)
+
     # Reading and writing
 
     async def receive(self) -> bytes:
@@ -57,20 +124,14 @@ class Link:
         Raises:
             LinkClosed: The connection broke, or was closed by a deadline.
         """
-        reader = self._wait_to_read()
-        if not self._is_watched:
-            self._is_watched = True
-            self._loop.add_reader(self.fd, self._on_readable)
-        return await reader
+        return await self._wait_to_read(self._on_readable)
 
     def _on_readable(self) -> None:
         reader = self._reader
         if reader is None:
-            # Nobody reads: let TCP hold the peer back.
-            self._unwatch()
             return
         try:
-            count = self.sock.recv_into(self._buffer, READ_SIZE)
+            count = self.sock.recv_into(self._driver.buffer, READ_SIZE)
         except BLOCKED:
             return
         except OSError as error:
@@ -78,7 +139,7 @@ class Link:
             reader.set_exception(LinkClosed(describe(error)))
             return
         self._reader = None
-        reader.set_result(bytes(self._buffer[:count]))
+        reader.set_result(bytes(self._driver.buffer[:count]))
 
     async def send(self, data: bytes) -> None:
         """Send all of `data`; returns when the kernel has it.
@@ -99,8 +160,9 @@ class Link:
 
     def try_send(self, data: bytes) -> None:
         """Send as much as the kernel takes at once: last words, when nobody may wait."""
-        with suppress(OSError):
-            self.sock.send(data)
+        if data:
+            with suppress(OSError):
+                self.sock.send(data)
 
     def has_waiting_octets(self) -> bool:
         """Tell whether the peer has sent octets (or the end) that nobody has read. Only without TLS."""
@@ -164,16 +226,10 @@ class Link:
         await self._handshake(try_now=True)
 
     async def _handshake(self, *, try_now: bool) -> None:
-        done: asyncio.Future[bytes] = self._wait_to_read()
-        self._is_watched = True
-        self._loop.add_reader(self.fd, self._on_handshake)
+        done = self._wait_to_read(self._on_handshake)
         if try_now:
             self._on_handshake()
-        try:
-            await done
-        finally:
-            if self.is_open:
-                self._loop.add_reader(self.fd, self._on_readable)
+        await done
 
     def _on_handshake(self) -> None:
         done, sock = self._reader, self.sock
@@ -182,7 +238,7 @@ class Link:
         try:
             sock.do_handshake()
         except ssl.SSLWantWriteError:
-            self._loop.add_writer(self.fd, self._go_on_with_handshake)
+            self._watch_writer(self._go_on_with_handshake)
             return
         except BLOCKED:
             return
@@ -194,7 +250,7 @@ class Link:
         done.set_result(b"")
 
     def _go_on_with_handshake(self) -> None:
-        self._loop.remove_writer(self.fd)
+        self._unwatch_writer()
         self._on_handshake()
 
     # Closing
@@ -202,14 +258,19 @@ class Link:
     def release(self) -> None:
         """Hand the socket to a relay, which puts its own callbacks in place of ours."""
         self._reader = self._writer = None
+        self._is_watched = self._is_writing = True  # by the relay, as far as we know
+        self.unlimit()
 
     def close(self, reason: str) -> None:
         """Close at once; whoever waits gets `LinkClosed(reason)`."""
         if self._closed_by:
             return
         self._closed_by = reason
-        self._loop.remove_reader(self.fd)
-        self._loop.remove_writer(self.fd)
+        self.unlimit()
+        if self._is_watched:
+            self._unwatch()
+        if self._is_writing:
+            self._unwatch_writer()
         for waiter in (self._reader, self._writer):
             if waiter is not None and not waiter.done():
                 waiter.set_exception(LinkClosed(reason))
@@ -224,44 +285,60 @@ class Link:
         """
         if not self.is_open:
             return
-        timer = self._loop.call_later(_LINGER_SECONDS, self.close, reason)
+        self.last_words = b""
+        self.limit(self._loop.time() + _LINGER_SECONDS, reason)
         with suppress(LinkClosed, OSError):
             say_no_more(self.sock)
             forgotten = 0
             while forgotten < _LINGER_OCTETS and (count := await self._forget_some()):
                 forgotten += count
-        timer.cancel()
         self.close(reason)
 
     async def _forget_some(self) -> int:
         while True:
             try:
                 # Below TLS: OpenSSL has said its last, and what comes now is not for us to understand.
-                return socket.socket.recv_into(self.sock, self._buffer, READ_SIZE)
+                return socket.socket.recv_into(self.sock, self._driver.buffer, READ_SIZE)
             except BLOCKED:
                 await self._readable()
 
     # Waiting
 
-    def _wait_to_read(self) -> asyncio.Future[bytes]:
+    def _wait_to_read(self, on_event: Callable[[], None]) -> asyncio.Future[bytes]:
+        """Have `on_event` called when there is something to read; it resolves the future."""
         if self._closed_by:
             raise LinkClosed(self._closed_by)
+        self._on_event = on_event
+        if not self._is_watched:
+            self._is_watched = True
+            self._loop.add_reader(self.fd, self._on_any_event)
         self._reader = reader = self._loop.create_future()
         return reader
+
+    def _on_any_event(self) -> None:
+        if self._reader is None or self._reader.done():
+            # Nobody reads: let TCP hold the peer back.
+            self._unwatch()
+        else:
+            self._on_event()
 
     def _unwatch(self) -> None:
         self._is_watched = False
         self._loop.remove_reader(self.fd)
 
+    def _watch_writer(self, on_writable: Callable[[], None]) -> None:
+        self._is_writing = True
+        self._loop.add_writer(self.fd, on_writable)
+
+    def _unwatch_writer(self) -> None:
+        self._is_writing = False
+        self._loop.remove_writer(self.fd)
+
     async def _readable(self) -> None:
         """Wait until there is something to read, without reading it."""
-        waiter = self._wait_to_read()
-        self._is_watched = False
-        self._loop.add_reader(self.fd, self._wake_reader)
-        await waiter
+        await self._wait_to_read(self._wake_reader)
 
     def _wake_reader(self) -> None:
-        self._unwatch()
         reader, self._reader = self._reader, None
         if reader is not None and not reader.done():
             reader.set_result(b"")
@@ -270,7 +347,7 @@ class Link:
         if self._closed_by:
             raise LinkClosed(self._closed_by)
         self._writer = writer = self._loop.create_future()
-        self._loop.add_writer(self.fd, self._wake_writer)
+        self._watch_writer(self._wake_writer)
         await writer
 
     async def connected(self) -> None:
@@ -285,7 +362,7 @@ class Link:
             raise LinkClosed(f"cannot connect: {errno.errorcode.get(code, code)}")
 
     def _wake_writer(self) -> None:
-        self._loop.remove_writer(self.fd)
+        self._unwatch_writer()
         writer, self._writer = self._writer, None
         if writer is not None and not writer.done():
             writer.set_result(None)
