@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from valetkey.core.app_password import AppPassword
 from valetkey.core.login import Reason
 from valetkey.core.restriction import NetworkRule, Restrictions
-from valetkey.core.scope import READY_MADE, MailProtocol, Permission, Scope, describe
+from valetkey.core.scope import READY_MADE, MailProtocol, Permission, PermissionMode, Scope, describe
 
 PROTOCOLS = {
     MailProtocol.IMAP: "IMAP",
@@ -33,6 +33,14 @@ PERMISSIONS = {
     Permission.FOLDERS: ("Folders", "Make, rename and remove folders"),
     Permission.SEND: ("Send", "Send mail as you"),
     Permission.FILTERS: ("Filters", "Change filters and forwarding"),
+}
+
+_SHORT = {  # the ready-made choices, for a table's cell
+    "mail-app": "Reads, sorts and sends mail",
+    "mail-app-read-only": "Reads mail, changes nothing",
+    "send-only": "Sends mail, reads nothing",
+    "filters": "Edits filters and forwarding",
+    "everything": "All that the account may do",
 }
 
 _REASONS = {
@@ -162,9 +170,9 @@ def scope_words(scope: Scope, rights: frozenset[Permission]) -> ScopeWords:
     can, cannot = describe(scope, rights)
     ready = next((choice for choice in READY_MADE if choice.scope == scope), None)
     protocols = tuple(name for protocol, name in PROTOCOLS.items() if protocol in scope.protocols)
-    # The ready-made sentence is only true while the account's rights give all that it names.
-    is_whole = ready is not None and scope.effective(rights) == scope.permissions
-    short = ready.sentence.partition(".")[0] if ready and is_whole else listed(can).capitalize() or "Nothing"
+    # The ready-made words are only true while the account's rights give all that they name.
+    is_whole = scope.mode is PermissionMode.INHERIT or scope.effective(rights) == scope.permissions
+    short = _SHORT[ready.key] if ready and is_whole else listed(can).capitalize() or "Nothing"
     return ScopeWords(
         ready.title if ready else "Chosen one by one", listed(can), listed(cannot, "or"), listed(protocols), short
     )

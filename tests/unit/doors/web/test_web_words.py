@@ -14,6 +14,7 @@ from valetkey.core.scope import (
     MailProtocol,
     Permission,
     PermissionMode,
+    ReadyMade,
     Scope,
 )
 from valetkey.doors.web import words
@@ -73,6 +74,13 @@ def test_a_ready_made_sentence_is_not_used_when_rights_are_missing() -> None:
     assert said.title == "Mail app"
     assert said.short.startswith("Read mail")
     assert "send" not in said.short
+
+
+@pytest.mark.parametrize("choice", READY_MADE, ids=lambda choice: choice.key)
+def test_every_ready_made_choice_has_short_words(choice: ReadyMade) -> None:
+    said = words.scope_words(choice.scope, ALL_PERMISSIONS)
+    assert said.title == choice.title
+    assert 10 < len(said.short) < 40
 
 
 def test_a_scope_without_effect_says_so() -> None:

@@ -1,4 +1,4 @@
-"""Take a picture of every page, wide and narrow, light and dark: python -m tests.browser.shots [FOLDER]."""
+"""Take a picture of every page, wide and narrow, light and dark: python -m tests.browser.screenshots [FOLDER]."""
 
 import os
 import sys
