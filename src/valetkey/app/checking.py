@@ -109,7 +109,9 @@ async def _store(config: Config) -> Finding:
             what = f"this machine's clock is {behind:.0f} seconds before the newest audit record"
             return problem("clock", what, "Set the clock; expiry and one-time codes depend on it.")
         count = newest[0].number if newest else 0
-        return good("store", f"{config.store.path} is whole, {count} audit records, keys belong to it")
+        return good(
+            "store", f"{config.store.path} is whole, with audit records up to {count}, and the keys belong to it"
+        )
 
 
 def _ports(config: Config) -> Iterator[Finding]:

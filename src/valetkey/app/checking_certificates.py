@@ -18,7 +18,12 @@ _OTHERS_READ = 0o004
 def certificate_findings(config: Config, now: datetime) -> Iterator[Finding]:
     """Look at every certificate."""
     if not config.certificate:
-        yield good("certificates", f"none named: the local authority in {config.server.tls_directory} is used")
+        what = f"none named: the local authority in {config.server.tls_directory} is used"
+        if config.server.hostname == "localhost":
+            yield good("certificates", what)
+        else:
+            mend = "Name one that mail programs accept under [[certificate]], or have every device trust ca.pem there."
+            yield warning("certificates", what, mend)
         return
     names: set[str] = set()
     for entry in config.certificate:

@@ -7,20 +7,20 @@ from collections.abc import Iterator
 
 from valetkey.app.findings import good, problem, warning
 from valetkey.app.join import opened
-from valetkey.app.settings import gateway_settings
+from valetkey.app.settings import PLACEHOLDER, gateway_settings
 from valetkey.config.sections import Config
 from valetkey.core.errors import CannotStart, ValetkeyError
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.cli.front import Finding
 from valetkey.doors.gateway.settings import Settings, TlsMode, Upstream
 from valetkey.doors.gateway.upstream import UpstreamFailed, Upstreams, credentials_for
+from valetkey.doors.serve.link import Driver
 from valetkey.service import accounts
 from valetkey.service.ports import Actor, ActorKind
 from valetkey.wire.machine import ClientFacts
 
 _WITHIN = 5.0  # seconds
 _GREETING = 512
-_BUFFER = 65536
 _SHOWN = 60
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -37,9 +37,17 @@ def upstream_findings(config: Config, account: str | None) -> Iterator[Finding]:
         for protocol, upstream in domain.upstreams.items():
             if upstream not in seen:
                 seen.add(upstream)
+                yield from _secret(f"{protocol.value} of {domain.name}", upstream)
                 yield from _reach(f"{protocol.value} of {domain.name}", upstream)
     if account:
         yield from asyncio.run(_log_in(config, settings, account))
+
+
+def _secret(name: str, upstream: Upstream) -> Iterator[Finding]:
+    if upstream.master_secret == PLACEHOLDER:
+        yield problem(
+            name, "its master_secret_file still holds the placeholder", "Put the master user's password into it."
+        )
 
 
 def _reach(name: str, upstream: Upstream) -> Iterator[Finding]:
@@ -47,6 +55,9 @@ def _reach(name: str, upstream: Upstream) -> Iterator[Finding]:
     if upstream.tls is TlsMode.NONE and upstream.host not in _LOOPBACK:
         mend = "Use implicit or starttls, unless the link is private."
         yield warning(name, f"{place} is reached without TLS, and is not this machine", mend)
+    if upstream.ca_file is not None and not upstream.ca_file.is_file():
+        yield problem(name, f"there is no ca_file {upstream.ca_file}", "Name the PEM file of its authority.")
+        return
     try:
         greeting = _greeting(upstream)
     except ssl.SSLCertVerificationError as error:
@@ -81,11 +92,17 @@ async def _log_in(config: Config, settings: Settings, name: str) -> list[Finding
             stored = await accounts.upstream_password(ports, account.id)
     except ValetkeyError as error:
         return [problem("account", f"{name}: {error}")]
-    upstreams = Upstreams(settings, asyncio.get_running_loop(), memoryview(bytearray(_BUFFER)))
-    for protocol in MailProtocol:
-        upstream = upstreams.find(account.address, protocol)
-        if upstream is not None:
-            found.append(await _log_in_to(upstreams, upstream, protocol, account.address, stored))
+    driver = Driver(asyncio.get_running_loop())
+    try:
+        upstreams = Upstreams(settings, driver)
+        for protocol in MailProtocol:
+            upstream = upstreams.find(account.address, protocol)
+            if upstream is not None:
+                found.append(await _log_in_to(upstreams, upstream, protocol, account.address, stored))
+    except OSError as error:
+        found.append(problem("mail servers", f"a ca_file cannot be used: {error}", "Name a PEM file."))
+    finally:
+        driver.close()
     return found or [problem("account", f"no mail server serves {account.address}", "Add its [[domain]].")]
 
 

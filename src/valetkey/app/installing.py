@@ -10,6 +10,7 @@ from typing import Any
 
 from valetkey.adapters.keys import KeyFile
 from valetkey.app.join import opened
+from valetkey.app.settings import PLACEHOLDER
 from valetkey.config import kinds
 from valetkey.config.kinds import Unreadable
 from valetkey.config.reading import parse
@@ -22,7 +23,6 @@ from valetkey.service import accounts
 from valetkey.service.ports import Actor, ActorKind
 
 _OWN_FILES = {"valetkey.db", "valetkey.db-wal", "valetkey.db-shm", "keys.toml", "upstream-secret", "run", "tls"}
-_NO_SECRET = "put the master user's password here"  # noqa: S105  (a placeholder)
 
 
 def install(answers: InitAnswers) -> tuple[Path, ...]:
@@ -92,7 +92,7 @@ def _keys(config: Config) -> Path:
 def _secret(answers: InitAnswers) -> Path:
     path = _secret_path(answers)
     if not path.exists():
-        write_private(path, (answers.master_secret or _NO_SECRET) + "\n")
+        write_private(path, (answers.master_secret or PLACEHOLDER) + "\n")
     return path
 
 

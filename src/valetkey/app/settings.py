@@ -15,6 +15,7 @@ from valetkey.doors.gateway import settings as gateway
 from valetkey.doors.web.settings import ClientEndpoint, Encryption, WebSettings
 
 _MAX_SECRET = 4096
+PLACEHOLDER = "put the master user's password here"  # what `init` writes into the secret's file
 
 
 def policy_of(config: Config) -> Policy:

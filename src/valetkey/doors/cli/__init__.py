@@ -58,10 +58,10 @@ def build(front: Front) -> typer.Typer:
 
     starting.add_to(app, running)
     keeping.add_to(app, running)
-    app.add_typer(accounts.commands(running), name="account")
-    app.add_typer(app_passwords.commands(running), name="app-password")
-    app.add_typer(sessions.commands(running), name="sessions")
-    app.add_typer(audit.commands(running), name="audit")
+    app.add_typer(accounts.commands(running), name="account", rich_help_panel="Accounts and app passwords")
+    app.add_typer(app_passwords.commands(running), name="app-password", rich_help_panel="Accounts and app passwords")
+    app.add_typer(sessions.commands(running), name="sessions", rich_help_panel="Accounts and app passwords")
+    app.add_typer(audit.commands(running), name="audit", rich_help_panel="Accounts and app passwords")
     return app
 
 

@@ -54,7 +54,7 @@ def _add_create(group: typer.Typer, running: Running) -> None:
 
         Examples:
           [bold]valetkey account create alice@example.org[/bold]
-          [bold]valetkey account create scanner@example.org --shared[/bold], then
+          [bold]valetkey account create scanner@example.org --shared[/bold]
           [bold]valetkey account owner add scanner@example.org alice@example.org[/bold]
         """
         wants_password = not shared and not no_password

@@ -139,11 +139,11 @@ def _add_create(group: typer.Typer, running: Running) -> None:
     ) -> None:
         """Make an app password, shown this once.
 
-        For a shared account it is made directly. For a person's account that person has to sign in here,
-        with main password and code: nobody else can make one.
+        For a shared account it is made directly.
+        A person's needs that person, signing in here with main password and code.
 
         Examples:
-          [bold]valetkey app-password create scanner@example.org "Office scanner" --for send-only --network office[/bold]
+          [bold]valetkey app-password create scanner@example.org Scanner --for send-only[/bold]
           [bold]valetkey app-password create alice@example.org Laptop --as alice@example.org[/bold]
         """
         ready = ready_made(choice)

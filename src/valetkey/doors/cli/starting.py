@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.panel import Panel
 from rich.prompt import Prompt
 from rich.text import Text
 
@@ -153,10 +152,8 @@ def _say_what_next(config: Path, admin: str, url: str, drawn: str | None) -> Non
     ]
     if drawn is not None:
         lines += ["", f"The password of {admin}, shown this once:  {drawn}"]
-    if sys.stdout.isatty():
-        out().print(Panel(Text("\n".join(lines)), title="Valetkey is set up", title_align="left", padding=(1, 2)))
-    else:
-        say("\n".join(["Valetkey is set up.", *lines]))
+    out().print(Text.assemble("\n", ("Valetkey is set up.", "bold"), "\n"))
+    say("\n".join(lines))
 
 
 def _is_root() -> bool:
