@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import decisions, logins, memory, relaying, servers
-from benchmarks.findings import Finding, show, write_json
+from benchmarks.findings import Finding, machine, show, write_json
 from benchmarks.settings import QUICK, USUAL, Effort
 
 _Part = Callable[[servers.Ground, Effort, dict[str, str]], list[Finding]]
@@ -32,14 +32,14 @@ def main() -> int:
     left_out = [f"{name} (Debian: apt-get install {package})" for name, package in lacking.items()]
     if os.cpu_count() == 1:
         left_out.append("a core of its own for the servers: this machine has one")
-    findings: list[Finding] = []
+    where, findings = machine(), list[Finding]()
     for name in chosen.parts or _PARTS:
         begin = time.monotonic()
         findings += _measured(name, effort, lacking)
         print(f"{name}: {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
-    show(findings, left_out)
+    show(findings, left_out, where)
     if chosen.json:
-        write_json(chosen.json, findings, left_out)
+        write_json(chosen.json, findings, left_out, where)
     return 0
 
 

@@ -1,6 +1,7 @@
 """What was measured: one line each, held against its target, printed as a table or written as JSON."""
 
 import json
+import os
 import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -36,9 +37,9 @@ def at_least(part: str, what: str, value: float, unit: str, limit: float) -> Fin
     return Finding(part, what, value, unit, f"≥ {limit:g}", value >= limit)
 
 
-def show(findings: Iterable[Finding], left_out: Iterable[str]) -> None:
-    """Print the table, and by name what could not be measured here."""
-    table = Table(title=machine())
+def show(findings: Iterable[Finding], left_out: Iterable[str], where: str) -> None:
+    """Print the table, and by name what could not be measured here; `where` is what `machine` said at the start."""
+    table = Table(title=where)
     table.add_column("part")
     table.add_column("what")
     for heading in ("value", "target", ""):
@@ -56,10 +57,10 @@ def show(findings: Iterable[Finding], left_out: Iterable[str]) -> None:
         console.print(f"Left out: {reason}")
 
 
-def write_json(path: Path, findings: Iterable[Finding], left_out: Iterable[str]) -> None:
+def write_json(path: Path, findings: Iterable[Finding], left_out: Iterable[str], where: str) -> None:
     """Write everything as JSON."""
     document = {
-        "machine": machine(),
+        "machine": where,
         "findings": [asdict(each) for each in findings],
         "left_out": list(left_out),
     }
@@ -67,10 +68,11 @@ def write_json(path: Path, findings: Iterable[Finding], left_out: Iterable[str])
 
 
 def machine() -> str:
-    """Name the machine: processor, cores, system, Python."""
+    """Name the machine: processor, cores, system, Python; and how many processes want its cores just now."""
     names = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
     processor = names[0] if names else platform.machine()
-    return f"{processor}, {len(names)} cores, Linux {platform.release()}, Python {platform.python_version()}"
+    system = f"Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{processor}, {len(names)} cores, {system}, load {os.getloadavg()[0]:.1f}"
 
 
 def _cpuinfo() -> list[str]:

@@ -39,7 +39,6 @@ def _configuration(room: Path, ports: Ports, certificate: ServerCertificate, ups
 hostname = "localhost"
 workers = 1
 run_directory = "{room}/run"
-log_level = "warning"
 
 [store]
 path = "{room}/valetkey.db"

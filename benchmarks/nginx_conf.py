@@ -7,7 +7,7 @@ from tests.servers.certificates import ServerCertificate
 MODULE = Path("/usr/lib/nginx/modules/ngx_mail_module.so")
 
 
-def write(room: Path, plain: int, tls: int, auth: int, certificate: ServerCertificate, upstream: int) -> None:
+def write(room: Path, plain: int, tls: int, auth: int, *, certificate: ServerCertificate, upstream: int) -> None:
     """Write nginx.conf into `room`."""
     for name in ("body", "proxy", "fastcgi", "uwsgi", "scgi"):
         (room / name).mkdir()

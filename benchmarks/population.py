@@ -63,7 +63,7 @@ def populate(folder: Path, shape: Sequence[tuple[int, int]], drawn: int, seed: i
     connection = connect(database, busy_timeout=5)
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("BEGIN IMMEDIATE")
-    groups = [_fill(connection, keys, chance, each, accounts, drawn) for each, accounts in shape]
+    groups = [_fill(connection, keys, chance, each=each, accounts=accounts, drawn=drawn) for each, accounts in shape]
     connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
@@ -83,7 +83,9 @@ def issue_one(population: Population, account: int, choice: str) -> Login:
     return Login(address, secret.shown)
 
 
-def _fill(connection: Connection, keys: KeyFile, chance: random.Random, each: int, accounts: int, drawn: int) -> Group:
+def _fill(
+    connection: Connection, keys: KeyFile, chance: random.Random, *, each: int, accounts: int, drawn: int
+) -> Group:
     total = each * accounts
     kept = set(chance.sample(range(total), min(drawn, total)))
     logins: list[Login] = []

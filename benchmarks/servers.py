@@ -105,7 +105,7 @@ def nginx(where: Ground) -> Iterator[Server]:
     """Run nginx as mail proxy; its auth_http, which lets everybody in, is served by the same worker."""
     room = where.room("nginx")
     plain, tls, auth = free_ports(3)
-    nginx_conf.write(room, plain, tls, auth, where.certificate, where.upstream_port)
+    nginx_conf.write(room, plain, tls, auth, certificate=where.certificate, upstream=where.upstream_port)
     program = shutil.which("nginx", path=_PATH) or "nginx"
     with running([program, "-p", room, "-c", room / "nginx.conf"], room / "log") as pid:
         _wait("nginx", room / "log", plain, tls)
