@@ -1,8 +1,13 @@
-"""Take a picture of every page, wide and narrow, light and dark: python -m tests.browser.screenshots [FOLDER]."""
+"""Take a picture of every page, wide and narrow, light and dark: python -m tests.browser.screenshots [FOLDER].
+
+With --readme only the one of the README is taken.
+"""
 
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -10,6 +15,7 @@ from tests.browser.conftest import ARGUMENTS, CHROMIUM, Visitor
 from tests.browser.portal_site import PortalSite, fill
 from tests.verbs.site import Person
 
+README_PICTURE = Path(__file__).parents[2] / "docs" / "images" / "portal.png"
 SIZES = {"wide": (1180, 800), "narrow": (360, 780)}
 # With the font Inter installed (Debian: fonts-inter) the pictures look as pages do where the system has such a font.
 FONTS = (
@@ -140,28 +146,55 @@ class Album:
         self.take(page, "recovery-codes")
 
 
-def main(folder: Path) -> None:
-    """Take them all."""
-    folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
-        fonts = Path(temporary) / "fonts.conf"
-        fonts.write_text(FONTS)
+@contextmanager
+def fonted_browser(temporary: Path) -> Iterator[Browser]:
+    """Start Chromium with the font that the pictures are taken with."""
+    fonts = temporary / "fonts.conf"
+    fonts.write_text(FONTS)
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=ARGUMENTS, env={**os.environ, "FONTCONFIG_FILE": str(fonts)}
         )
-        for size in SIZES:
-            for colours in ("light", "dark"):
-                state = Path(temporary) / f"{size}-{colours}"
-                state.mkdir()
-                site = PortalSite(state)
-                alice = site.do(lambda site=site: fill(site.house))
-                bob = site.person("bob@example.org", two_factor=False)
-                album = Album(browser, site, folder, size, colours)
-                album.take_all(alice, bob)
-                print("\n".join(album.complaints))
-                site.close()
+        yield browser
         browser.close()
 
 
+def take_all(browser: Browser, temporary: Path, folder: Path) -> None:
+    """Take them all."""
+    folder.mkdir(exist_ok=True)
+    for size in SIZES:
+        for colours in ("light", "dark"):
+            state = temporary / f"{size}-{colours}"
+            state.mkdir()
+            site = PortalSite(state)
+            alice = site.do(lambda site=site: fill(site.house))
+            bob = site.person("bob@example.org", two_factor=False)
+            album = Album(browser, site, folder, size, colours)
+            album.take_all(alice, bob)
+            for complaint in album.complaints:
+                print(complaint)
+            site.close()
+
+
+def take_for_readme(browser: Browser, temporary: Path) -> None:
+    """Take the list of app passwords."""
+    site = PortalSite(temporary)
+    alice = site.do(lambda: fill(site.house))
+    context = browser.new_context(viewport={"width": 1120, "height": 770}, device_scale_factor=1.25)
+    page = Visitor(site, context, []).sign_in(alice)
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=README_PICTURE)
+    site.close()
+
+
+def main(arguments: list[str]) -> None:
+    """Do what the command line says."""
+    with tempfile.TemporaryDirectory() as name, fonted_browser(Path(name)) as browser:
+        if arguments == ["--readme"]:
+            take_for_readme(browser, Path(name))
+        else:
+            take_all(browser, Path(name), Path(arguments[0] if arguments else "screenshots"))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "screenshots"))
+    main(sys.argv[1:])

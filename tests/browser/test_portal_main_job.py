@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Visitor
-from tests.browser.portal_site import PortalSite
+from tests.browser.portal_site import PortalSite, fill
 from tests.verbs.site import OPERATOR, Person, attempt
 
 from valetkey.core.login import Allowed, Verdict
@@ -166,3 +166,34 @@ def test_the_keyboard_is_enough(site: PortalSite, scripted: Visitor) -> None:
     keys.type("Typed only")
     keys.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("“Typed only” is ready")
+
+
+@pytest.mark.parametrize("width", [320, 768, 1920])
+def test_every_page_fits_the_window(site: PortalSite, scripted: Visitor, width: int) -> None:
+    alice = site.do(lambda: fill(site.house))
+    scripted.page.set_viewport_size({"width": width, "height": 700})
+    page = scripted.sign_in(alice)
+    listed = site.do(lambda: app_passwords.of_account(site.house.ports, OPERATOR, alice.account.id))
+    one = next(credential.id for credential in listed if credential.is_live)
+    for path in (
+        "/", "/app-passwords/new", "/app-passwords/new?purpose=everything", f"/app-passwords/{one}", "/set-up", "/prove",
+        f"/app-passwords/{one}/change", f"/app-passwords/{one}/revoke", "/activity", "/account", "/account/password",
+    ):  # fmt: skip
+        scripted.go(path)
+        for details in page.locator("details").all():
+            details.locator("summary").click()
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, path
+
+
+def test_recovery_codes_print_alone(site: PortalSite, scripted: Visitor) -> None:
+    alice = site.person("alice@example.org")
+    page = scripted.sign_in(alice)
+    scripted.go("/account/recovery-codes")
+    page.get_by_role("button", name="Make ten new codes").click()
+    page.get_by_text("I have kept them").wait_for()
+    page.emulate_media(media="print")
+    expect(page.locator("#codes code").nth(9)).to_be_visible()
+    expect(page.get_by_text("Recovery codes of alice@example.org")).to_be_visible()
+    for hidden in ("Sign out", "Print", "Done"):
+        expect(page.get_by_role("button", name=hidden)).to_be_hidden()
