@@ -33,6 +33,8 @@ _SMALL_LITERAL = 4096  # RFC 7888 section 5: what LITERAL- lets pass unasked
 _HELD_LIMIT = 1 << 20  # octets that a client may send ahead while the upstream has to answer first
 _IN_FLIGHT_LIMIT = 4096
 _DONE_LIMIT = 1024
+_BETWEEN_LIMIT = 65536  # octets of our own that wait for the end of a response; then no command is read
+_BAD_COMMANDS = 1000  # more in one session are no client's mistakes
 
 
 class _State(Enum):
@@ -57,7 +59,8 @@ class ImapFilter:
         self._responses = ResponseReader()
         self._to_client: list[bytes] = []
         self._to_server: list[bytes] = []
-        self._between: list[bytes] = []  # ours, for the next place between two responses
+        self._between = bytearray()  # ours, for the next place between two responses
+        self._bad_commands = 0
         self._state = _State.COMMAND
         self._in_flight: set[bytes] = set()
         self._tag = b""  # of the command that WAITING, IDLE_ASKED and IDLING speak of
@@ -109,7 +112,7 @@ class ImapFilter:
     @property
     def waits_for_server(self) -> bool:
         """Whether what the client sends has to wait for an answer of the upstream; the pump then reads no more of it."""
-        return self._state in (_State.WAITING, _State.IDLE_ASKED)
+        return self._state in (_State.WAITING, _State.IDLE_ASKED) or self._has_much_to_say
 
     @property
     def close_reason(self) -> str | None:
@@ -126,13 +129,19 @@ class ImapFilter:
         except LimitExceededError:
             self._close("the client sent more than a command may hold", "Command too long")
 
+    @property
+    def _has_much_to_say(self) -> bool:
+        return len(self._between) >= _BETWEEN_LIMIT
+
     def _read_command(self) -> bool:
+        if self._has_much_to_say:
+            return False
         step = self._reader.advance()
         match step:
             case None:
                 return False
             case Malformed(tag, text):
-                self._say(tag + b" BAD " + text.encode())
+                self._answer(tag, b"BAD", text)
             case Announced():
                 self._take_announcement(step)
             case Finished(b"DONE" | b"done" | b"Done", ()) if self._stale_done:
@@ -294,7 +303,7 @@ class ImapFilter:
                 self._to_client.append(with_capabilities(line, limited_capabilities))
                 self._take_completion(tag)
         if self._between and self._responses.at_boundary:
-            self._to_client += self._between
+            self._to_client.append(bytes(self._between))
             self._between.clear()
 
     def _take_continuation(self, line: bytes) -> None:
@@ -325,10 +334,15 @@ class ImapFilter:
 
     def _answer(self, tag: bytes, status: bytes, text: str) -> None:
         self._say(tag + b" " + status + b" " + one_line(text).encode())
+        self._bad_commands += status == b"BAD"
+        if self._bad_commands >= _BAD_COMMANDS:
+            self._close("too many bad commands", "Too many bad commands")
 
     def _say(self, line: bytes) -> None:
-        queue = self._to_client if self._responses.at_boundary else self._between
-        queue.append(line + b"\r\n")
+        if self._responses.at_boundary:
+            self._to_client.append(line + b"\r\n")
+        else:
+            self._between += line + b"\r\n"
 
     def _close(self, reason: str, text: str) -> None:
         if self._close_reason is None:

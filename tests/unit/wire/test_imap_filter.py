@@ -193,3 +193,28 @@ def test_a_continuation_nobody_waits_for_ends_the_session():
     machine.from_client(b"a NOOP\r\n")
     machine.from_server(b"+ give me more\r\n")
     assert machine.close_reason is not None
+
+
+def test_answers_that_wait_for_the_end_of_a_response_are_bounded():
+    machine = filtered()
+    machine.from_client(b"f FETCH 1 BODY[]\r\n")
+    machine.from_server(b"* 1 FETCH (BODY[] {30000000}\r\n")
+    rounds = 0
+    while not machine.waits_for_server:
+        machine.from_server(b"x" * 1000)
+        machine.from_client(b"d DELETE x\r\n" * 100)
+        rounds += 1
+        assert rounds < 100
+    machine.take_to_client()
+    machine.from_server(b"x" * (30_000_000 - rounds * 1000) + b")\r\n")
+    assert machine.take_to_client().endswith(b"d NO [CANNOT] no??way\r\n" * 100)
+    assert not machine.waits_for_server
+
+
+def test_no_end_of_bad_commands_ends_the_session():
+    machine = filtered()
+    machine.from_client(b"a\r\n" * 999)
+    assert machine.close_reason is None
+    machine.from_client(b"a\r\n" * 20000)
+    assert machine.close_reason == "too many bad commands"
+    assert machine.take_to_client().count(b"\r\n") == 1001
