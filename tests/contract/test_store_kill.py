@@ -2,6 +2,7 @@
 
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -15,7 +16,10 @@ from valetkey.adapters.store import check_file, open_store
 CHILD = Path(__file__).with_name("child.py")
 KILLS = 240
 KILLS_PER_DATABASE = 24  # a fresh database now and then: its making is killed as well
-LONGEST_LIFE = 0.12  # seconds; making a database and the first write take about a third of it
+LONGEST_START = 0.08  # seconds; making or opening a database takes a part of it
+LONGEST_WRITE = 0.004  # seconds; one transaction takes a part of it
+MOST_WRITES = 8
+DEADLINE = 60.0  # seconds for the next line
 
 
 class Nursery:
@@ -29,24 +33,30 @@ class Nursery:
 
     def line(self):
         while b"\n" not in self.rest:
+            assert select.select([self.process.stdout], [], [], DEADLINE)[0], "the nursery says nothing any more"
             octets = os.read(self.process.stdout.fileno(), 65536)
             assert octets, "the nursery has ended"
             self.rest += octets
         line, _, self.rest = self.rest.partition(b"\n")
         return line.decode()
 
-    def kill_one(self, path, label, life):
-        """Let a writer live for so long. Gives what it acknowledged."""
+    def kill_one(self, path, label, writes, delay):
+        """Kill a writer after so many acknowledged writes and a delay in seconds. Gives what it acknowledged."""
         self.process.stdin.write(f"{path} {label}\n".encode())
-        said = [self.line()]
-        while not said[-1].startswith("started"):
+        said = []
+        child = self.hear("started", said)
+        while sum(name.startswith(label) for name in said) < writes:
             said.append(self.line())
-        time.sleep(life)
-        os.kill(int(said[-1].split()[1]), signal.SIGKILL)
-        while not said[-1].startswith("ended"):
-            said.append(self.line())
-        assert said[-1] == f"ended {-signal.SIGKILL}"
+            assert not said[-1].startswith("ended"), "the writer has ended by itself"
+        time.sleep(delay)
+        os.kill(int(child), signal.SIGKILL)
+        assert self.hear("ended", said) == str(-signal.SIGKILL)
         return [name for name in said if name.startswith(label)]
+
+    def hear(self, word, said):
+        while not (line := self.line()).startswith(word):
+            said.append(line)
+        return line.split()[1]
 
     def close(self):
         self.process.stdin.close()
@@ -74,19 +84,16 @@ async def stored_names(path):
 
 
 async def test_nothing_acknowledged_is_lost(nursery, tmp_path):
+    """Every third writer is killed while it opens the database, the others in the middle of their writes."""
     chance = random.Random()
-    seen_before_writing = total = 0
     acknowledged = set()
     for kill in range(KILLS):
         path = tmp_path / f"{kill // KILLS_PER_DATABASE}.db"
         if kill % KILLS_PER_DATABASE == 0:
             acknowledged = set()
-        new = nursery.kill_one(path, f"k{kill}", chance.uniform(0, LONGEST_LIFE))
-        acknowledged |= set(new)
-        total += len(new)
-        seen_before_writing += not new
+        writes = 0 if kill % 3 == 0 else chance.randint(1, MOST_WRITES)
+        delay = chance.uniform(0, LONGEST_WRITE if writes else LONGEST_START)
+        acknowledged |= set(nursery.kill_one(path, f"k{kill}", writes, delay))
         if path.exists():
             assert acknowledged <= await stored_names(path), f"lost after kill {kill}"
-    assert total > KILLS, "hardly anything was written; this shows nothing"
-    assert seen_before_writing > 5, "no writer was killed early; this shows too little"
     assert check_file(tmp_path / "0.db") == []
