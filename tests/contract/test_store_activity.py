@@ -102,6 +102,18 @@ async def test_a_list_keeps_the_newest_and_counts_what_it_dropped(alice, monkeyp
     assert await alice.read(lambda reader: reader.login_events_dropped("ac_new")) == 0
 
 
+async def test_what_proved_nothing_drives_nothing_else_out_of_a_list(alice, monkeypatch):
+    monkeypatch.setattr(activity, "ACCOUNT_ENTRIES", 5)
+    kept = {a_login(), a_login(result="expired"), a_login(credential_id=None)}
+    await alice.add_login_events(kept)
+    flood = [
+        a_login(credential_id=None, client=f"client {at}", result="wrong-secret", last_at=NOW + at * SECOND)
+        for at in range(1, 30)
+    ]
+    await alice.add_login_events(flood)
+    assert set(await events_of(alice)) == {*kept, *flood[-2:]}
+
+
 async def test_the_bounds_are_the_stated_ones(alice):
     assert (activity.ACCOUNT_ENTRIES, activity.NOBODY_ENTRIES) == (1_000, 10_000)
     await alice.add_login_events([a_login(client=str(at)) for at in range(1_100)])

@@ -41,10 +41,12 @@ _OVERFULL = """
 SELECT account_id, entries - CASE account_id WHEN '' THEN ?1 ELSE ?2 END FROM login_event_list
 WHERE entries > CASE account_id WHEN '' THEN ?1 ELSE ?2 END AND account_id IN (SELECT value FROM json_each(?3))
 """
-_DROP_OLDEST = """
+# First what proved nothing: anybody can bring it about, and could else wash a list clean of what was done.
+_DROP_OLDEST = f"""
 DELETE FROM login_event WHERE id IN
-  (SELECT id FROM login_event WHERE account_id = ?1 ORDER BY last_at, id LIMIT ?2)
-"""
+  (SELECT id FROM login_event WHERE account_id = ?1
+   ORDER BY credential_id <> '' OR result = '{_ALLOWED}', last_at, id LIMIT ?2)
+"""  # noqa: S608  (a word of ours)
 _COUNT_DROPPED = "UPDATE login_event_list SET entries = entries - ?2, dropped = dropped + ?2 WHERE account_id = ?1"
 
 
