@@ -131,6 +131,7 @@ class SmtpLogin(LoginDialogue):
 
     def _forget(self) -> None:
         self._greeted = False
+        self._named = ""
 
     def _reply(self, text: str) -> None:
         self._write(text.encode())

@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from valetkey.wire.machine import DeviceNamed, LoginAsked, Security
+from valetkey.wire.machine import DeviceNamed, LoginAsked, Security, StartTlsAsked
 from valetkey.wire.smtp_login import SmtpLogin
 
 TLS = Security(tls=True, starttls=False)
@@ -37,6 +37,17 @@ def test_a_sasl_line_may_be_as_long_as_rfc_4954_says():
 def test_the_device_is_named_once_cut_and_printable():
     events = _events(b"EHLO my\x1b[2J\xff phone", b"EHLO my\x1b[2J\xff phone", b"HELO " + b"x" * 1000)
     assert events == [DeviceNamed({"ehlo": "my?[2J? phone"}), DeviceNamed({"ehlo": "x" * 200})]
+
+
+def test_the_device_is_named_again_inside_tls():
+    machine = SmtpLogin(Security(tls=False, starttls=True))
+    machine.receive(b"EHLO phone\r\n")
+    assert machine.next_event() == DeviceNamed({"ehlo": "phone"})
+    machine.receive(b"STARTTLS\r\n")
+    assert isinstance(machine.next_event(), StartTlsAsked)
+    machine.tls_started()
+    machine.receive(b"EHLO phone\r\n")
+    assert machine.next_event() == DeviceNamed({"ehlo": "phone"})
 
 
 def test_what_ehlo_announces_is_the_callers():
