@@ -1,7 +1,7 @@
 """The live sessions of one worker, and what ends them: a change, an expiry, a wish.
 
-The change feed is looked at several times a second and at once when a verb asks. A session is registered before the feed
-is compared for the last time, so a revocation between verdict and registration is not missed.
+The change feed is looked at several times a second and at once when a verb asks. A session is decided about once more when
+it is registered, so a revocation between verdict and registration is not missed.
 """
 
 import heapq
@@ -13,7 +13,7 @@ from time import monotonic
 import structlog
 
 from valetkey.core.errors import Unavailable
-from valetkey.core.login import Allowed, CannotTell, Grant, LoginAttempt, Reason, Refused
+from valetkey.core.login import Allowed, CannotTell, Grant, LoginAttempt, Reason, Refused, Verdict
 from valetkey.service.changes import Follower
 from valetkey.service.login import decide_again
 from valetkey.service.ports import LiveSession, Ports
@@ -63,11 +63,6 @@ class LiveRegistry:
     def __len__(self) -> int:
         return len(self._by_id)
 
-    @property
-    def position(self) -> int:
-        """How far the change feed was followed."""
-        return self._follower.position
-
     # Sessions come and go
 
     def add(self, live: Live) -> None:
@@ -77,13 +72,15 @@ class LiveRegistry:
         self._by_account.setdefault(session.account_id, set()).add(session.id)
         self._note_expiry(live)
 
-    def still_passes(self, live: Live, seen: int) -> bool:
-        """Tell whether a session just registered may begin; `seen` is `position` before its login was checked.
+    def still_passes(self, live: Live) -> Verdict:
+        """Decide about a session just registered as things are now; it begins only if it is still allowed.
 
-        What changed after that and was followed already has not met this session; it is decided about again. What
-        was not followed yet will meet it.
+        A verb that has changed something since the verdict may have asked this worker already, and not have met it.
         """
-        return self.position == seen or self._why_not(live) is None
+        verdict = decide_again(self._ports, live.attempt, live.grant)
+        if isinstance(verdict, Allowed) and self._renew(live, verdict.grant) is not None:
+            return Refused(Reason.REVOKED, credential_id=live.grant.credential_id)
+        return verdict
 
     def remove(self, session_id: str) -> None:
         """Forget a session that has ended."""
@@ -185,6 +182,9 @@ class LiveRegistry:
     def _renew(self, live: Live, grant: Grant) -> str | None:
         if not grant.permissions >= live.grant.permissions:
             return "narrowed"
+        if grant.credential_id is None and grant.changed != live.grant.changed:
+            # The change may be of the main password itself, which opened this, and nothing but its number shows that.
+            return Reason.REVOKED.value
         # What it may do does not grow while it is open; when it ends may have moved.
         live.grant = replace(live.grant, expires_at=grant.expires_at, changed=grant.changed)
         self._note_expiry(live)

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from valetkey.core.errors import Unavailable
-from valetkey.core.login import Grant, LoginAttempt
+from valetkey.core.login import Allowed, CannotTell, Grant, LoginAttempt
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.gateway.desk import Desk
 from valetkey.doors.gateway.filtered_relay import FilteredRelay
@@ -37,11 +37,10 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A login that passed; `seen` is the position in the change feed before its verdict."""
+    """A login that passed."""
 
     attempt: LoginAttempt
     grant: Grant
-    seen: int
 
 
 async def open_upstream(desk: Desk, client: Client, grant: Grant) -> OpenUpstream | Refusal:
@@ -77,7 +76,7 @@ def _facts(client: Client, grant: Grant) -> ClientFacts:
 
 
 def register(desk: Desk, client: Client, passed: Passed, opened: OpenUpstream) -> Relay | Refusal:
-    """Register the session, and look once more whether it may begin; gives the refusal if it was revoked meanwhile.
+    """Register the session, and look once more whether it may begin; gives the refusal if it may not.
 
     From a relay's end on the connection is no longer counted; its owner has nothing more to do.
     """
@@ -86,10 +85,11 @@ def register(desk: Desk, client: Client, passed: Passed, opened: OpenUpstream) -
     attempt = replace(passed.attempt, secret="")
     live = Live(_live_session(desk, client, attempt, grant), attempt, grant, relay.end)
     desk.live.add(live)
-    if not desk.live.still_passes(live, passed.seen):
+    verdict = desk.live.still_passes(live)
+    if not isinstance(verdict, Allowed):
         desk.live.remove(client.session_id)
-        opened.link.close("revoked during the login")
-        return REVOKED_MEANWHILE
+        opened.link.close("changed during the login")
+        return TRY_LATER if isinstance(verdict, CannotTell) else REVOKED_MEANWHILE
     desk.relays.add(relay)
     return relay
 

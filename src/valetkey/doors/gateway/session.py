@@ -192,10 +192,9 @@ class Session:
     async def _answer(self, machine: LoginMachine, asked: LoginAsked) -> None:
         desk = self._desk
         asked_at = desk.driver.loop.time()
-        seen = desk.live.position
         attempt = self._attempt(asked)
         verdict = await self._verdict(attempt, asked)
-        refusal = await self._pass_or_refuse(machine, attempt, verdict, seen)
+        refusal = await self._pass_or_refuse(machine, attempt, verdict)
         self._note_login(attempt, verdict, refusal)
         if refusal is not None:
             # The same wait whatever the reason, so that the time tells nothing.
@@ -220,9 +219,7 @@ class Session:
             return Refused(Reason.WRONG_SECRET)
         return await check(self._desk.ports, attempt)
 
-    async def _pass_or_refuse(
-        self, machine: LoginMachine, attempt: LoginAttempt, verdict: Verdict, seen: int
-    ) -> Refusal | None:
+    async def _pass_or_refuse(self, machine: LoginMachine, attempt: LoginAttempt, verdict: Verdict) -> Refusal | None:
         if not isinstance(verdict, Allowed):
             return refusal_for(verdict, self._listener.protocol, self._desk.settings.help_url)
         client = Client(self._link, self._id, self._facts())
@@ -232,7 +229,7 @@ class Session:
         if not self._link.is_open:
             opened.link.close("the client is gone")
             raise _Ended("connection lost", "during the upstream's login")
-        relay = register(self._desk, client, Passed(attempt, verdict.grant, seen), opened)
+        relay = register(self._desk, client, Passed(attempt, verdict.grant), opened)
         if isinstance(relay, Refusal):
             return relay
         self._is_relayed = True

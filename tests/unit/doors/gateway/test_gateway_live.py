@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 from tests.verbs.site import HOME, OPERATOR, House, Person, attempt
 
+from valetkey.core.account import AccountKind
 from valetkey.core.errors import Unavailable
-from valetkey.core.login import Allowed
+from valetkey.core.login import Allowed, CannotTell, Reason, Refused
+from valetkey.core.policy import Policy
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.gateway.live import Live, LiveRegistry
 from valetkey.service import accounts, app_passwords
 from valetkey.service.app_passwords import Issued
 from valetkey.service.login import check
 from valetkey.service.ports import LiveSession
+
+OLD = "velvet harbour ninety candles"
 
 
 class Broken:
@@ -148,14 +152,50 @@ async def test_what_was_followed_before_the_registration_is_looked_at_again(sess
     registry = sessions.registry
     issued = await sessions.house.issue(alice)
     registry.follow()
-    seen = registry.position
     live = await sessions.open(issued, "a")
-    assert registry.still_passes(live, seen)
+    assert isinstance(registry.still_passes(live), Allowed)
     await accounts.disable(sessions.house.ports, OPERATOR, alice.account.id)
     registry.remove("a")
     registry.follow()
     registry.add(live)
-    assert not registry.still_passes(live, seen)
+    assert registry.still_passes(live) == Refused(Reason.ACCOUNT_DISABLED, credential_id=issued.app_password.id)
+
+
+async def test_what_was_not_followed_yet_is_seen_at_the_registration(sessions: Sessions, alice: Person):
+    issued = await sessions.house.issue(alice)
+    live = await sessions.open(issued, "a")
+    await app_passwords.revoke(sessions.house.ports, sessions.house.acting(alice.account), issued.app_password.id)
+    assert sessions.registry.still_passes(live) == Refused(Reason.REVOKED, credential_id=issued.app_password.id)
+
+
+async def test_nothing_is_registered_while_the_store_cannot_tell(sessions: Sessions, alice: Person):
+    live = await sessions.open(await sessions.house.issue(alice), "a")
+    sessions.broken.fails = {"find_proven"}
+    assert isinstance(sessions.registry.still_passes(live), CannotTell)
+
+
+@pytest.mark.parametrize("is_registered", [True, False])
+async def test_a_new_main_password_ends_what_the_old_one_opened(sessions: Sessions, *, is_registered: bool):
+    """Even if the worker was not asked in time, or the session was on its way when the password was set."""
+    house = sessions.house
+    house.with_ports(policy=Policy(main_password_opens_mail=True))
+    sessions.registry = LiveRegistry(house.ports)
+    bob = await accounts.create(house.ports, OPERATOR, "bob@example.org", kind=AccountKind.PERSON, password=OLD)
+    asked = attempt("bob@example.org", OLD)
+    verdict = await check(house.ports, asked)
+    assert isinstance(verdict, Allowed)
+    facts = LiveSession("b", bob.id, None, MailProtocol.IMAP, HOME, "", house.clock.now(), "1")
+    live = Live(facts, asked, verdict.grant, lambda reason: sessions.closed.update(b=reason))
+    if is_registered:
+        sessions.registry.add(live)
+        assert isinstance(sessions.registry.still_passes(live), Allowed)
+    await accounts.set_main_password(house.ports, OPERATOR, bob.id, OLD[::-1])
+    if is_registered:
+        assert sessions.registry.follow() == 1
+        assert sessions.closed == {"b": "revoked"}
+    else:
+        sessions.registry.add(live)
+        assert sessions.registry.still_passes(live) == Refused(Reason.REVOKED)
 
 
 async def test_a_store_put_back_from_a_copy_has_everybody_looked_at(sessions: Sessions, alice: Person):
