@@ -31,8 +31,8 @@ env: .venv/dev.stamp ## make the environment .venv with everything for developme
 packages: # what tests need besides Python; says or does nothing if all is there
 	@scripts/install_test_packages
 
-clean: ## remove the environment, caches, and what the demo, benchmarks and screenshots left
-	rm -rf .venv build dist demo-state screenshots bench-results htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## remove the environment, caches, and what benchmarks and screenshots left
+	rm -rf .venv build dist screenshots bench-results htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests benchmarks scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/run.stamp: requirements/run.txt pyproject.toml

@@ -12,9 +12,7 @@ SOURCE = ROOT / "src" / "valetkey"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 # Functions of more than 60 lines, files of more than 500: each with its reason.
-LONG_FUNCTIONS: dict[str, str] = {
-    "core/event.py:_describe_credentials": "one flat case per event",
-}
+LONG_FUNCTIONS: dict[str, str] = {}
 LONG_FILES: dict[str, str] = {}
 
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "base", "misc"}
@@ -116,9 +114,13 @@ def test_lock_files_hold_no_address() -> None:
 
 
 def is_broad(node: ast.AST) -> bool:
-    return isinstance(node, ast.ExceptHandler) and (
-        node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
+    """Tell a handler that swallows whatever comes; one that cleans up and raises it again does not."""
+    if not isinstance(node, ast.ExceptHandler):
+        return False
+    catches_all = node.type is None or (
+        isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}
     )
+    return catches_all and not (isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None)
 
 
 def test_broad_excepts_stand_in_the_outermost_places_only() -> None:
@@ -130,7 +132,13 @@ def test_broad_excepts_stand_in_the_outermost_places_only() -> None:
 
 
 # Where a broad except is the outermost handler, and why.
-BROAD_EXCEPTS: dict[str, str] = {}
+BROAD_EXCEPTS: dict[str, str] = {
+    "service/login.py": "a bug in a decision is “cannot tell”, and a record that fails refuses nobody",
+    "service/activity.py": "a batch that can never be written would hold up all that come after it",
+    "doors/web/errors.py": "the outermost handler of the portal: a bug is an error page",
+    "doors/gateway/session.py": "a bug costs its own connection and no other",
+    "doors/gateway/worker.py": "the tick that follows changes goes on after a bug in it",
+}
 
 
 def broken_links(document: Path) -> list[str]:
