@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_network
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from valetkey.core.account import Account, AccountKind, AccountState, canonical_login_name
@@ -91,9 +91,38 @@ def test_decide_is_total_and_keeps_what_may_not_be_told(attempt, proven, given_n
         assert verdict.proven is (verdict.reason not in silent)
 
 
-@given(attempts, accounts, credentials, conditions, st.tuples(scopes, restrictions))
+# From few values, so that one is often just within the other.
+days = st.integers(-2, 2).map(lambda by: NOW + timedelta(days=by))
+near_restrictions = st.builds(
+    Restrictions,
+    st.none() | days,
+    st.none() | st.integers(1, 3).map(lambda by: timedelta(days=by)),
+    st.sampled_from(NetworkRule),
+    st.lists(st.sampled_from(ENTRIES[2:5]), max_size=2, unique=True).map(tuple),
+)
+near_scopes = st.builds(
+    Scope,
+    st.sampled_from(PermissionMode),
+    st.frozensets(st.sampled_from((Permission.READ, Permission.SEND))),
+    st.frozensets(st.sampled_from((MailProtocol.IMAP, MailProtocol.SMTP)), min_size=1),
+)
+old_ones = st.builds(
+    lambda one, scope, limits, made: replace(
+        one, scope=scope, restrictions=limits, created_at=made, last_use=None, lapsed_at=None, revoked_at=None
+    ),
+    credentials,
+    near_scopes,
+    near_restrictions,
+    days,
+)
+moments = st.builds(Conditions, policies, st.just(NAMED), days)
+
+
+@settings(max_examples=150)
+@given(attempts, accounts, old_ones, moments, st.tuples(near_scopes, near_restrictions))
 def test_what_counts_as_narrower_never_allows_more(attempt, account, old, given_now, changed):
     scope, limits = changed
+    account, attempt = replace(account, state=AccountState.ACTIVE), replace(attempt, tls=True)
     assume(scope.is_within(old.scope) and is_within(limits, old.restrictions, NAMED))
     new = replace(old, scope=scope, restrictions=limits)
     before = decide(attempt, Proven(account, old), given_now)

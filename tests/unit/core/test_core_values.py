@@ -21,7 +21,7 @@ from valetkey.core.errors import InvalidInput, PolicyForbids
 from valetkey.core.main_password import canonical_password, check_new_password
 from valetkey.core.network import NamedNetworks, canonical_address, parse_network, throttle_network
 from valetkey.core.policy import Policy
-from valetkey.core.restriction import NetworkRule, Restrictions, check_restrictions, default_restrictions
+from valetkey.core.restriction import NetworkRule, Restrictions, check_restrictions, default_restrictions, is_within
 from valetkey.core.scope import (
     ALL_PERMISSIONS,
     ALL_PROTOCOLS,
@@ -229,6 +229,54 @@ def test_restrictions_are_held_against_the_policy():
     assert check(network_rule=NetworkRule.ANYWHERE, allowed_ips=("office",)).allowed_ips == ()
     assert default_restrictions(policy, NOW) == Restrictions(NOW + timedelta(days=30), timedelta(days=9))
     assert default_restrictions(Policy(), NOW) == Restrictions()
+
+
+DAY = timedelta(days=1)
+ALLOWED, PINNED = NetworkRule.ALLOWED, NetworkRule.PINNED
+HERE, THERE = ip_network("192.0.2.0/24"), ip_network("198.51.100.0/24")
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "within"),
+    [
+        ({}, {}, True),
+        ({"expires_at": NOW}, {}, True),
+        ({}, {"expires_at": NOW}, False),
+        ({"expires_at": NOW}, {"expires_at": NOW}, True),
+        ({"expires_at": NOW - DAY}, {"expires_at": NOW}, True),
+        ({"expires_at": NOW + DAY}, {"expires_at": NOW}, False),
+        ({"idle_for": DAY}, {"idle_for": 2 * DAY}, True),
+        ({"idle_for": 2 * DAY}, {"idle_for": DAY}, False),
+        ({}, {"idle_for": DAY}, False),
+        ({"network_rule": PINNED}, {}, True),
+        ({}, {"network_rule": PINNED}, False),
+        ({"network_rule": PINNED, "pinned_network": HERE}, {"network_rule": PINNED}, True),
+        ({"network_rule": PINNED}, {"network_rule": PINNED, "pinned_network": HERE}, False),
+        ({"network_rule": PINNED, "pinned_network": THERE}, {"network_rule": PINNED, "pinned_network": HERE}, False),
+        ({"network_rule": PINNED}, {"network_rule": ALLOWED, "allowed_ips": ("office",)}, False),
+        ({"network_rule": ALLOWED, "allowed_ips": ("office",)}, {"network_rule": PINNED}, False),
+    ],
+)
+def test_only_what_is_surely_narrower_counts_as_narrower(new: dict, old: dict, within: bool):
+    assert is_within(Restrictions(**new), Restrictions(**old), NAMED) is within
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "within"),
+    [
+        (("office",), ("office", "192.0.2.0/24"), True),
+        (("office",), ("203.0.113.0/24",), False),  # what a name means may grow later
+        (("203.0.113.7/32",), ("office",), True),
+        (("192.0.2.0/25",), ("192.0.2.0/24",), True),
+        (("192.0.2.0/24",), ("192.0.2.0/25",), False),
+        (("192.0.2.0/24", "198.51.100.0/24"), ("192.0.2.0/24",), False),
+        (("2001:db8::/32",), ("192.0.2.0/24",), False),
+        (("2001:db8:1::/48",), ("192.0.2.0/24", "2001:db8::/32"), True),
+    ],
+)
+def test_a_list_of_networks_is_narrower_if_each_is_within_one(new: tuple, old: tuple, within: bool):
+    both = [Restrictions(network_rule=ALLOWED, allowed_ips=entries) for entries in (new, old)]
+    assert is_within(*both, NAMED) is within
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,14 @@ async def test_disabling_ends_everything_at_once(house: House):
     assert (await accounts.find(house.ports, OPERATOR, "alice")).state is AccountState.ACTIVE
 
 
+async def test_a_session_from_before_an_account_was_disabled_stays_ended(house: House):
+    alice = await house.person()
+    started = await house.signed_in(alice)
+    await accounts.disable(house.ports, OPERATOR, alice.account.id)
+    await accounts.enable(house.ports, OPERATOR, alice.account.id)
+    assert await sign_in.current(house.ports, started.token) is None
+
+
 async def test_aliases_log_in_and_belong_to_one_account(house: House):
     alice, bob = await house.person(), await house.person("bob@example.org")
     secret = (await house.issue(alice)).secret.text

@@ -1,6 +1,7 @@
 """Issuing, changing, revoking and letting lapse."""
 
 from datetime import timedelta
+from ipaddress import ip_network
 
 import pytest
 from tests.verbs.site import EVERYTHING, HOME, OPERATOR, PASSWORD, House, attempt
@@ -145,6 +146,27 @@ async def test_unfit_wishes_are_refused_and_leave_nothing(house: House, wanted: 
     alice = await house.person()
     with pytest.raises(InvalidInput):
         await app_passwords.issue(house.ports, house.acting(alice.account), alice.account.id, wanted)
+    assert await app_passwords.of_account(house.ports, OPERATOR, alice.account.id) == ()
+
+
+async def test_nobody_brings_a_pinned_network_along(house: House):
+    alice = await house.person()
+    issued = await house.issue(alice, network_rule=NetworkRule.PINNED, pinned_network=ip_network("10.0.0.0/8"))
+    assert issued.app_password.pinned_network is None
+
+
+async def test_rights_that_go_while_a_secret_is_drawn_are_gone(house: House):
+    class Meanwhile:
+        """A slow hasher; while it works the administrator takes the rights away."""
+
+        async def hash(self, password: str) -> str:
+            await accounts.set_rights(house.ports, OPERATOR, alice.account.id, frozenset({Permission.FILTERS}))
+            return await house.hasher.hash(password)
+
+    alice = await house.person()
+    house.with_ports(hasher=Meanwhile(), policy=Policy(strict_hash=True))
+    with pytest.raises(InvalidInput):
+        await house.issue(alice, scope=SEND_ONLY)
     assert await app_passwords.of_account(house.ports, OPERATOR, alice.account.id) == ()
 
 
