@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import shlex
+import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -20,6 +22,12 @@ from valetkey.demo.layout import HOST, Files, Ports
 from valetkey.demo.people import People, Person
 
 _ACCENT = "bold cyan"
+
+
+def program() -> str:
+    """Say how a shell starts this program: by its name if that is on the path, otherwise as it was started."""
+    name = shutil.which("valetkey")
+    return "valetkey" if name and name == shutil.which(sys.argv[0]) else shlex.quote(sys.argv[0])
 
 
 def code_now(person: Person) -> str:
@@ -59,11 +67,11 @@ def plain(files: Files, ports: Ports, people: People) -> str:
             "",
             "Sign in as               main password                                second factor",
             *rows,
-            f"  alice's code: valetkey demo-code --state {shlex.quote(str(files.state))}",
+            f"  alice's code: {program()} demo-code --state {shlex.quote(str(files.state))}",
             "",
             f"App password of alice, ready made: {people.app_password('mail-app').secret}",
             *pasted,
-            f"\n# Thunderbird\n{_thunderbird(files, ports, people)}",
+            f"\n# Thunderbird (set up the account by hand)\n{_thunderbird(files, ports, people)}",
             "",
             f"Everything as JSON: {files.facts}   Log: {files.log}   End: Ctrl-C",
         ]
@@ -117,10 +125,10 @@ def _above(files: Files, ports: Ports, people: People) -> Iterator[RenderableTyp
     for what, parts in lines_to_paste(files, ports, people).items():
         yield Text(f"\n# {what}", style="dim")
         yield Text(_in_lines(parts))
-    yield Text("\n# Thunderbird", style="dim")
+    yield Text("\n# Thunderbird (set up the account by hand)", style="dim")
     yield Text(_thunderbird(files, ports, people))
     yield Text(f"\nEverything as JSON   {files.facts}", style="dim")
-    yield Text(f"Other commands       valetkey --config {files.config} …", style="dim")
+    yield Text(f"Other commands       {program()} --config {files.config} …", style="dim")
     yield Text(f"Log                  {files.log}", style="dim")
     yield Text("End                  Ctrl-C", style="dim")
 
@@ -144,7 +152,7 @@ def _factor(person: Person) -> str:
 
 def _thunderbird(files: Files, ports: Ports, people: People) -> str:
     return (
-        f"{people['alice'].address}, IMAP {HOST} {ports.listeners['imaps']} SSL/TLS, "
-        f"SMTP {HOST} {ports.listeners['smtps']} SSL/TLS, normal password: the app password. "
-        f"Import {files.ca} as an authority, or confirm the certificate once."
+        f"{people['alice'].address}, password: the app password, authentication: normal password\n"
+        f"IMAP {HOST} {ports.listeners['imaps']} SSL/TLS    SMTP {HOST} {ports.listeners['smtps']} SSL/TLS\n"
+        f"Authority to import: {files.ca}"
     )
