@@ -14,6 +14,7 @@ from valetkey.adapters.store import check_keys, open_store
 from valetkey.app.settings import networks_of, policy_of, throttle_of
 from valetkey.config.sections import Config
 from valetkey.service.activity import BatchingRecorder
+from valetkey.service.key_moves import finish_moves
 from valetkey.service.ports import Ports
 
 
@@ -54,5 +55,6 @@ async def opened(config: Config) -> AsyncIterator[Ports]:
             with contextlib.suppress(asyncio.CancelledError):
                 await writing
     finally:
+        await finish_moves()
         hasher.close()
         store.close()
