@@ -126,7 +126,7 @@ def idle_times(policy: Policy, keeping: AppPassword | None = None) -> tuple[tupl
         now_is = f"after {count(held.days, 'day')} without use" if held else "never"
         choices.insert(0, (KEEP, f"As it is ({now_is})"))
     if most is None:
-        choices.append((NEVER, "No, it may rest for as long as it likes"))
+        choices.append((NEVER, "Never"))
     return tuple(choices)
 
 

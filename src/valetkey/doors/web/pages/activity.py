@@ -65,7 +65,8 @@ def _of_login(login: LoginEvent, names: dict[str, str]) -> Happening:
     name = names.get(login.credential_id or "")
     secret = f"“{name}”" if name else ("An app password" if login.credential_id else "A password")
     through = f"through {words.PROTOCOLS[login.protocol]}"
-    times = f", {login.count} times" if login.count > 1 else ""
+    since = "" if login.first_at.date() == login.last_at.date() else f" since {words.day(login.first_at)}"
+    times = f", {login.count} times{since}" if login.count > 1 else ""
     if login.result == "allowed":
         what = f"{secret} logged in {through}{times}"
     else:
