@@ -1,9 +1,10 @@
 """The gateway's configuration file, store and keys."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.population import issue_one, populate
+from benchmarks.population import Login, issue_one, populate
 from tests.servers.certificates import ServerCertificate
 
 _MASTER = "upstream-secret"
@@ -20,8 +21,17 @@ class Ports:
     portal: int
 
 
-def prepare(room: Path, ports: Ports, certificate: ServerCertificate, upstream: int, user: str) -> tuple[str, str]:
-    """Write everything into `room`; gives an app password that is unlimited, and one that may only read."""
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """App passwords: `user`'s unlimited one and one that may only read; and everybody's, for one account may hold few connections."""
+
+    unlimited: str
+    limited: str
+    everybody: Sequence[Login]
+
+
+def prepare(room: Path, ports: Ports, certificate: ServerCertificate, upstream: int, user: str) -> Secrets:
+    """Write everything into `room`."""
     population = populate(room, _SHAPE, drawn=500)
     unlimited = next(login for login in population.groups[0].logins if login.name == user)
     limited = issue_one(population, 0, "mail-app-read-only")
@@ -30,7 +40,7 @@ def prepare(room: Path, ports: Ports, certificate: ServerCertificate, upstream: 
     master.write_text("let-the-gateway-in\n")
     master.chmod(0o600)
     (room / "valetkey.toml").write_text(_configuration(room, ports, certificate, upstream))
-    return unlimited.secret, limited.secret
+    return Secrets(unlimited.secret, limited.secret, population.groups[0].logins)
 
 
 def _configuration(room: Path, ports: Ports, certificate: ServerCertificate, upstream: int) -> str:
@@ -57,6 +67,7 @@ require_tls = false
 
 [gateway]
 waiting_per_network = 10000
+sessions_per_account = 1000000
 
 [[listener]]
 protocol = "imap"

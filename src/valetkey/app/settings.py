@@ -85,6 +85,7 @@ def gateway_settings(config: Config, local: LocalCertificate | None) -> gateway.
             upstream_login=section.upstream_login.total_seconds(),
             connections=section.connections,
             waiting_per_network=section.waiting_per_network,
+            sessions_per_account=section.sessions_per_account,
             failure_delay=section.failure_delay.total_seconds(),
             message_size=section.message_size,
         ),

@@ -202,6 +202,9 @@ class Gateway:
     waiting_per_network: int = value(
         count(1, 1_000_000), "Connections not yet logged in, per network (/24, /56) and worker.", 100
     )
+    sessions_per_account: int = value(
+        count(1, 10_000_000), "Logged-in connections of one account, per worker; so nobody takes all of them.", 500
+    )
     failure_delay: timedelta = value(
         DURATION, "A refused login is answered no earlier than this.", timedelta(seconds=2)
     )

@@ -99,6 +99,10 @@ class LiveRegistry:
         ids: Iterable[str] = self._by_account.get(account_id, ()) if account_id else self._by_id
         return tuple(self._by_id[each].facts for each in ids)
 
+    def count_of(self, account_id: str) -> int:
+        """Count the sessions of an account."""
+        return len(self._by_account.get(account_id, ()))
+
     def close(self, session_id: str) -> bool:
         """Close one session; False if it is not here."""
         live = self._by_id.get(session_id)

@@ -29,6 +29,7 @@ TOO_SLOW = {
     MailProtocol.SIEVE: b'BYE "Too slow to log in"\r\n',
 }
 TRY_LATER = Refusal(RefusalKind.TRY_LATER, "The mail server cannot be reached right now. Please try again later.")
+TOO_MANY = Refusal(RefusalKind.TRY_LATER, "Too many connections of this account are open. Please try again later.")
 
 # As if the check had come a moment later.
 REVOKED_MEANWHILE = Refusal(RefusalKind.WRONG, "Authentication failed. This service needs an app password")

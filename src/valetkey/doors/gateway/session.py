@@ -13,7 +13,7 @@ from valetkey.core.network import Address, canonical_address
 from valetkey.doors.gateway.desk import Desk
 from valetkey.doors.gateway.machines import ALPN, login_machine
 from valetkey.doors.gateway.opening import Client, Passed, open_upstream, register, start
-from valetkey.doors.gateway.replies import LAST_WORDS, TOO_SLOW, refusal_for
+from valetkey.doors.gateway.replies import LAST_WORDS, REVOKED_MEANWHILE, TOO_MANY, TOO_SLOW, refusal_for
 from valetkey.doors.gateway.settings import Listener, TlsMode
 from valetkey.doors.gateway.words import decoded, name_of_device, printable
 from valetkey.doors.serve import Accepted, Link, LinkClosed, is_listed, read_proxy_header
@@ -35,6 +35,9 @@ from valetkey.wire.proxy import Proxied
 _log = structlog.get_logger("valetkey.gateway")
 
 _TOO_SLOW = "too slow to log in"
+
+# How a login that was allowed ended all the same, in the log's words.
+_ENDS = {TOO_MANY: "too-many-sessions", REVOKED_MEANWHILE: "revoked"}
 
 
 class _Ended(Exception):  # noqa: N818  how a connection ends before its login
@@ -222,6 +225,8 @@ class Session:
     async def _pass_or_refuse(self, machine: LoginMachine, attempt: LoginAttempt, verdict: Verdict) -> Refusal | None:
         if not isinstance(verdict, Allowed):
             return refusal_for(verdict, self._listener.protocol, self._desk.settings.help_url)
+        if self._desk.live.count_of(verdict.grant.account_id) >= self._desk.settings.limits.sessions_per_account:
+            return TOO_MANY
         client = Client(self._link, self._id, self._facts())
         opened = await open_upstream(self._desk, client, verdict.grant)
         if isinstance(opened, Refusal):
@@ -247,7 +252,7 @@ class Session:
         credential: str | None = None
         match verdict:
             case Allowed(grant=grant):
-                result = "allowed" if refusal is None else "upstream-failed"
+                result = "allowed" if refusal is None else _ENDS.get(refusal, "upstream-failed")
                 account, credential = grant.account_id, grant.credential_id
             case Refused(reason=reason):
                 result, credential = reason.value, verdict.credential_id

@@ -81,6 +81,7 @@ class Limits:
     upstream_login: float = 20.0
     connections: int = 20_000  # per worker
     waiting_per_network: int = 100  # not yet logged in, per /24 or /56, per worker
+    sessions_per_account: int = 500  # logged in, per worker
     failure_delay: float = 2.0  # a refused login is answered no earlier than this after it was asked
     message_size: int = 100 * 1024 * 1024  # announced as SMTP SIZE
 

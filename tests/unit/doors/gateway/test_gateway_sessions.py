@@ -343,6 +343,24 @@ async def test_one_network_cannot_wait_with_too_many(tmp_path: Path):
         assert (await site.samples())["valetkey_turned_away_total"] == 1
 
 
+async def test_one_account_does_not_take_every_connection(tmp_path: Path, fakes: Fakes):
+    changes = {IMAP: upstream(fakes[IMAP].port)}
+    async with running_gateway(tmp_path, changes, limits=with_limits(sessions_per_account=2)) as site:
+        _, secret = await person_with(site)
+        first, second = await logged_in(site, secret), await logged_in(site, secret)
+        third = await site.connect(IMAP)
+        await third.until("* OK")
+        assert (await third.ask(f"a LOGIN {ALICE} {secret}", "a ")).startswith(
+            "a NO [UNAVAILABLE] Too many connections"
+        )
+        await second.ask("b NOOP", "b OK")
+        await first.ask("b LOGOUT", "b OK")
+        assert await first.is_closed()
+        await third.ask(f"b LOGIN {ALICE} {secret}", "b OK")
+        assert len(fakes[IMAP].logins) == 3
+        assert (await site.samples())["valetkey_logins_total imap too-many-sessions"] == 1
+
+
 async def test_a_full_worker_lets_others_wait_at_the_door(tmp_path: Path):
     async with running_gateway(tmp_path, {}, limits=with_limits(connections=2)) as site:
         first, second = await site.connect(IMAP), await site.connect(IMAP)
