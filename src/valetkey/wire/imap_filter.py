@@ -5,7 +5,7 @@ command needs; here is how commands and answers travel: literals, IDLE, refusals
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
 from valetkey.wire.buffer import Buffer, LimitExceededError
@@ -166,7 +166,7 @@ class ImapFilter:
             self._answer(reader.tag, b"BAD", "Unknown, or not available in this session")
             reader.discard()
 
-    def _is_known(self, words: tuple[Node, ...]) -> bool:
+    def _is_known(self, words: Sequence[Node]) -> bool:
         return bool(words) and command_name(words) in COMMANDS
 
     def _take_append(self, announced: Announced) -> None:

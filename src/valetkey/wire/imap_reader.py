@@ -5,6 +5,7 @@ passed on, or thrown away. Nothing is allocated for what was only announced.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from valetkey.wire.buffer import Buffer, LimitExceededError
@@ -69,9 +70,9 @@ class CommandReader:
         return self._tag
 
     @property
-    def words(self) -> tuple[Node, ...]:
-        """The words outside parentheses read so far, without the tag."""
-        return tuple(self._words.top)
+    def words(self) -> Sequence[Node]:
+        """The words outside parentheses read so far, without the tag; not copied, for it is asked at each literal."""
+        return self._words.top
 
     @property
     def nested(self) -> bool:

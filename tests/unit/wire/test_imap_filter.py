@@ -1,5 +1,7 @@
 """wire/imap_filter.py: what the transcripts do not show."""
 
+from time import process_time
+
 import pytest
 
 from valetkey.wire.imap_command import Forward, ImapAnswer, ImapCommand, Refuse
@@ -218,3 +220,18 @@ def test_no_end_of_bad_commands_ends_the_session():
     machine.from_client(b"a\r\n" * 20000)
     assert machine.close_reason == "too many bad commands"
     assert machine.take_to_client().count(b"\r\n") == 1001
+
+
+def _cost(literals: int) -> float:
+    machine = filtered(b"LITERAL+")
+    data = b"a SEARCH " + b"TEXT {0+}\r\n " * literals + b"ALL\r\n"
+    before = process_time()
+    machine.from_client(data)
+    cost = process_time() - before
+    assert machine.take_to_server() != b""
+    return cost
+
+
+def test_many_literals_of_one_command_cost_each_the_same():
+    few, many = (min(_cost(count) for _ in range(3)) for count in (2000, 16000))
+    assert many < 24 * few, "eight times as many cost about eight times as much, not sixty-four"

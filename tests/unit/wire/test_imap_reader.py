@@ -35,7 +35,7 @@ def test_commands_come_one_by_one():
 def test_a_literal_is_announced_before_its_octets():
     reader = reader_of(b"a LOGIN {3}\r\nx\r\n b\r\n")
     assert reader.advance() == Announced(3, synchronizing=True, binary=False)
-    assert (reader.tag, reader.words, reader.nested) == (b"a", (Word(b"LOGIN"),), False)
+    assert (reader.tag, reader.words, reader.nested) == (b"a", [Word(b"LOGIN")], False)
     assert reader.advance() is None
     reader.accept()
     assert reader.advance() == Finished(b"a", (Word(b"LOGIN"), Text(b"x\r\n"), Word(b"b")))
