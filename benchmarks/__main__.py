@@ -33,14 +33,19 @@ def main() -> int:
     if os.cpu_count() == 1:
         left_out.append("a core of its own for the servers: this machine has one")
     where, findings = machine(), list[Finding]()
+    failed = False
     for name in chosen.parts or _PARTS:
         begin = time.monotonic()
-        findings += _measured(name, effort, lacking)
+        try:
+            findings += _measured(name, effort, lacking)
+        except (OSError, RuntimeError) as error:  # the other parts' figures are not to be lost with this one
+            failed = True
+            left_out.append(f"{name}, which failed: {error}")
         print(f"{name}: {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
     show(findings, left_out, where)
     if chosen.json:
         write_json(chosen.json, findings, left_out, where)
-    return 0
+    return int(failed)
 
 
 def _measured(name: str, effort: Effort, lacking: dict[str, str]) -> list[Finding]:

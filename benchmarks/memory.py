@@ -1,10 +1,11 @@
 """What an idle session costs in memory: TLS to the client, logged in, nothing being said."""
 
 from contextlib import AbstractContextManager
+from itertools import cycle, islice
 
 from benchmarks import servers
 from benchmarks.findings import Finding, at_most
-from benchmarks.load import Client, Place, context_of
+from benchmarks.load import Client, context_of
 from benchmarks.processes import allow_open_files, cores, memory_kib, on_cores, settle
 from benchmarks.servers import Ground, Server
 from benchmarks.settings import Effort
@@ -35,24 +36,26 @@ def _of(
     it; the price of one more is what the second batch adds.
     """
     with starting as server, on_cores(cores()[1]):
-        assert server.tls is not None
         empty = memory_kib(server.pid, shared=shared)
-        clients = _open(server.tls, count)
+        clients = _open(server, count)
         settle(server.pid)
         full = memory_kib(server.pid, shared=shared)
-        more = _open(server.tls, count // 2)
+        more = _open(server, count // 2)
         settle(server.pid)
         price = (memory_kib(server.pid, shared=shared) - full) / len(more)
         for client in (*clients, *more):
             client.sock.close()
     name = f"{server.name}, idle TLS session"
-    what = f"{name}: one more beyond {count:,}"
-    return [
-        Finding(PART, f"{name}: growth from 0 to {count:,}, each", (full - empty) / count, "KiB"),
-        Finding(PART, what, price, "KiB") if limit is None else at_most(PART, what, price, "KiB", limit),
-    ]
+    figures = {
+        f"{name}: growth from 0 to {count:,}, each": (full - empty) / count,
+        f"{name}: one more beyond {count:,}": price,
+    }
+    if limit is None:
+        return [Finding(PART, what, figure, "KiB") for what, figure in figures.items()]
+    return [at_most(PART, what, figure, "KiB", limit) for what, figure in figures.items()]
 
 
-def _open(place: Place, count: int) -> list[Client]:
-    context = context_of(place)
-    return [Client(place, context) for _ in range(count)]
+def _open(server: Server, count: int) -> list[Client]:
+    places = server.everybody or [server.tls or server.plain]
+    context = context_of(places[0])
+    return [Client(place, context) for place in islice(cycle(places), count)]

@@ -4,7 +4,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ class Server:
     log: Path | None = None
     limited: Place | None = None  # TLS, with an app password that may only read
     limited_plain: Place | None = None
+    everybody: Sequence[Place] = ()  # TLS, one place for each of many accounts; empty: `tls` serves any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +86,19 @@ def gateway(where: Ground) -> Iterator[Server]:
     room = where.room("valetkey")
     plain, tls, ops, portal = free_ports(4)
     ports = gateway_conf.Ports(plain, tls, ops, portal)
-    secret, limited = gateway_conf.prepare(room, ports, where.certificate, where.upstream_port, where.user)
+    people = gateway_conf.prepare(room, ports, where.certificate, where.upstream_port, where.user)
     command = [sys.executable, "-m", "valetkey", "--config", room / "valetkey.toml", "serve"]
     with running(command, room / "log") as pid:
         _wait("valetkey", room / "log", plain, tls)
         yield Server(
             "Valetkey gateway",
             pid,
-            where.place(plain, tls=False, secret=secret),
-            where.place(tls, tls=True, secret=secret),
+            where.place(plain, tls=False, secret=people.unlimited),
+            where.place(tls, tls=True, secret=people.unlimited),
             room / "log",
-            where.place(tls, tls=True, secret=limited),
-            where.place(plain, tls=False, secret=limited),
+            where.place(tls, tls=True, secret=people.limited),
+            where.place(plain, tls=False, secret=people.limited),
+            [Place(tls, login.name, login.secret, where.authority.file) for login in people.everybody],
         )
 
 

@@ -18,9 +18,9 @@ class Effort:
 USUAL = Effort()
 QUICK = Effort(
     app_passwords=60_000,
-    decisions=30_000,
-    login_seconds=1.5,
+    decisions=24_000,
+    login_seconds=0.8,
     rounds=1,
-    relay_seconds=1.0,
-    sessions=500,
+    relay_seconds=0.6,
+    sessions=300,
 )
