@@ -135,7 +135,8 @@ class SmtpClient(UpstreamDialogue):
 
 def _facts_for_xclient(facts: ClientFacts) -> Iterator[tuple[str, str]]:
     yield "ADDR", _tagged(facts.address)
-    yield "PORT", str(facts.port)
+    if facts.port:  # 0 is unknown, and Dovecot refuses it
+        yield "PORT", str(facts.port)
     yield "NAME", "[UNAVAILABLE]"  # nobody has looked it up; without it the upstream would keep our own name
     yield "PROTO", "ESMTP"
     if facts.helo:

@@ -144,10 +144,12 @@ def _tab_escaped(value: str) -> str:
 def xclient_arguments(facts: ClientFacts) -> bytes:
     """Write the facts as POP3 and ManageSieve of Dovecot take them in XCLIENT; values without blanks, cut short.
 
+    A port of 0 is unknown, and Dovecot refuses it, so it is left out.
+
     Raises:
         UpstreamError: A value holds what would end the argument.
     """
-    pairs = {"ADDR": facts.address, "PORT": str(facts.port), "SESSION": facts.session_id, "TTL": "3"}
+    pairs = {"ADDR": facts.address, "PORT": str(facts.port or ""), "SESSION": facts.session_id, "TTL": "3"}
     if facts.forward:
         pairs["FORWARD"] = forward_field(facts)
     words = [f"{key}={value}" for key, value in pairs.items() if value]

@@ -101,6 +101,7 @@ def test_facts_that_would_end_an_argument_are_not_said():
     with pytest.raises(UpstreamError):
         xclient_arguments(ClientFacts("203.0.113.9 LOGIN=bob", 1, "", 0, "x"))
     assert xclient_arguments(ClientFacts("2001:db8::1", 1, "", 0, "")) == b"ADDR=2001:db8::1 PORT=1 TTL=3"
+    assert xclient_arguments(ClientFacts("192.0.2.7", 0, "", 0, "")) == b"ADDR=192.0.2.7 TTL=3"
 
 
 def test_forwarded_facts_cannot_make_a_field_of_their_own():

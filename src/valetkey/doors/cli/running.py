@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
@@ -39,8 +40,9 @@ class Running:
         if self.chosen is not None:
             return self.chosen
         for path in _SEARCHED:
-            if path.exists():
-                return path
+            with suppress(PermissionError):  # a current folder that is another user's, as under runuser
+                if path.exists():
+                    return path
         tried = " or ".join(str(path) for path in _SEARCHED)
         raise CannotStart(f"There is no {tried}. Name one with --config, or make one with: valetkey init")
 

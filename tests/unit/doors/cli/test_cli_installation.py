@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from valetkey.app.front import FrontHall
 from valetkey.config import load
-from valetkey.doors.cli import config_first
+from valetkey.doors.cli import build, config_first
 
 
 def problems(cli: Any, *arguments: str) -> list[tuple[str, str, str]]:
@@ -103,6 +105,24 @@ def test_no_configuration_is_a_sentence(bare: Any) -> None:
     bare("account", "list", code=3)
     assert bare.err.startswith("error: There is no configuration file")
     assert "valetkey init" in bare.err
+
+
+def test_a_current_folder_that_is_not_ours_to_look_into_is_no_crash(tmp_path: Path, monkeypatch: Any) -> None:
+    """As under `runuser -u valetkey`, begun in root's home."""
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    monkeypatch.chdir(closed)
+    was = os.geteuid()
+    closed.chmod(0)
+    try:
+        if was == 0:
+            os.seteuid(65534)
+        result = CliRunner().invoke(build(FrontHall(lambda _: None, lambda _: "")), ["account", "list"])
+    finally:
+        os.seteuid(was)
+        closed.chmod(0o700)
+    assert result.exit_code == 3, result.output
+    assert "/etc/valetkey/valetkey.toml" in " ".join(result.stderr.split())
 
 
 def test_mistakes_of_the_configuration_are_all_named(cli: Any) -> None:
