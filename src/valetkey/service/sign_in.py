@@ -134,10 +134,11 @@ async def prove_recovery_code(ports: Ports, token: str, code: str, *, address: s
     return await _finish(ports, token, code, address=address, attempt=try_recovery_code, factor="a recovery code")
 
 
-async def prove_again(ports: Ports, token: str, *, password: str, code: str) -> Started:
+async def prove_again(ports: Ports, token: str, *, password: str, code: str, address: str) -> Started:
     """Prove identity again, with main password and a one-time or recovery code. The session gets a new token.
 
-    An account without a second factor proves itself with its password.
+    An account without a second factor proves itself with its password. Failures are counted where they come from, which
+    need not be where the session began.
 
     Raises:
         NotAllowed: Not signed in.
@@ -147,7 +148,7 @@ async def prove_again(ports: Ports, token: str, *, password: str, code: str) -> 
     signed_in = await current(ports, token)
     if signed_in is None or not signed_in.is_complete:
         raise NotAllowed(_AGAIN)
-    account, address = signed_in.account, signed_in.session.address
+    account = signed_in.account
     where = _tally(ports, account.address, password, address)
     await _try_password(ports, account.address, password, where, _NEITHER)
     now = ports.clock.now()

@@ -59,7 +59,9 @@ async def test_tokens_are_new_at_each_step_and_kept_nowhere(house: House, tmp_pa
     half = await start(house)
     done = await sign_in.prove_code(house.ports, half.token, house.code(alice.seed), address=HOME)
     house.clock.move(seconds=30)
-    again = await sign_in.prove_again(house.ports, done.token, password=PASSWORD, code=house.code(alice.seed))
+    again = await sign_in.prove_again(
+        house.ports, done.token, password=PASSWORD, code=house.code(alice.seed), address=HOME
+    )
     tokens = [half.token, done.token, again.token]
     assert len(set(tokens)) == 3
     assert len({one.session.csrf for one in (half, done, again)}) == 3
@@ -160,7 +162,9 @@ async def test_a_session_from_before_the_second_factor_is_incomplete(house: Hous
     await house.store.write(lambda writer: writer.add_portal_session(session))
     assert not (await sign_in.current(house.ports, started.token)).is_complete
     with pytest.raises(NotAllowed):
-        await sign_in.prove_again(house.ports, started.token, password=PASSWORD, code=house.code(bob.seed))
+        await sign_in.prove_again(
+            house.ports, started.token, password=PASSWORD, code=house.code(bob.seed), address=HOME
+        )
 
 
 async def test_sessions_end_idle_old_or_half_finished(house: House):
@@ -217,7 +221,7 @@ async def test_rubbish_is_no_session(house: House, token: str):
     for verb in (
         sign_in.prove_code(house.ports, token, "123456", address=HOME),
         sign_in.prove_recovery_code(house.ports, token, "x", address=HOME),
-        sign_in.prove_again(house.ports, token, password=PASSWORD, code="123456"),
+        sign_in.prove_again(house.ports, token, password=PASSWORD, code="123456", address=HOME),
     ):
         with pytest.raises(NotAllowed):
             await verb
@@ -362,11 +366,11 @@ async def test_proving_again_needs_both_and_tells_not_which_was_wrong(house: Hou
         (PASSWORD, ""),
     ):
         with pytest.raises(Refused) as refusal:
-            await sign_in.prove_again(house.ports, token, password=password, code=code)
+            await sign_in.prove_again(house.ports, token, password=password, code=code, address=HOME)
         said.add(str(refusal.value))
     assert said == {"The password or the code is not right."}
     # A wrong password uses up no code.
-    again = await sign_in.prove_again(house.ports, token, password=PASSWORD, code=house.code(alice.seed))
+    again = await sign_in.prove_again(house.ports, token, password=PASSWORD, code=house.code(alice.seed), address=HOME)
     actor = sign_in.actor_of(await sign_in.current(house.ports, again.token), HOME)
     assert len(await second_factors.draw_recovery_codes(house.ports, actor)) == 10
     by_recovery = await sign_in.prove_again(
@@ -374,15 +378,30 @@ async def test_proving_again_needs_both_and_tells_not_which_was_wrong(house: Hou
         again.token,
         password=PASSWORD,
         code=(await second_factors.draw_recovery_codes(house.ports, actor))[0],
+        address=HOME,
     )
     assert by_recovery.next is NextStep.DONE
+
+
+async def test_failures_to_prove_again_count_where_they_come_from(house: House):
+    """A session that was carried off throttles no sign-in from the network where it began."""
+    house.with_ports(throttle=ThrottleLimits(per_network=3))
+    await house.person("bob@example.org", two_factor=False)
+    carried_off = await start(house, "bob")
+    for guess in range(4):
+        with pytest.raises(Refused) as refusal:
+            await sign_in.prove_again(
+                house.ports, carried_off.token, password=f"wrong {guess}", code="", address="203.0.113.9"
+            )
+    assert "Too many tries from your network" in str(refusal.value)
+    assert (await start(house, "bob")).next is NextStep.SET_UP_SECOND_FACTOR
 
 
 async def test_proving_again_without_a_second_factor_takes_the_password(house: House):
     await house.person("bob@example.org", two_factor=False)
     started = await start(house, "bob")
     house.clock.move(minutes=6)
-    again = await sign_in.prove_again(house.ports, started.token, password=PASSWORD, code="")
+    again = await sign_in.prove_again(house.ports, started.token, password=PASSWORD, code="", address=HOME)
     assert again.next is NextStep.SET_UP_SECOND_FACTOR
     assert again.session.proven_at == house.clock.now()
 

@@ -115,6 +115,7 @@ async def prove_again(visit: Visit) -> Started:
         visit.token,
         password=visit.form.one("prove_password", 2000),
         code=visit.form.one("prove_code", 200),
+        address=visit.address,
     )
 
 
