@@ -5,6 +5,7 @@ import contextlib
 import os
 import pwd
 import socket
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -197,8 +198,14 @@ def _make_run_directory(config: Config) -> None:
     directory = config.server.run_directory
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = directory.stat()
     except OSError as error:
         raise CannotStart(f"The run directory {directory} cannot be made: {error.strerror}.") from None
+    # Whoever can put a socket there answers for a worker, and says that a revocation has closed everything.
+    if found.st_uid not in {0, os.geteuid()} or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise CannotStart(
+            f"Others can write to the run directory {directory}. Mend it: chmod 700 {directory}, as its owner"
+        )
 
 
 def _become(user: str) -> None:
