@@ -52,6 +52,7 @@ def test_an_app_password_opens_the_listener(valetkey: Valetkey, key: AppPassword
     with client(valetkey.login(key, port)):
         (session,) = valetkey.keys.opened_by(key)
     assert session.address == "127.0.0.1"
+    assert session.id.startswith("s"), "an id that began with a hyphen would be an option on the command line"
     valetkey.keys.wait_until_closed(key)
 
 

@@ -64,7 +64,8 @@ class Session:
         self._login_at = desk.driver.loop.time() + desk.settings.limits.login
         self._is_relayed = False  # the relay answers for the connection now
         self._device: dict[str, str] = {}
-        self._id = secrets.token_urlsafe(9)
+        # A letter first: on a command line a name that begins with a hyphen would be an option.
+        self._id = f"s{secrets.token_urlsafe(9)}"
 
     async def run(self) -> None:
         """Lead the connection up to its relay, or to its end."""
