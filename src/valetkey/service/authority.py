@@ -57,9 +57,13 @@ def the_account(reader: Reader, actor: Actor, account_id: str) -> Account:
 def own_account(reader: Reader, actor: Actor) -> Account:
     """Give the account that the actor is signed in to.
 
+    The session is looked for again in each transaction: it may have been ended since the request that acts began.
+
     Raises:
-        NotAllowed: Not a person, or the account is disabled.
+        NotAllowed: Not a person, the account is disabled, or the session has ended.
     """
+    if actor.session is not None and reader.portal_session(actor.session) is None:
+        raise NotAllowed("This sign-in has ended. Sign in again.")
     account = reader.account(actor.account_id) if actor.kind is ActorKind.ACCOUNT and actor.account_id else None
     if account is None or account.state is not AccountState.ACTIVE:
         raise NotAllowed("This account cannot do anything now.")

@@ -1,6 +1,7 @@
 """Signing in, proving again, and the sessions between."""
 
 import asyncio
+import base64
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,7 @@ from valetkey.core.event import (
     SignInRefused,
 )
 from valetkey.core.throttle import ThrottleLimits
-from valetkey.service import accounts, activity, second_factors, sign_in, upkeep
+from valetkey.service import accounts, activity, app_passwords, second_factors, sign_in, upkeep
 from valetkey.service.app_passwords import Wanted, issue
 from valetkey.service.sign_in import NextStep
 
@@ -381,6 +382,29 @@ async def test_proving_again_needs_both_and_tells_not_which_was_wrong(house: Hou
         address=HOME,
     )
     assert by_recovery.next is NextStep.DONE
+
+
+async def test_a_session_that_was_ended_does_nothing_even_for_a_request_that_began_before(house: House):
+    alice = await house.person()
+    half = await start(house)
+    token = (await sign_in.prove_code(house.ports, half.token, house.code(alice.seed), address=HOME)).token
+    held = sign_in.actor_of(await sign_in.current(house.ports, token), HOME)  # such as by a form that trickles in
+    assert len(await second_factors.draw_recovery_codes(house.ports, held)) == 10
+    assert await sign_in.sign_out_others(house.ports, house.acting(alice.account), "another") == 1
+    made = (await house.issue(alice)).app_password
+    offer = second_factors.offer_totp(house.ports, held, alice.account.address)
+    seed = base64.b32decode(offer.seed_text.replace(" ", ""))
+    for verb in (
+        second_factors.draw_recovery_codes(house.ports, held),
+        second_factors.confirm_totp(house.ports, held, offer.sealed, house.code(seed), "Another"),
+        accounts.set_main_password(house.ports, held, alice.account.id, PASSWORD[::-1]),
+        issue(house.ports, held, alice.account.id, Wanted("Phone", made.scope)),
+        app_passwords.revoke(house.ports, held, made.id),
+        sign_in.sign_out_others(house.ports, held, token),
+        app_passwords.of_account(house.ports, held, alice.account.id),
+    ):
+        with pytest.raises(NotAllowed, match="has ended"):
+            await verb
 
 
 async def test_failures_to_prove_again_count_where_they_come_from(house: House):
