@@ -171,7 +171,8 @@ class Dialogue(ABC):
         self._ended = True
 
     def take_rest(self) -> bytes:
-        """Take what the client pipelined behind the login, after `allow`."""
+        """Take what the client pipelined behind the login, after `allow`; the machine has ended."""
+        self._steps.close()  # it and this machine hold each other, and would wait for the garbage collector
         return self._buffer.take_all()
 
     # What the machines are built from.

@@ -58,6 +58,10 @@ class FilteredRelay(Relay):
     def _is_stuck(self) -> bool:
         return bool(self._to_client.held or self._to_server.held or self._has_ended)
 
+    def _let_go(self) -> None:
+        self._to_client.then(_nothing)
+        self._to_server.then(_nothing)
+
     def _on_client_readable(self) -> None:
         count = self._read(self.client)
         if count:
@@ -155,6 +159,10 @@ class FilteredRelay(Relay):
 
 
 _finishing: set[asyncio.Task[None]] = set()
+
+
+def _nothing() -> None:
+    """Stand where the relay is over."""
 
 
 class _Outlet:

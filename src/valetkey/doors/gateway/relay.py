@@ -62,6 +62,11 @@ class Relay(ABC):
         self.client.close(reason)
         self.server.close(reason)
         self._on_end(self, reason)
+        self._let_go()
+
+    @abstractmethod
+    def _let_go(self) -> None:
+        """Let go of what holds this relay, so that it need not wait for the garbage collector."""
 
     def look(self, now: float, limits: RelayLimits) -> None:
         """End the relay if nothing moved for too long; called every second or so. `now` is the loop's time."""
@@ -96,6 +101,10 @@ class RawRelay(Relay):
     def _is_stuck(self) -> bool:
         return self._up.is_stuck or self._down.is_stuck
 
+    def _let_go(self) -> None:
+        self._up.let_go()
+        self._down.let_go()
+
     def passed_all(self, way: "_Way") -> None:
         """Go on where one side has said all, and the other side has got it."""
         if way is self._down or self._down.has_ended:
@@ -126,7 +135,7 @@ class _Way:
     )
 
     def __init__(self, relay: RawRelay, driver: Driver, source: Link, target: Link) -> None:
-        self._relay = relay
+        self._relay: RawRelay | None = relay
         self._loop = driver.loop
         self._source = source.fd
         self._target = target.fd
@@ -150,6 +159,15 @@ class _Way:
         else:
             self._loop.add_reader(self._source, self._on_readable)
 
+    def let_go(self) -> None:
+        """Forget the relay, which is over."""
+        self._relay = None
+        self.has_ended = True
+
+    def _break(self, error: OSError) -> None:
+        if self._relay is not None:
+            self._relay.end(describe(error))
+
     def _on_readable(self) -> None:
         try:
             count = self._receive(self._buffer, READ_SIZE)
@@ -159,7 +177,7 @@ class _Way:
             # Where OpenSSL has to write first it does so with the next octets that go its way.
             return
         except OSError as error:
-            self._relay.end(describe(error))
+            self._break(error)
             return
         if count:
             self.octets += count
@@ -187,7 +205,7 @@ class _Way:
         except BLOCKED:
             self._hold(bytes(self._buffer[sent:count]))
         except OSError as error:
-            self._relay.end(describe(error))
+            self._break(error)
 
     def _hold(self, rest: bytes) -> None:
         """Keep what the target does not take now, and read no more until it has taken it."""
@@ -201,13 +219,13 @@ class _Way:
         except BLOCKED:
             return
         except OSError as error:
-            self._relay.end(describe(error))
+            self._break(error)
             return
         if self._held:
             return
         self._loop.remove_writer(self._target)
         if self.has_ended:
-            self._relay.passed_all(self)
+            self._pass_end_on()
         else:
             self._loop.add_reader(self._source, self._on_readable)
 
@@ -217,4 +235,8 @@ class _Way:
         self.has_ended = True
         self._loop.remove_reader(self._source)
         if not self._held:
+            self._pass_end_on()
+
+    def _pass_end_on(self) -> None:
+        if self._relay is not None:
             self._relay.passed_all(self)

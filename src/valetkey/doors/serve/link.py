@@ -258,6 +258,7 @@ class Link:
     def release(self) -> None:
         """Hand the socket to a relay, which puts its own callbacks in place of ours."""
         self._reader = self._writer = None
+        self._on_event = _nothing
         self._is_watched = self._is_writing = True  # by the relay, as far as we know
         self.unlimit()
 
@@ -275,6 +276,7 @@ class Link:
             if waiter is not None and not waiter.done():
                 waiter.set_exception(LinkClosed(reason))
         self._reader = self._writer = None
+        self._on_event = _nothing  # a method of ours, kept by ourselves, would wait for the garbage collector
         close_socket(self.sock)
 
     async def finish(self, reason: str) -> None:
@@ -366,6 +368,10 @@ class Link:
         writer, self._writer = self._writer, None
         if writer is not None and not writer.done():
             writer.set_result(None)
+
+
+def _nothing() -> None:
+    """Stand where no step is waited for."""
 
 
 def describe(error: Exception) -> str:
