@@ -1,7 +1,7 @@
 """Trying a main password, the same way for the portal and for mail: behind the throttle, at equal cost for everybody."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from valetkey.core.account import Account
@@ -25,6 +25,11 @@ class Tried:
 
     outcome: Outcome
     account: Account | None
+    hashed: str | None = field(default=None, repr=False)  # what was compared with; of a right password only
+
+    def still_holds(self, reader: Reader) -> bool:
+        """Whether the password is still the one that was right; it may have been set anew since it was compared."""
+        return self.account is not None and reader.main_password(self.account.id) == self.hashed is not None
 
 
 async def try_main_password(
@@ -66,7 +71,7 @@ async def try_main_password(
 
     if await ports.store.write(settle):
         return Tried(Outcome.THROTTLED, account)
-    return Tried(Outcome.RIGHT if is_right else Outcome.WRONG, account)
+    return Tried(Outcome.RIGHT, account, hashed) if is_right else Tried(Outcome.WRONG, account)
 
 
 async def _verify(ports: Ports, hashed: str | None, password: str) -> bool:

@@ -16,7 +16,7 @@ from valetkey.core.second_factor import canonical_code
 from valetkey.core.throttle import minutes_left
 from valetkey.service.authority import own_account
 from valetkey.service.codes import CodeOutcome, refusal, try_recovery_code, try_totp
-from valetkey.service.main_passwords import Outcome, try_main_password
+from valetkey.service.main_passwords import Outcome, Tried, try_main_password
 from valetkey.service.ports import Actor, ActorKind, PortalSession, Ports, Reader, Writer
 from valetkey.service.throttling import Tally, network_name, tally
 from valetkey.service.tokens import find_session, id_hash, new_token
@@ -84,12 +84,14 @@ async def start(
         raise Refused("This is an app password. App passwords open mail only; sign in here with your main password.")
     canonical = _canonical(ports, name)
     where = _tally(ports, canonical, password, address)
-    account = await _try_password(ports, canonical, password, where, _NOT_RIGHT)
+    account, tried = await _try_password(ports, canonical, password, where, _NOT_RIGHT)
     now = ports.clock.now()
     token = new_token(ports)
 
     def begin(writer: Writer) -> PortalSession:
         current = _still_active(writer, account.id)
+        if not tried.still_holds(writer):
+            raise Refused(_NOT_RIGHT)
         _forget(ports, writer, old_token)
         session = PortalSession(
             id_hash=id_hash(ports, token),
@@ -150,7 +152,7 @@ async def prove_again(ports: Ports, token: str, *, password: str, code: str, add
         raise NotAllowed(_AGAIN)
     account = signed_in.account
     where = _tally(ports, account.address, password, address)
-    await _try_password(ports, account.address, password, where, _NEITHER)
+    _, tried = await _try_password(ports, account.address, password, where, _NEITHER)
     now = ports.clock.now()
     fresh = new_token(ports)
 
@@ -158,6 +160,8 @@ async def prove_again(ports: Ports, token: str, *, password: str, code: str, add
         session = find_session(ports, writer, token)
         if session is None:
             raise NotAllowed(_AGAIN)
+        if not tried.still_holds(writer):
+            raise Refused(_NEITHER)
         if _still_active(writer, account.id).has_second_factor:
             attempt = try_totp if canonical_code(code) is not None else try_recovery_code
             outcome = attempt(ports, writer, account.id, code, now)
@@ -259,14 +263,14 @@ async def sessions(ports: Ports, actor: Actor) -> tuple[PortalSession, ...]:
     return tuple(session for session in found if not _is_over(session, now))
 
 
-async def _try_password(ports: Ports, name: str, password: str, where: Tally, wrong: str) -> Account:
+async def _try_password(ports: Ports, name: str, password: str, where: Tally, wrong: str) -> tuple[Account, Tried]:
     tried = await try_main_password(ports, name=name, password=password, where=where, is_for=_may_sign_in)
     if tried.outcome is Outcome.THROTTLED:
         minutes = minutes_left(ports.clock.now(), ports.throttle)
         raise Refused(f"Too many tries from your network. Try again in {minutes} minute{'' if minutes == 1 else 's'}.")
     if tried.outcome is not Outcome.RIGHT or tried.account is None:
         raise Refused(wrong)
-    return tried.account
+    return tried.account, tried
 
 
 async def _touch(ports: Ports, session: PortalSession, now: datetime) -> None:

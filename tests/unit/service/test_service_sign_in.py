@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 import pytest
 from tests.verbs.site import HOME, OPERATOR, PASSWORD, House
@@ -21,6 +22,7 @@ from valetkey.core.event import (
 from valetkey.core.throttle import ThrottleLimits
 from valetkey.service import accounts, activity, app_passwords, second_factors, sign_in, upkeep
 from valetkey.service.app_passwords import Wanted, issue
+from valetkey.service.ports import Hasher
 from valetkey.service.sign_in import NextStep
 
 WRONG = "The address or the password is not right."
@@ -405,6 +407,43 @@ async def test_a_session_that_was_ended_does_nothing_even_for_a_request_that_beg
     ):
         with pytest.raises(NotAllowed, match="has ended"):
             await verb
+
+
+@dataclass
+class Slow:
+    """A hasher that another transaction overtakes while it compares."""
+
+    inner: Hasher
+    meanwhile: Callable[[], Awaitable[object]]
+
+    async def verify(self, hashed: str | None, password: str) -> bool:
+        is_right = await self.inner.verify(hashed, password)
+        await self.meanwhile()
+        return is_right
+
+
+async def test_a_password_that_is_set_anew_while_it_is_compared_opens_nothing(house: House):
+    bob = await house.person("bob@example.org", two_factor=False)
+    hasher, number = house.ports.hasher, iter(range(10))
+
+    async def set_anew() -> None:
+        house.with_ports(hasher=hasher)
+        await accounts.set_main_password(house.ports, OPERATOR, bob.account.id, f"{PASSWORD[::-1]} {next(number)}")
+
+    house.with_ports(hasher=Slow(hasher, set_anew))
+    with pytest.raises(Refused, match=WRONG):
+        await start(house, "bob")
+    await accounts.set_main_password(house.ports, house.acting(bob.account), bob.account.id, PASSWORD)
+    token = (await start(house, "bob")).token
+
+    async def set_anew_here() -> None:
+        house.with_ports(hasher=hasher)
+        actor = sign_in.actor_of(await sign_in.current(house.ports, token), HOME)  # its own session stays
+        await accounts.set_main_password(house.ports, actor, bob.account.id, f"{PASSWORD[::-1]} {next(number)}")
+
+    house.with_ports(hasher=Slow(hasher, set_anew_here))
+    with pytest.raises(Refused, match="is not right"):
+        await sign_in.prove_again(house.ports, token, password=PASSWORD, code="", address=HOME)
 
 
 async def test_failures_to_prove_again_count_where_they_come_from(house: House):
