@@ -4,6 +4,7 @@ import datetime as dt
 import mailbox
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.servers.clients import Login
 from tests.servers.commands import Command, Outcome
 from tests.servers.maildirs import a_message
 from tests.servers.people import ALICE, BOB, CAROL
+from tests.servers.slow_path import slow_path
 from tests.servers.valetkey import Valetkey
 from tests.servers.valetkey_keys import AppPasswordOf, scope
 
@@ -126,6 +128,12 @@ def seen(home: Path, outcome: Outcome) -> str:
     """Give all that a client has fetched, wherever it put it."""
     files = [path for path in home.rglob("*") if path.is_file() and path.name not in {"secret", "stdin"}]
     return outcome.output + "".join(path.read_text(errors="replace") for path in files)
+
+
+def fetched(home: Path) -> str:
+    """Give what a client has kept of messages."""
+    kept = [home / "fetched", home / "got", home / "copied", *(home / "mail").rglob("*")]
+    return "".join(path.read_text(errors="replace") for path in kept if path.is_file())
 
 
 @pytest.mark.parametrize(("run", "port"), READERS)
@@ -293,6 +301,26 @@ def test_neomutt_is_cut_off_at_revocation(valetkey: Valetkey, client_home: Path,
         assert valetkey.keys.revoke(key) == 1
         running.type("$")
         running.wait_for("closed")
+
+
+@pytest.mark.parametrize(("run", "port"), [*READ_ONCE, *SEND_ONCE])
+def test_it_is_cut_off_in_the_middle_of_its_work(
+    valetkey: Valetkey, client_home: Path, a_mail: str, run: Run, port: str
+):
+    key = valetkey.keys.issue(ALICE, "mail-app", "Lost")
+    with slow_path(getattr(valetkey.ports, port)) as slow:
+        login = replace(valetkey.login(key, port), port=slow)
+        with run(client_home, login).start() as running:
+            end = time.monotonic() + 20
+            while not valetkey.keys.opened_by(key):
+                assert time.monotonic() < end, "it does not log in"
+            assert valetkey.keys.revoke(key) == 1
+            if run is neomutt_read:  # it says so, and waits for its user
+                running.wait_for("closed", 20)
+            else:
+                ended = running.wait(20)
+                assert ended.code != 0 or run in {getmail_imap, getmail_pop3}, ended.output
+    assert a_mail not in fetched(client_home)
 
 
 @pytest.mark.needs("curl")
