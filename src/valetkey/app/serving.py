@@ -19,7 +19,7 @@ from valetkey.app.local_ca import LocalCertificate, ensure_local_certificate
 from valetkey.app.settings import certificates_of, gateway_settings, local_certificate, portal_urls, web_settings
 from valetkey.app.sockets import bind
 from valetkey.app.supervisor import Run, Supervisor, Work
-from valetkey.app.web_connections import PER_NETWORK, CappedListener
+from valetkey.app.web_connections import CappedListener
 from valetkey.app.web_server import ReloadingCertificate, WebServer, run_servers
 from valetkey.config.sections import Config
 from valetkey.core.errors import CannotStart, Unavailable
@@ -161,7 +161,7 @@ def _servers(
 
 
 def _capped(config: Config, bound: list[socket.socket]) -> list[socket.socket]:
-    return [CappedListener(sock, PER_NETWORK, config.portal.trusted_proxies) for sock in bound]
+    return [CappedListener(sock, config.portal.trusted_proxies) for sock in bound]
 
 
 def _portal_certificate(config: Config, local: LocalCertificate | None) -> ReloadingCertificate:

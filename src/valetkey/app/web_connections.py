@@ -7,6 +7,7 @@ connections and said nothing would keep everybody else out.
 import resource
 import socket
 from asyncio import TimerHandle, Transport
+from asyncio.sslproto import SSLProtocol
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,6 +19,8 @@ from valetkey.core.network import Network, contains, throttle_network
 from valetkey.doors.serve.accepting import address_of
 
 PER_NETWORK = 200  # connections of one /24 or /56; a browser opens six
+IN_ALL = 2000  # of one listener
+_TLS_BUFFER = 32 * 1024  # octets; a record has 16 KiB at most
 _TO_ASK = 20.0  # seconds for the head of a request, from connecting or from the answer before
 _TO_ANSWER = 60.0  # seconds from the head of a request to the last octet of its answer, taken by the peer
 
@@ -25,11 +28,14 @@ _TO_ANSWER = 60.0  # seconds from the head of a request to the last octet of its
 class CappedListener(socket.socket):
     """A listening socket that turns away who holds too many connections already, before any handshake."""
 
-    def __init__(self, bound: socket.socket, per_network: int, exempt: Sequence[Network]) -> None:
+    def __init__(
+        self, bound: socket.socket, exempt: Sequence[Network], *, per_network: int = PER_NETWORK, in_all: int = IN_ALL
+    ) -> None:
         """Take over a bound socket. Networks in `exempt` are proxies, which connect for everybody."""
         super().__init__(bound.family, bound.type, bound.proto, fileno=bound.detach())
         self.setblocking(False)
         self._per_network = per_network
+        self._in_all = in_all
         self._exempt = tuple(exempt)
         self._open: Counter[Network] = Counter()
 
@@ -45,7 +51,8 @@ class CappedListener(socket.socket):
         if contains(self._exempt, address):
             return taken, place
         network = throttle_network(address)
-        if self._open[network] >= self._per_network:
+        # Counted here and not in the protocol, which begins only after the handshake of TLS.
+        if self._open[network] >= self._per_network or self._open.total() >= self._in_all:
             taken.close()
             raise ConnectionAbortedError
         self._open[network] += 1
@@ -111,6 +118,11 @@ class HurriedProtocol(H11Protocol):
             self._deadline.cancel()
         # Not closed but cut off: closing would wait for the peer to take what is left.
         self._deadline = self.loop.call_later(seconds, self.transport.abort)
+
+
+def be_frugal() -> None:
+    """Let a TLS connection cost little before it has said anything: asyncio sets 256 KiB aside for each."""
+    SSLProtocol.max_size = _TLS_BUFFER
 
 
 def raise_file_limit(connections: int) -> None:

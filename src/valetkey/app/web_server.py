@@ -11,13 +11,12 @@ from typing import Any
 import structlog
 import uvicorn
 
-from valetkey.app.web_connections import HurriedProtocol, raise_file_limit
+from valetkey.app.web_connections import IN_ALL, HurriedProtocol, be_frugal, raise_file_limit
 
 _log = structlog.get_logger()
 
 _KEEP_ALIVE = 15  # seconds between two requests of one connection
 _GRACEFUL = 4  # seconds for requests that run when the end is asked for
-_CONNECTIONS = 4000
 _HEADERS = 32 * 1024
 _LOOK_EVERY = 1.0
 
@@ -46,7 +45,7 @@ class WebServer(uvicorn.Server):
                 server_header=False,
                 timeout_keep_alive=_KEEP_ALIVE,
                 timeout_graceful_shutdown=_GRACEFUL,
-                limit_concurrency=_CONNECTIONS,
+                limit_concurrency=2 * IN_ALL,
                 h11_max_incomplete_event_size=_HEADERS,
                 **tls,
             )
@@ -108,7 +107,8 @@ async def run_servers(
     servers: list[tuple[WebServer, list[socket.socket]]], stop: asyncio.Event, ready: Callable[[], None]
 ) -> None:
     """Serve until `stop` is set; a server that ends by itself ends the others too."""
-    raise_file_limit(_CONNECTIONS * len(servers))
+    raise_file_limit(IN_ALL * len(servers))
+    be_frugal()
     tasks = [asyncio.create_task(server.serve(sockets)) for server, sockets in servers]
     waiting = asyncio.create_task(stop.wait())
     try:

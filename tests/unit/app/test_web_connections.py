@@ -1,8 +1,10 @@
 """Nobody keeps the portal from others by opening connections: caps per network, and a deadline at every wait."""
 
 import asyncio
+import asyncio.sslproto
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
@@ -25,10 +27,11 @@ async def app(scope: dict[str, Any], _receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def served(per_network: int = 100, exempt: tuple[str, ...] = ()) -> AsyncIterator[int]:
+async def served(per_network: int = 100, in_all: int = 100, exempt: tuple[str, ...] = ()) -> AsyncIterator[int]:
     bound = socket.create_server(("127.0.0.1", 0))
     port = bound.getsockname()[1]
-    listener = CappedListener(bound, per_network, [ip_network(each) for each in exempt])
+    proxies = [ip_network(each) for each in exempt]
+    listener = CappedListener(bound, proxies, per_network=per_network, in_all=in_all)
     stop, ready = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(run_servers([(WebServer(app), [listener])], stop, ready.set))
     await asyncio.wait_for(ready.wait(), 5)
@@ -144,3 +147,22 @@ async def test_a_listed_proxy_connects_for_everybody() -> None:
         assert all([(await answered(each)).endswith(b"hello") for each in held])
         for each in held:
             await hung_up(each)
+
+
+async def test_all_networks_together_hold_so_many_and_no_more() -> None:
+    async with served(in_all=2) as port:
+        held = [await asyncio.open_connection("127.0.0.1", port, local_addr=(f"127.0.{net}.1", 0)) for net in (1, 2)]
+        assert all([(await answered(each)).endswith(b"hello") for each in held])
+        assert await ended(await connected(port))
+        for each in held:
+            await hung_up(each)
+
+
+async def test_a_tls_connection_that_says_nothing_costs_little() -> None:
+    async with served():
+        transport = asyncio.sslproto.SSLProtocol
+        waiter = asyncio.get_running_loop().create_future()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        made = transport(asyncio.get_running_loop(), asyncio.Protocol(), context, waiter, server_side=True)
+        assert len(made.get_buffer(-1)) <= 32768
+        made._app_transport._closed = True  # it never was open; else it complains that nobody closed it
