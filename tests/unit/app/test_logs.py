@@ -104,3 +104,13 @@ def test_of_a_long_traceback_the_end_is_kept() -> None:
     assert event["exception"].startswith("Traceback\n")
     assert event["exception"].endswith("\nValueError: why")
     assert len(event["exception"]) < 4100
+
+
+def test_requests_that_nobody_can_read_do_not_fill_the_log() -> None:
+    stream = io.StringIO()
+    set_up_logging("json", "debug", stream)
+    server = logging.getLogger("uvicorn.error")
+    server.warning("Invalid HTTP request received.")
+    assert stream.getvalue() == ""
+    server.error("It failed.")
+    assert json.loads(stream.getvalue())["event"] == "It failed."
