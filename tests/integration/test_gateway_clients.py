@@ -319,22 +319,3 @@ def test_it_is_cut_off_in_the_middle_of_its_work(
                 ended = running.wait(20)
                 assert ended.code != 0, ended.output
     assert a_mail not in fetched(client_home)
-
-
-@pytest.mark.needs("curl")
-@pytest.mark.parametrize(("port", "protocol", "path"), [("imaps", "imap", "INBOX;MAILINDEX=1"), ("pop3s", "pop3", "1")])
-def test_curl_is_cut_off_in_the_middle_of_a_download(
-    valetkey: Valetkey, client_home: Path, port: str, protocol: str, path: str
-):
-    valetkey.site.mail.empty(ALICE)
-    big = a_message(CAROL.address, ALICE.address, "big", "x" * 70 + "\n" + ("y" * 70 + "\n") * 150_000)
-    valetkey.site.mail.deliver(ALICE, big)
-    key = valetkey.keys.issue(ALICE, "mail-app", "curl")
-    slowly = clients.curl(client_home, valetkey.login(key, port), protocol, path, 'limit-rate = "200k"')
-    with slowly.start() as running:
-        running.wait_for("yyyyy")
-        assert valetkey.keys.revoke(key) == 1
-        ended = running.wait(10)
-    # curl calls a download by POP3 whole wherever the connection ends
-    assert ended.code in {8, 18, 28, 56} or protocol == "pop3", ended.output[-300:]
-    assert len(ended.output) < 10_000_000

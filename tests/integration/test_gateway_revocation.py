@@ -1,5 +1,6 @@
 """What is revoked, disabled, narrowed or expired is cut off within a second, on every worker, and counted."""
 
+import contextlib
 import datetime as dt
 import json
 import socket
@@ -132,6 +133,32 @@ def test_limited_sessions_are_closed_too(valetkey: Valetkey):
         begun = time.monotonic()
         assert valetkey.keys.revoke(key) == 3
         assert_cut_off(talks, begun)
+
+
+@pytest.mark.parametrize("choice", ["mail-app", "mail-app-read-only"])
+def test_a_download_is_cut_off_in_the_middle(valetkey: Valetkey, choice: str):
+    size = 40_000_000
+    valetkey.site.mail.empty(BOB)
+    valetkey.site.mail.deliver(BOB, b"Subject: big\n\n" + (b"x" * 79 + b"\n") * (size // 80))
+    key = valetkey.keys.issue(BOB, choice)
+    with opened(valetkey, key, quiet_imap) as (talk,):
+        talk.imap("b", "EXAMINE INBOX")
+        talk.send("c FETCH 1 BODY.PEEK[]")
+        assert talk.socket.recv(1000)
+        begun = time.monotonic()
+        assert valetkey.keys.revoke(key) == 1
+        assert received(talk) < size
+        assert time.monotonic() - begun < WITHIN
+    valetkey.site.mail.empty(BOB)
+
+
+def received(talk: Dialogue) -> int:
+    """Count what still comes until the connection is closed."""
+    count = 0
+    with contextlib.suppress(OSError):
+        while octets := talk.socket.recv(1_000_000):
+            count += len(octets)
+    return count
 
 
 def test_disabling_an_account_closes_all_its_connections(valetkey: Valetkey):

@@ -90,7 +90,7 @@ class ValetkeyOptions:
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     gateway: tuple[str, ...] = ()
     throttle: tuple[str, ...] = ("per_network = 10000000", "per_secret = 10000000", "overall = 1000000000")
-    policy: tuple[str, ...] = ()
+    policy: tuple[str, ...] = ("max_app_passwords = 1000",)
     plaintext: bool = False
     certificates: tuple[ServerCertificate, ...] = ()
 
