@@ -5,9 +5,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from socket import SHUT_WR
 
+import structlog
+
 from valetkey.doors.gateway.relay import LAST_ANSWERS, UPSTREAM_CLOSED, Relay
 from valetkey.doors.serve.link import BLOCKED, READ_SIZE, Driver, Link, describe
+from valetkey.service.faults import place_of
 from valetkey.wire.machine import SessionFilter
+
+_log = structlog.get_logger("valetkey.gateway")
 
 
 class FilteredRelay(Relay):
@@ -43,11 +48,8 @@ class FilteredRelay(Relay):
 
     def start(self, from_client: bytes, from_server: bytes) -> None:
         """Begin, with what either side has sent behind the login."""
-        if from_server:
-            self._filter.from_server(from_server)
-        if from_client:
-            self._filter.from_client(from_client)
-        self._move()
+        if self._takes(self._filter.from_server, from_server) and self._takes(self._filter.from_client, from_client):
+            self._move()
 
     @property
     def octets(self) -> int:
@@ -65,18 +67,29 @@ class FilteredRelay(Relay):
     def _on_client_readable(self) -> None:
         count = self._read(self.client)
         if count:
-            self._filter.from_client(self._buffer[:count])
-            self._move()
+            if self._takes(self._filter.from_client, self._buffer[:count]):
+                self._move()
         elif count == 0:
             self._end_client()
 
     def _on_server_readable(self) -> None:
         count = self._read(self.server)
         if count:
-            self._filter.from_server(self._buffer[:count])
-            self._move()
+            if self._takes(self._filter.from_server, self._buffer[:count]):
+                self._move()
         elif count == 0:
             self._end_server()
+
+    def _takes(self, take: Callable[[bytes | memoryview], None], data: bytes | memoryview) -> bool:
+        """Have the filter take octets. What it stumbled over is not gone on with: nobody knows what it has understood."""
+        try:
+            if data:
+                take(data)
+        except Exception as bug:  # noqa: BLE001  a bug costs this session and no other
+            _log.error("filter_failed", bug=place_of(bug))
+            self.end("a bug")
+            return False
+        return True
 
     def _read(self, link: Link) -> int | None:
         """Read once; 0 at the end of the stream, None if there was nothing or all is over."""

@@ -1,0 +1,86 @@
+"""A parsed session whose filter has a bug: it ends, and nothing behind the bug gets through."""
+
+import asyncio
+import socket
+
+import pytest
+
+from valetkey.doors.gateway.filtered_relay import FilteredRelay
+from valetkey.doors.gateway.relay import Relay
+from valetkey.doors.serve.link import Driver, Link
+
+
+class Stumbling:
+    """A filter that passes everything, and fails over one word."""
+
+    waits_for_server = False
+    close_reason = None
+
+    def __init__(self) -> None:
+        self._to = {"client": b"", "server": b""}
+
+    def from_client(self, data: bytes | memoryview) -> None:
+        self._take("server", data)
+
+    def from_server(self, data: bytes | memoryview) -> None:
+        self._take("client", data)
+
+    def take_to_client(self) -> bytes:
+        return self._given("client")
+
+    def take_to_server(self) -> bytes:
+        return self._given("server")
+
+    def _take(self, to: str, data: bytes | memoryview) -> None:
+        if b"bug" in bytes(data):
+            raise LookupError
+        self._to[to] += bytes(data)
+
+    def _given(self, to: str) -> bytes:
+        given, self._to[to] = self._to[to], b""
+        return given
+
+
+class Pair:
+    """A relay between two ends that the test holds."""
+
+    def __init__(self) -> None:
+        self.driver = Driver(asyncio.get_running_loop())
+        self.ended = asyncio.get_running_loop().create_future()
+        (self.client, inner), (self.server, outer) = socket.socketpair(), socket.socketpair()
+        for each in (self.client, inner, self.server, outer):
+            each.setblocking(False)
+        links = [Link(self.driver, each) for each in (inner, outer)]
+        self.relay = FilteredRelay(self.driver, *links, self._end, Stumbling())
+        for link in links:
+            link.release()
+
+    def _end(self, _: Relay, reason: str) -> None:
+        self.ended.set_result(reason)
+
+    def close(self) -> None:
+        self.relay.end("over")
+        self.driver.close()
+        self.client.close()
+        self.server.close()
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+async def test_a_bug_ends_the_session_and_passes_nothing_on(side: str) -> None:
+    pair, loop = Pair(), asyncio.get_running_loop()
+    pair.relay.start(b"", b"")
+    near, far = (pair.client, pair.server) if side == "client" else (pair.server, pair.client)
+    await loop.sock_sendall(near, b"well")
+    assert await loop.sock_recv(far, 99) == b"well"
+    await loop.sock_sendall(near, b"a bug")
+    assert await asyncio.wait_for(pair.ended, 2) == "a bug"
+    assert await loop.sock_recv(far, 99) == b""
+    pair.close()
+
+
+@pytest.mark.parametrize("first", [(b"a bug", b"hello"), (b"hello", b"a bug")])
+async def test_a_bug_in_what_came_behind_the_login_ends_it_too(first: tuple[bytes, bytes]) -> None:
+    pair = Pair()
+    pair.relay.start(*first)
+    assert await asyncio.wait_for(pair.ended, 2) == "a bug"
+    pair.close()
