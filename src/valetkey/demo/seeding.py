@@ -39,7 +39,7 @@ async def seed(ports: Ports, people: People) -> People:
     earlier = replace(ports, clock=clock)
     await _accounts(earlier, people)
     clock.go_to(now - timedelta(days=40))
-    alice, actor = await _second_factor(earlier, people["alice"])
+    alice, actor, token = await _second_factor(earlier, people["alice"])
     made: list[SampleAppPassword] = []
     for days, kind, description in ((40, "mail-app", "Thunderbird"), (31, "mail-app-read-only", "Archive script")):
         clock.go_to(now - timedelta(days=days))
@@ -51,6 +51,7 @@ async def seed(ports: Ports, people: People) -> People:
     clock.go_to(now - timedelta(days=5))
     made.append(await _issue(earlier, _proven(actor, clock), alice.address, "everything", "Filters and all"))
     await _history(earlier, _proven(actor, clock), alice.address, made[0].id, now)
+    await sign_in.sign_out(earlier, token)
     return replace(people.with_person(alice), app_passwords=tuple(made))
 
 
@@ -66,7 +67,8 @@ async def _accounts(ports: Ports, people: People) -> None:
             await accounts.add_owner(ports, _OPERATOR, account.id, owner.id)
 
 
-async def _second_factor(ports: Ports, person: Person) -> tuple[Person, Actor]:
+async def _second_factor(ports: Ports, person: Person) -> tuple[Person, Actor, str]:
+    """Sign in and set up an authenticator; gives the actor and the token of the session that acts for it."""
     client = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
     started = await sign_in.start(ports, person.address, person.main_password or "", address=_HOME, client=client)
     signed_in = await sign_in.current(ports, started.token)
@@ -77,8 +79,7 @@ async def _second_factor(ports: Ports, person: Person) -> tuple[Person, Actor]:
     text = offer.seed_text.replace(" ", "")
     code = code_at(base64.b32decode(text), step_of(ports.clock.now()))
     confirmed = await second_factors.confirm_totp(ports, actor, offer.sealed, code, "Phone")
-    await sign_in.sign_out(ports, started.token)
-    return replace(person, totp_secret=text, recovery_codes=confirmed.recovery_codes), actor
+    return replace(person, totp_secret=text, recovery_codes=confirmed.recovery_codes), actor, started.token
 
 
 def _proven(actor: Actor, clock: _EarlierClock) -> Actor:
