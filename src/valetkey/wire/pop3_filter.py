@@ -11,6 +11,7 @@ from valetkey.wire.buffer import Buffer, LimitExceededError
 from valetkey.wire.dialogue import one_line, strip_line_end
 from valetkey.wire.dot_lines import DotEnd
 from valetkey.wire.pop3_command import Pop3Command, parse_pop3_command
+from valetkey.wire.two_sides import TwoSides
 
 _COMMAND_LINE = 512
 _REPLY_LINE = 8192
@@ -37,7 +38,7 @@ def limited_pop3_capabilities(capabilities: tuple[bytes, ...]) -> tuple[bytes, .
     return tuple(line for line in capabilities if line.split(b" ")[0].upper() in _CAPABILITIES)
 
 
-class Pop3Filter:
+class Pop3Filter(TwoSides):
     """Fulfils `machine.SessionFilter` for POP3.
 
     Args:
@@ -46,18 +47,16 @@ class Pop3Filter:
     """
 
     def __init__(self, rule: Pop3Rule, capabilities: tuple[bytes, ...]) -> None:
+        super().__init__()
         self._rule = rule
         self._capabilities = limited_pop3_capabilities(capabilities)
         self._client = Buffer()
         self._server = Buffer()
-        self._to_client = bytearray()
-        self._to_server = bytearray()
         # What is still to be answered, in order: a command that was forwarded, or our own answer.
         self._answers: deque[Pop3Command | bytes] = deque()
         self._body: DotEnd | None = None
         self._bad_commands = 0
         self._has_quit = False
-        self._close_reason: str | None = None
 
     def from_client(self, data: bytes | memoryview) -> None:
         """Take bytes from the client."""
@@ -72,27 +71,10 @@ class Pop3Filter:
             rest = self._take_status(rest) if self._body is None else self._take_body(self._body, rest)
         self._read_commands()
 
-    def take_to_client(self) -> bytes:
-        """Take the bytes to send to the client."""
-        output = bytes(self._to_client)
-        self._to_client.clear()
-        return output
-
-    def take_to_server(self) -> bytes:
-        """Take the bytes to send to the upstream."""
-        output = bytes(self._to_server)
-        self._to_server.clear()
-        return output
-
     @property
     def waits_for_server(self) -> bool:
         """Whether what the client sends has to wait for an answer of the upstream; the pump then reads no more of it."""
         return len(self._answers) >= _OUTSTANDING
-
-    @property
-    def close_reason(self) -> str | None:
-        """Why the session must end once the output is sent, or None."""
-        return self._close_reason
 
     # The client's side.
 

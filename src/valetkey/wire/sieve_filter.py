@@ -10,6 +10,7 @@ from collections.abc import Generator
 from valetkey.wire.buffer import Buffer, LimitExceededError
 from valetkey.wire.machine import PeerError
 from valetkey.wire.sieve_syntax import SieveSyntaxError, Token, quoted_text, read_tokens, write_tokens
+from valetkey.wire.two_sides import TwoSides
 
 _LINE = 8192
 # A script is held until it is complete; servers take a megabyte unless told otherwise.
@@ -50,21 +51,19 @@ _CAPABILITIES = (
 _Reading = Generator[None, None, list[Token]]
 
 
-class SieveFilter:
+class SieveFilter(TwoSides):
     """Fulfils `machine.SessionFilter` for ManageSieve."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._client = Buffer()
         self._server = Buffer()
         self._command = self._read_client()
         self._response = self._read_server()
-        self._to_client = bytearray()
-        self._to_server = bytearray()
         # What is still to be answered, in order: a command that was forwarded, or our own answer.
         self._answers: deque[str | bytes] = deque()
         self._bad_commands = 0
         self._has_left = False
-        self._close_reason: str | None = None
 
     def from_client(self, data: bytes | memoryview) -> None:
         """Take bytes from the client."""
@@ -85,27 +84,10 @@ class SieveFilter:
             self._close("the upstream does not speak ManageSieve", "Upstream failed")
         self._go_on()
 
-    def take_to_client(self) -> bytes:
-        """Take the bytes to send to the client."""
-        output = bytes(self._to_client)
-        self._to_client.clear()
-        return output
-
-    def take_to_server(self) -> bytes:
-        """Take the bytes to send to the upstream."""
-        output = bytes(self._to_server)
-        self._to_server.clear()
-        return output
-
     @property
     def waits_for_server(self) -> bool:
         """Whether what the client sends has to wait for an answer of the upstream; the pump then reads no more of it."""
         return len(self._answers) >= _OUTSTANDING
-
-    @property
-    def close_reason(self) -> str | None:
-        """Why the session must end once the output is sent, or None."""
-        return self._close_reason
 
     # The client's side.
 

@@ -17,6 +17,7 @@ from valetkey.wire.dot_lines import DotEnd, LineEndCheck
 from valetkey.wire.machine import PeerError
 from valetkey.wire.smtp_command import SmtpCommand, SmtpRefusal, parse_smtp_command
 from valetkey.wire.smtp_reply import SmtpReply, SmtpReplyReader, hello_reply
+from valetkey.wire.two_sides import TwoSides
 
 _COMMAND_LINE = 4096
 _OUTSTANDING = 1000
@@ -78,7 +79,7 @@ def _name(keyword: bytes) -> bytes:
     return keyword.upper().split()[0]
 
 
-class SmtpFilter:
+class SmtpFilter(TwoSides):
     """Fulfils `machine.SessionFilter` for submission.
 
     Args:
@@ -88,14 +89,13 @@ class SmtpFilter:
     """
 
     def __init__(self, rule: SmtpRule, extensions: tuple[bytes, ...], *, hostname: str = "localhost") -> None:
+        super().__init__()
         self._rule = rule
         self._extensions = limited_smtp_extensions(extensions)
         self._hostname = hostname
         self._client = Buffer()
         self._server = Buffer()
         self._reader = SmtpReplyReader()
-        self._to_client = bytearray()
-        self._to_server = bytearray()
         self._awaited: deque[_Awaited] = deque()
         self._mode = _Mode.COMMANDS
         self._utf8 = False
@@ -103,7 +103,6 @@ class SmtpFilter:
         self._line_ends = LineEndCheck()
         self._seen = b""
         self._bad_commands = 0
-        self._close_reason: str | None = None
 
     def from_client(self, data: bytes | memoryview) -> None:
         """Take bytes from the client."""
@@ -127,27 +126,10 @@ class SmtpFilter:
             self._close("the upstream does not speak SMTP", "Upstream failed")
         self._go_on()
 
-    def take_to_client(self) -> bytes:
-        """Take the bytes to send to the client."""
-        output = bytes(self._to_client)
-        self._to_client.clear()
-        return output
-
-    def take_to_server(self) -> bytes:
-        """Take the bytes to send to the upstream."""
-        output = bytes(self._to_server)
-        self._to_server.clear()
-        return output
-
     @property
     def waits_for_server(self) -> bool:
         """Whether what the client sends has to wait for an answer of the upstream; the pump then reads no more of it."""
         return self._mode is _Mode.HELD or len(self._awaited) >= _OUTSTANDING
-
-    @property
-    def close_reason(self) -> str | None:
-        """Why the session must end once the output is sent, or None."""
-        return self._close_reason
 
     # The client's side.
 
