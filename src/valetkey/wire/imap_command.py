@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from valetkey.wire.imap_grammar import COMMANDS, check_arguments
-from valetkey.wire.imap_syntax import Group, Message, Node, Section, Text, Word, written
-
-__all__ = ["COMMANDS", "Forward", "ImapAnswer", "ImapCommand", "ImapRule", "Refuse", "command_name", "understood"]
+from valetkey.wire.imap_syntax import Group, Message, Node, Section, Text, Word, value_of, written
 
 _SEEN_BY = frozenset({b"RFC822", b"RFC822.TEXT"})
 _SEEN_BY_SECTION = frozenset({b"BODY", b"BINARY"})
@@ -40,13 +38,13 @@ class ImapCommand:
     @property
     def mailbox(self) -> bytes | None:
         """The mailbox that the command names first, as the client spelled it; None where it names none."""
-        return _value(self.arguments[0]) if self.name in _WITH_MAILBOX and self.arguments else None
+        return value_of(self.arguments[0]) if self.name in _WITH_MAILBOX and self.arguments else None
 
     @property
     def destination(self) -> bytes | None:
         """The mailbox into which COPY and MOVE put messages, or the new name of RENAME."""
         kind = self.name.removeprefix("UID ")
-        return _value(self.arguments[1]) if kind in ("COPY", "MOVE", "RENAME") else None
+        return value_of(self.arguments[1]) if kind in ("COPY", "MOVE", "RENAME") else None
 
     @property
     def flags(self) -> tuple[bytes, ...]:
@@ -141,14 +139,6 @@ def understood(tag: bytes, words: Sequence[Node]) -> ImapCommand | None:
     arguments = tuple(words[2:] if name.startswith("UID ") else words[1:])
     check_arguments(name, arguments)
     return ImapCommand(tag, name, arguments)
-
-
-def _value(node: Node) -> bytes | None:
-    match node:
-        case Word(value) | Text(value):
-            return value
-        case _:
-            return None
 
 
 def _words(nodes: Sequence[Node]) -> Iterator[bytes]:

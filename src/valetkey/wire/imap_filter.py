@@ -11,7 +11,8 @@ from enum import Enum, auto
 from valetkey.wire.buffer import Buffer, LimitExceededError
 from valetkey.wire.dialogue import one_line
 from valetkey.wire.imap_capability import limited_capabilities, may_be_enabled
-from valetkey.wire.imap_command import COMMANDS, Forward, ImapCommand, ImapRule, Refuse, command_name, understood
+from valetkey.wire.imap_command import Forward, ImapCommand, ImapRule, Refuse, command_name, understood
+from valetkey.wire.imap_grammar import COMMANDS
 from valetkey.wire.imap_reader import Announced, CommandReader, Finished, Malformed, ReadLimits
 from valetkey.wire.imap_response import (
     Continuation,
@@ -24,8 +25,6 @@ from valetkey.wire.imap_response import (
 )
 from valetkey.wire.imap_syntax import Group, ImapSyntaxError, Message, Node, Text, Word
 from valetkey.wire.machine import PeerError
-
-__all__ = ["ImapFilter", "limited_capabilities"]
 
 _LIMITS = ReadLimits(line=65536, literal=65536, total=262144, skipped=2**32, depth=20)
 _MESSAGE_LIMIT = 2**32 - 1

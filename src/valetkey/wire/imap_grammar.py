@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from valetkey.wire.imap_search import ImapArguments, check_search, check_sort, check_thread
-from valetkey.wire.imap_syntax import Group, ImapSyntaxError, Message, Node, Section, Text, Word
+from valetkey.wire.imap_syntax import ATOM, Group, ImapSyntaxError, Message, Node, Section, Text, Word
 
 _FLAG = re.compile(rb"\\?[^\x00-\x20\x7f-\xff(){%*\"\\\]]+\Z")
 _FETCH_MACROS = frozenset({b"ALL", b"FAST", b"FULL"})
@@ -29,7 +29,6 @@ _SECTION_TEXT = re.compile(
 _PART_NUMBER = re.compile(rb"[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*\Z")
 _STORE = re.compile(rb"[+-]?FLAGS(?:\.SILENT)?\Z", re.IGNORECASE)
 _DATE_TIME = re.compile(rb"[ 0-9][0-9]-[A-Za-z]{3}-[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\Z")
-_ATOM = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\\]]+\Z")
 _ID_PAIRS = 30
 
 
@@ -144,7 +143,7 @@ def _id(arguments: ImapArguments) -> None:
 
 
 def _enable(arguments: ImapArguments) -> None:
-    arguments.some(lambda rest: rest.word(_ATOM))
+    arguments.some(lambda rest: rest.word(ATOM))
 
 
 def _flags(arguments: ImapArguments) -> None:

@@ -7,9 +7,10 @@ the filter's or the upstream's.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from valetkey.wire.dialogue import Dialogue, Steps, one_line
+from valetkey.wire.dialogue import DEFAULT_LIMITS, Dialogue, Steps, one_line
+from valetkey.wire.imap_command import command_name
 from valetkey.wire.imap_reader import Announced, CommandReader, Finished, Malformed, ReadLimits, Step
-from valetkey.wire.imap_syntax import Group, Node, Text, Word, quoted
+from valetkey.wire.imap_syntax import Group, Node, Word, quoted, value_of
 from valetkey.wire.machine import (
     DeviceNamed,
     LoginAsked,
@@ -47,7 +48,7 @@ class ImapLogin(Dialogue):
         self,
         security: Security,
         *,
-        limits: LoginLimits = LoginLimits(),  # noqa: B008  frozen
+        limits: LoginLimits = DEFAULT_LIMITS,
         server_id: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(security, limits)
@@ -122,7 +123,7 @@ class ImapLogin(Dialogue):
 
     def _take_announcement(self, announced: Announced) -> None:
         """Ask for a literal, if a name or password may come in it (RFC 9051 4.3, RFC 7888)."""
-        command = _name(self._reader.words)
+        command = command_name(self._reader.words)
         if command == "LOGIN" and not self._may_log_in:
             self._reader.discard()
             self._refuse_without_tls()
@@ -139,7 +140,7 @@ class ImapLogin(Dialogue):
 
     def _carry_out(self, words: tuple[Node, ...]) -> Steps[None]:
         arguments = words[1:]
-        match _name(words):
+        match command_name(words):
             case "CAPABILITY" if not arguments:
                 self._write(b"* " + self._capability_line())
                 self._write(self._tag + b" OK Done")
@@ -192,7 +193,7 @@ class ImapLogin(Dialogue):
         if not self._may_log_in:
             self._refuse_without_tls()
             return
-        values = [_astring(node) for node in arguments]
+        values = [value_of(node) for node in arguments]
         match values:
             case [bytes(name), bytes(secret)]:
                 yield LoginAsked("LOGIN", name, secret)
@@ -223,29 +224,13 @@ class ImapLogin(Dialogue):
         self._bad_commands += 1
 
 
-def _name(words: Sequence[Node]) -> str:
-    match words:
-        case [Word(name), *_]:
-            return name.decode("ascii").upper()
-        case _:
-            return ""
-
-
-def _astring(node: Node) -> bytes | None:
-    match node:
-        case Text(value) | Word(value):
-            return value
-        case _:
-            return None
-
-
 def _read_id(arguments: Sequence[Node]) -> dict[str, str] | None:
     """Read the facts of ID, cut to size; None if malformed."""
     match arguments:
         case [Word(nil)] if nil.upper() == b"NIL":
             return {}
         case [Group(items)] if len(items) % 2 == 0 and len(items) <= 2 * _DEVICE_PAIRS:
-            pairs = zip(map(_astring, items[::2]), map(_astring, items[1::2]), strict=True)
+            pairs = zip(map(value_of, items[::2]), map(value_of, items[1::2]), strict=True)
             return _known_facts(pairs)
         case _:
             return None

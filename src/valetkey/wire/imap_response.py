@@ -25,10 +25,9 @@ _TAIL = 32  # longer than the announcement of any literal with its line end
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Octets to pass on; `complete` if a response ends with them."""
+    """Octets to pass on."""
 
     data: bytes
-    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ class ResponseReader:
         if self._literal:
             data = self._take(min(self._literal, len(self._data)))
             self._literal -= len(data)
-            return Passage(data, complete=False)
+            return Passage(data)
         if self._inside:
             return self._pass_line()
         return self._pass_lines() or self._see_line()
@@ -101,7 +100,7 @@ class ResponseReader:
         if match is not None:
             start = match.start() + 1 if match[0] == b"\n" else match.start()
             end = self._data.rfind(b"\n", 0, start) + 1
-        return Passage(self._take(end), complete=True) if end else None
+        return Passage(self._take(end)) if end else None
 
     def _see_line(self) -> Response | None:
         line_end = self._find_line_end()
@@ -135,14 +134,14 @@ class ResponseReader:
     def _pass_line(self) -> Passage | None:
         line_end = self._find_line_end()
         if not line_end:
-            return Passage(self._take(len(self._data) - _TAIL), complete=False) if len(self._data) >= _HELD else None
+            return Passage(self._take(len(self._data) - _TAIL)) if len(self._data) >= _HELD else None
         data = self._take(line_end)
         announcement = _ANNOUNCEMENT.search(data, max(0, len(data) - _TAIL))
         if announcement is None:
             self._inside = False
-            return Passage(data, complete=True)
+            return Passage(data)
         self._literal = int(announcement[1])
-        return Passage(data, complete=False)
+        return Passage(data)
 
     def _find_line_end(self) -> int:
         """Where the first line ends; 0 while it has not."""

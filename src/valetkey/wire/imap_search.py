@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Sequence
 
-from valetkey.wire.imap_syntax import Group, ImapSyntaxError, Node, Text, Word
+from valetkey.wire.imap_syntax import ATOM, Group, ImapSyntaxError, Node, Text, Word, value_of
 
 _SEQUENCE_SET = re.compile(
     rb"(?:\$|(?:\*|[1-9][0-9]{0,9})(?::(?:\*|[1-9][0-9]{0,9}))?(?:,(?:\*|[1-9][0-9]{0,9})(?::(?:\*|[1-9][0-9]{0,9}))?)*)\Z"
@@ -11,7 +11,6 @@ _SEQUENCE_SET = re.compile(
 _NUMBER = re.compile(rb"[0-9]{1,20}\Z")
 _ASTRING = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\]+\Z")
 _PATTERN = re.compile(rb"[^\x00-\x20\x7f-\xff(){\"\\]+\Z")
-_KEYWORD = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\\]]+\Z")
 _DATE = re.compile(rb"[0-9]{1,2}-[A-Za-z]{3}-[0-9]{4}\Z")
 _OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}\Z")
 
@@ -63,14 +62,14 @@ class ImapArguments:
     def matching(self, pattern: re.Pattern[bytes]) -> bytes:
         """Take a word or string that matches."""
         node = self.take()
-        value = _value(node)
+        value = value_of(node)
         if value is None or pattern.match(value) is None:
             raise ImapSyntaxError("Malformed argument")
         return value
 
     def keyword(self, allowed: Collection[bytes]) -> bytes:
         """Take one of these keywords, in whatever case; gives it in upper case."""
-        keyword = self.word(_KEYWORD)[0].upper()
+        keyword = self.word(ATOM)[0].upper()
         if keyword not in allowed:
             raise ImapSyntaxError("Malformed argument, or an extension that is not available")
         return keyword
@@ -145,14 +144,6 @@ class ImapArguments:
             raise ImapSyntaxError("A pattern is missing")
 
 
-def _value(node: Node) -> bytes | None:
-    match node:
-        case Word(value) | Text(value):
-            return value
-        case _:
-            return None
-
-
 def check_search(arguments: ImapArguments) -> None:
     """Check the arguments of SEARCH (RFC 9051 section 6.4.4, RFC 4731, RFC 5182)."""
     _check_returns(arguments)
@@ -210,7 +201,7 @@ def _take_date(arguments: ImapArguments) -> None:
 
 
 def _take_flag(arguments: ImapArguments) -> None:
-    arguments.word(_KEYWORD)
+    arguments.word(ATOM)
 
 
 def _take_object_id(arguments: ImapArguments) -> None:

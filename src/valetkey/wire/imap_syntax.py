@@ -25,6 +25,8 @@ _IN_SECTION = re.compile(
 )
 _SECTION = re.compile(rb"(?P<section>BODY(?:\.PEEK)?|BINARY(?:\.PEEK|\.SIZE)?)\[", re.IGNORECASE)
 _ESCAPE = re.compile(rb"\\(.)")
+# RFC 9051 section 9: atom = 1*ATOM-CHAR, and nothing else.
+ATOM = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\\]]+\Z")
 _QUOTABLE = re.compile(rb"[\x20-\x7e]{0,4096}\Z")
 
 
@@ -194,7 +196,7 @@ def written(nodes: Sequence[Node]) -> Iterator[bytes | Text | Message]:
             case Word(text):
                 yield text
             case Text(value):
-                yield quoted(value) if _QUOTABLE.match(value) else node
+                yield quoted(value) if is_quotable(value) else node
             case Group(items):
                 yield b"("
                 yield from written(items)
@@ -210,6 +212,15 @@ def written(nodes: Sequence[Node]) -> Iterator[bytes | Text | Message]:
 def quoted(value: bytes) -> bytes:
     """Write a quoted string; the caller knows that `value` is printable ASCII (RFC 9051 section 4.3)."""
     return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+
+
+def value_of(node: Node) -> bytes | None:
+    """Give what a word or string says, however it was spelled; None for what is neither."""
+    match node:
+        case Word(value) | Text(value):
+            return value
+        case _:
+            return None
 
 
 def is_quotable(value: bytes) -> bool:

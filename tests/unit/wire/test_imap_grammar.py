@@ -2,7 +2,8 @@
 
 import pytest
 
-from valetkey.wire.imap_command import COMMANDS, ImapCommand, understood
+from valetkey.wire.imap_command import ImapCommand, understood
+from valetkey.wire.imap_grammar import COMMANDS
 from valetkey.wire.imap_syntax import ImapSyntaxError, Message, Words
 
 

@@ -16,25 +16,36 @@ def responses(*pieces: bytes) -> list[object]:
     return found
 
 
+def boundaries(*pieces: bytes) -> list[bool]:
+    """Tell after each response whether a whole one has just ended."""
+    reader, found = ResponseReader(), []
+    for piece in pieces:
+        reader.receive(piece)
+        while reader.next() is not None:
+            found.append(reader.at_boundary)
+    return found
+
+
 def test_plain_lines_pass_in_one_piece():
-    assert responses(b"* 1 EXISTS\r\n* FLAGS ()\r\n* 2 FETCH") == [Passage(b"* 1 EXISTS\r\n* FLAGS ()\r\n", True)]
+    assert responses(b"* 1 EXISTS\r\n* FLAGS ()\r\n* 2 FETCH") == [Passage(b"* 1 EXISTS\r\n* FLAGS ()\r\n")]
 
 
 def test_what_a_filter_must_see_is_cut_out():
     assert responses(b"* 1 EXISTS\r\n* OK [CAPABILITY x] y\r\na1 OK done\r\n+ go\r\n* 2 EXISTS\r\n") == [
-        Passage(b"* 1 EXISTS\r\n", True),
+        Passage(b"* 1 EXISTS\r\n"),
         Notice(b"* OK [CAPABILITY x] y\r\n"),
         Tagged(b"a1", b"a1 OK done\r\n"),
         Continuation(b"+ go\r\n"),
-        Passage(b"* 2 EXISTS\r\n", True),
+        Passage(b"* 2 EXISTS\r\n"),
     ]
 
 
 def test_literals_pass_by_their_count():
-    found = responses(b"* 1 FETCH (BODY[] {13}\r\n", b"a1 OK {9}\r\n+", b" X {2}\r\n)", b")", b")\r\na1 OK x\r\n")
+    pieces = (b"* 1 FETCH (BODY[] {13}\r\n", b"a1 OK {9}\r\n+", b" X {2}\r\n)", b")", b")\r\na1 OK x\r\n")
+    found, ends = responses(*pieces), boundaries(*pieces)
     assert b"".join(f.data for f in found[:-1]) == b"* 1 FETCH (BODY[] {13}\r\na1 OK {9}\r\n+ X {2}\r\n)))\r\n"
-    assert [f.complete for f in found[:-1]][-1] is True
-    assert not any(f.complete for f in found[:-2])
+    assert ends[-2:] == [True, True]
+    assert not any(ends[:-2])
     assert found[-1] == Tagged(b"a1", b"a1 OK x\r\n")
 
 
@@ -42,7 +53,7 @@ def test_the_text_of_a_status_announces_no_literal():
     assert responses(b"a1 NO No such mailbox: x{100}\r\n* BAD {5}\r\n* 1 EXISTS\r\n") == [
         Tagged(b"a1", b"a1 NO No such mailbox: x{100}\r\n"),
         Notice(b"* BAD {5}\r\n"),
-        Passage(b"* 1 EXISTS\r\n", True),
+        Passage(b"* 1 EXISTS\r\n"),
     ]
 
 
@@ -59,8 +70,9 @@ def test_a_boundary_is_only_between_responses():
 
 def test_a_long_line_passes_before_it_ends():
     long = b"* SEARCH" + b" 12345" * 30000
-    found = responses(long[:90000], long[90000:], b" {2}\r\nab\r\na OK\r\n")
-    assert not any(f.complete for f in found[:3])
+    pieces = (long[:90000], long[90000:], b" {2}\r\nab\r\na OK\r\n")
+    found = responses(*pieces)
+    assert not any(boundaries(*pieces)[:3])
     assert b"".join(f.data for f in found[:-1]) == long + b" {2}\r\nab\r\n"
     assert found[-1] == Tagged(b"a", b"a OK\r\n")
 

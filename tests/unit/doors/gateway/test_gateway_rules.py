@@ -2,9 +2,9 @@ import pytest
 
 from valetkey.core.scope import ALL_PERMISSIONS, Permission
 from valetkey.doors.gateway.rules import IMAP_NEEDS, POP3_NEEDS, imap_rule, pop3_rule, smtp_rule
-from valetkey.wire import imap_command, pop3_command
+from valetkey.wire import imap_grammar, pop3_command
 from valetkey.wire.imap_command import Forward, ImapCommand, Refuse
-from valetkey.wire.imap_syntax import Group, Section, Text, Word
+from valetkey.wire.imap_syntax import Group, Message, Section, Text, Word
 from valetkey.wire.pop3_command import Pop3Command
 from valetkey.wire.pop3_filter import Pop3Refusal
 from valetkey.wire.smtp_command import SmtpCommand, SmtpRefusal
@@ -34,7 +34,7 @@ def fetch(*items: object) -> ImapCommand:
 
 
 def test_every_command_that_can_reach_the_rule_has_a_row():
-    assert {name.removeprefix("UID ") for name in imap_command.COMMANDS} == set(IMAP_NEEDS)
+    assert {name.removeprefix("UID ") for name in imap_grammar.COMMANDS} == set(IMAP_NEEDS)
     assert set(pop3_command.COMMANDS) == set(POP3_NEEDS)
 
 
@@ -43,7 +43,7 @@ def test_an_unknown_command_is_refused_even_with_everything():
     assert isinstance(pop3_rule(ALL_PERMISSIONS, (b"TOP",))(Pop3Command("XTND")), Pop3Refusal)
 
 
-@pytest.mark.parametrize("name", sorted(imap_command.COMMANDS))
+@pytest.mark.parametrize("name", sorted(imap_grammar.COMMANDS))
 def test_without_any_permission_nothing_that_reads_or_changes_mail_passes(name: str):
     harmless = {"CAPABILITY", "NOOP", "LOGOUT", "ID", "ENABLE", "NAMESPACE", "LIST", "LSUB", "IDLE", "CHECK"}
     harmless |= {"UNSELECT", "CLOSE", "GETQUOTA", "GETQUOTAROOT"}
@@ -80,7 +80,7 @@ def test_flags_need_their_permission_and_the_mark_to_delete_needs_another():
 
 
 def test_a_new_message_may_not_be_marked_for_deletion_without_that_right():
-    message = imap_command.Message(3)
+    message = Message(3)
     assert asked(imap("APPEND", *INBOX, message), WRITE) == "APPEND"
     assert asked(imap("APPEND", *INBOX, Group((Word(b"\\Seen"),)), message), WRITE) == "APPEND"
     assert asked(imap("APPEND", *INBOX, Group((Word(b"\\Deleted"),)), message), WRITE) == "refused"
