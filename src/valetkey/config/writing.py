@@ -3,7 +3,7 @@
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 from valetkey.config.kinds import quoted
@@ -12,17 +12,22 @@ from valetkey.config.setting import Setting, Shape, is_required, setting_of
 
 _WIDTH = 110
 _BLANK_LINES = re.compile(r"\n{3,}")
-_HEAD = "Configuration of Valetkey. Relative paths begin at the folder of this file. Unknown settings are errors."
+_HEAD = (
+    "Configuration of Valetkey. Relative paths begin at the folder of this file. Unknown settings are errors."
+    " A line that begins with #name = shows the default, or an example where that is said."
+)
+_NOT_SET = "Not set. For example:"
+_EMPTY: tuple[Any, ...] = (None, "", ())
 
 
 def describe() -> str:
     """Give the annotated reference: every setting with its documentation and its default. It is a valid file."""
-    return _file(_reference_of(Config), _HEAD + " Lines that begin with #name = are examples.")
+    return _file(_reference_of(Config), _HEAD)
 
 
 def annotated(config: Config) -> str:
     """Give a configuration as an annotated file; settings that have their default are commented out."""
-    return _file(config, _HEAD + " What is commented out has the value that is shown.")
+    return _file(config, _HEAD)
 
 
 def _file(config: Any, head: str) -> str:
@@ -81,18 +86,13 @@ def _settings(section: Any, *, comments: bool = True) -> Iterator[str]:
         is_default = content == field.default
         if is_default and not comments:
             continue
+        is_example = is_default and content in _EMPTY and setting.example is not MISSING
         if comments:
             yield from _comment(setting.doc)
-        yield _setting_line(field, setting, content, is_default=is_default)
-
-
-def _setting_line(field: "Field[Any]", setting: Setting, content: Any, *, is_default: bool) -> str:
-    if setting.kind is None:
-        return ""
-    if content is None or (is_default and not content and content is not False and setting.example is not MISSING):
-        shown = setting.example if setting.example is not MISSING else content
-        return f"#{field.name} = {setting.kind.write(shown)}"
-    return f"{'#' if is_default else ''}{field.name} = {setting.kind.write(content)}"
+        if comments and is_example:
+            yield from _comment(_NOT_SET)
+        shown = setting.example if is_example else content
+        yield f"{'#' if is_default else ''}{field.name} = {setting.kind.write(shown)}"
 
 
 def _named_networks(setting: Setting, name: str, content: Any) -> list[str]:

@@ -1,5 +1,6 @@
 """The annotated reference, and the file that `init` writes."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from valetkey.config.setting import Shape, setting_of
 
 ROOT = Path(__file__).parents[3]
 PLACE = Path("/etc/valetkey/valetkey.toml")
+_NOT_SET = "# Not set. For example:"
 
 
 def test_the_reference_is_a_valid_file() -> None:
@@ -41,6 +43,18 @@ def test_every_setting_stands_in_the_reference_with_its_words() -> None:
             if setting.shape is Shape.VALUE:
                 assert f"{field.name} = " in text, field.name
                 assert setting.doc in unwrapped, field.name
+
+
+def test_what_is_commented_out_is_the_default_unless_it_is_called_an_example() -> None:
+    """Nobody may take an example, such as an expiry after a year, for what holds."""
+    lines = describe().splitlines()
+    certificate = lines.index("#[[certificate]]")
+    kept = [line for line, before in zip(lines[1:certificate], lines, strict=False) if before != _NOT_SET]
+    shown = [line.removeprefix("#") if re.match(r"#\w+ = ", line) else line for line in kept]
+    domain = lines[lines.index("[[domain]]") :]
+    config = parse("\n".join([*shown, *domain]), PLACE)
+    assert config == parse(describe(), PLACE)
+    assert '#default_lifetime = "365 days"' in lines
 
 
 def test_what_is_written_reads_back_the_same() -> None:
