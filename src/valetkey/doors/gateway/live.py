@@ -14,6 +14,7 @@ import structlog
 
 from valetkey.core.errors import Unavailable
 from valetkey.core.login import Allowed, CannotTell, Grant, LoginAttempt, Reason, Refused, Verdict
+from valetkey.core.scope import UNLIMITED
 from valetkey.service.changes import Follower
 from valetkey.service.login import decide_again
 from valetkey.service.ports import LiveSession, Ports
@@ -184,13 +185,14 @@ class LiveRegistry:
                 return reason.value
 
     def _renew(self, live: Live, grant: Grant) -> str | None:
-        if not grant.permissions >= live.grant.permissions:
+        # What this protocol has no use for is no loss: the session could not have done it anyway.
+        if not grant.permissions >= live.grant.permissions & UNLIMITED[grant.protocol]:
             return "narrowed"
         if grant.credential_id is None and grant.changed != live.grant.changed:
             # The change may be of the main password itself, which opened this, and nothing but its number shows that.
             return Reason.REVOKED.value
         # What it may do does not grow while it is open; when it ends may have moved.
-        live.grant = replace(live.grant, expires_at=grant.expires_at, changed=grant.changed)
+        live.grant = replace(grant, permissions=grant.permissions & live.grant.permissions)
         self._note_expiry(live)
         return None
 

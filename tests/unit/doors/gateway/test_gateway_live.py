@@ -1,6 +1,7 @@
 """The registry of live sessions by itself, over a real store."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from valetkey.core.account import AccountKind
 from valetkey.core.errors import Unavailable
 from valetkey.core.login import Allowed, CannotTell, Reason, Refused
 from valetkey.core.policy import Policy
-from valetkey.core.scope import MailProtocol
+from valetkey.core.scope import ALL_PERMISSIONS, MailProtocol, Permission, PermissionMode, Scope
 from valetkey.doors.gateway.live import Live, LiveRegistry
 from valetkey.service import accounts, app_passwords
 from valetkey.service.app_passwords import Issued
@@ -44,15 +45,15 @@ class Sessions:
         self.registry = LiveRegistry(house.ports)
         self.closed: dict[str, str] = {}
 
-    async def open(self, issued: Issued, session_id: str) -> Live:
-        asked = attempt("alice@example.org", issued.secret.shown)
+    async def open(self, issued: Issued, session_id: str, protocol: MailProtocol = MailProtocol.IMAP) -> Live:
+        asked = replace(attempt("alice@example.org", issued.secret.shown), protocol=protocol)
         verdict = await check(self.house.ports, asked)
         assert isinstance(verdict, Allowed)
         facts = LiveSession(
             session_id,
             verdict.grant.account_id,
             verdict.grant.credential_id,
-            MailProtocol.IMAP,
+            protocol,
             HOME,
             "",
             self.house.clock.now(),
@@ -108,6 +109,36 @@ async def test_a_store_that_is_away_cuts_nobody_off_and_nothing_is_missed(sessio
     sessions.broken.fails = set()
     assert sessions.registry.follow() == 1
     assert sessions.closed == {"a": "revoked"}
+
+
+async def test_narrowing_closes_only_what_loses_something_it_could_use(sessions: Sessions, alice: Person):
+    house, protocols = sessions.house, frozenset(MailProtocol)
+    issued = await house.issue(alice, scope=Scope(PermissionMode.REPLACE, ALL_PERMISSIONS, protocols))
+    opened = {each: await sessions.open(issued, each.value, each) for each in MailProtocol}
+    sessions.registry.follow()
+
+    async def narrowed(without: Permission) -> int:
+        scope = Scope(PermissionMode.REPLACE, opened[MailProtocol.POP3].grant.permissions - {without}, protocols)
+        await app_passwords.change(house.ports, house.acting(alice.account), issued.app_password.id, scope=scope)
+        return sessions.registry.apply(alice.account.id)
+
+    assert await narrowed(Permission.SEND) == 1
+    assert sessions.closed == {"smtp": "permission"}
+    assert await narrowed(Permission.FOLDERS) == 1
+    assert sessions.closed == {"smtp": "permission", "imap": "narrowed"}
+    assert await narrowed(Permission.WRITE) == 0
+    for each in (MailProtocol.POP3, MailProtocol.SIEVE):
+        assert opened[each].grant.permissions == ALL_PERMISSIONS - {
+            Permission.SEND,
+            Permission.FOLDERS,
+            Permission.WRITE,
+        }
+    scope = Scope(PermissionMode.REPLACE, ALL_PERMISSIONS, frozenset({MailProtocol.POP3}))
+    await app_passwords.change(house.ports, house.acting(alice.account), issued.app_password.id, scope=scope)
+    assert sessions.registry.apply(alice.account.id) == 1
+    assert sessions.closed["sieve"] == "protocol"
+    assert Permission.SEND not in opened[MailProtocol.POP3].grant.permissions, "an open session gains nothing"
+    assert [each.id for each in sessions.registry.of_account(alice.account.id)] == ["pop3"]
 
 
 async def test_an_expiry_needs_no_store(sessions: Sessions, alice: Person):
