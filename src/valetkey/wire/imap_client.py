@@ -168,7 +168,7 @@ class ImapClient(UpstreamDialogue):
 def _id_fields(facts: ClientFacts) -> list[tuple[str, str]]:
     pairs = {
         "x-originating-ip": facts.address,
-        "x-originating-port": str(facts.port),
+        "x-originating-port": str(facts.port or ""),
         "x-connected-ip": facts.local_address,
         "x-connected-port": str(facts.local_port),
         "x-session-id": facts.session_id,

@@ -72,7 +72,10 @@ class CloseAsked:
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """The upstream accepted the login; `capabilities` are its own, in its own spelling, after login."""
+    """The upstream accepted the login; `capabilities` are its own, in its own spelling, after login.
+
+    A client machine that only looks gives it without a login, with what is announced before one.
+    """
 
     capabilities: tuple[bytes, ...] = ()
 
@@ -146,8 +149,8 @@ class LoginMachine(Protocol):
 class ClientFacts:
     """What an upstream that trusts us is told of the client."""
 
-    address: str
-    port: int
+    address: str  # empty: not known
+    port: int  # 0: not known
     local_address: str
     local_port: int
     session_id: str

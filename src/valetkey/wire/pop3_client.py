@@ -13,12 +13,12 @@ class Pop3Client(UpstreamDialogue):
     """Logs in by AUTH PLAIN, with an authorization identity where a master user opens another's mailbox.
 
     Args:
-        credentials: Whose mailbox, who logs in, with which secret.
+        credentials: Whose mailbox, who logs in, with which secret; None only looks at the answer to CAPA.
         starttls: Whether STLS is to be done first.
         facts: What an upstream that trusts us (its greeting says `[XCLIENT]`) is told of the client.
     """
 
-    def __init__(self, credentials: Credentials, *, starttls: bool, facts: ClientFacts | None = None) -> None:
+    def __init__(self, credentials: Credentials | None, *, starttls: bool, facts: ClientFacts | None = None) -> None:
         super().__init__(credentials, starttls=starttls, facts=facts)
 
     def _converse(self) -> Replies[tuple[bytes, ...]]:
@@ -27,6 +27,10 @@ class Pop3Client(UpstreamDialogue):
             self._write(b"STLS")
             yield from self._expect_ok("The upstream refused STLS")
             yield from self._begin_tls()
+        if self._only_looks:
+            capabilities = yield from self._ask_capabilities()
+            self._write(b"QUIT")
+            return capabilities
         if self._facts is not None and b"[XCLIENT]" in greeting:
             self._write(b"XCLIENT " + xclient_arguments(self._facts))
             yield from self._expect_ok("The upstream refused XCLIENT")

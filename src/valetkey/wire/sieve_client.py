@@ -1,5 +1,6 @@
 """ManageSieve up to the login, the client's side: RFC 5804, and Dovecot's XCLIENT."""
 
+from valetkey.wire.buffer import Buffer, LimitExceededError
 from valetkey.wire.machine import ClientFacts, Credentials, PeerError
 from valetkey.wire.sasl import encode_plain
 from valetkey.wire.sieve_syntax import SieveSyntaxError, Token, read_tokens, write_tokens
@@ -17,12 +18,12 @@ class SieveClient(UpstreamDialogue):
     `LoggedIn.capabilities` are the lines that the upstream announced before the login, written canonically.
 
     Args:
-        credentials: Whose scripts, who logs in, with which secret.
+        credentials: Whose scripts, who logs in, with which secret; None only looks at the capabilities.
         starttls: Whether STARTTLS is to be done first.
         facts: What an upstream that trusts us (it announces XCLIENT) is told of the client.
     """
 
-    def __init__(self, credentials: Credentials, *, starttls: bool, facts: ClientFacts | None = None) -> None:
+    def __init__(self, credentials: Credentials | None, *, starttls: bool, facts: ClientFacts | None = None) -> None:
         super().__init__(credentials, starttls=starttls, facts=facts)
 
     def _converse(self) -> Replies[tuple[bytes, ...]]:
@@ -32,11 +33,17 @@ class SieveClient(UpstreamDialogue):
             yield from self._expect_ok("The upstream refused STARTTLS")
             yield from self._begin_tls()
             capabilities = yield from self._expect_ok("The upstream gave no capabilities inside TLS")
+        if self._only_looks:
+            self._write(b"LOGOUT")
+        else:
+            yield from self._log_in(capabilities)
+        return tuple(write_tokens(line, to_server=False)[:-2] for line in capabilities)
+
+    def _log_in(self, capabilities: list[list[Token]]) -> Replies[None]:
         if self._facts is not None and _value(capabilities, b"XCLIENT") is not None:
             self._write(b"XCLIENT " + xclient_arguments(self._facts))
             yield from self._expect_ok("The upstream refused XCLIENT")
         yield from self._authenticate(capabilities)
-        return tuple(write_tokens(line, to_server=False)[:-2] for line in capabilities)
 
     def _authenticate(self, capabilities: list[list[Token]]) -> Replies[None]:
         if b"PLAIN" not in (_value(capabilities, b"SASL") or b"").upper().split():
@@ -91,3 +98,28 @@ def _value(capabilities: list[list[Token]], name: bytes) -> bytes | None:
 
 def _text(end: list[Token]) -> str:
     return " ".join(text_of(token) if isinstance(token, bytes) else token for token in end)
+
+
+def announced_values(lines: tuple[bytes, ...]) -> dict[bytes, bytes]:
+    """Read capabilities as `SieveClient` gives them: each name, in capitals, with its value (empty if it has none)."""
+    values: dict[bytes, bytes] = {}
+    for line in lines:
+        match _tokens_of(line):
+            case [bytes(name), bytes(value), *_]:
+                values[name.upper()] = value
+            case [bytes(name)]:
+                values[name.upper()] = b""
+    return values
+
+
+def _tokens_of(line: bytes) -> list[Token]:
+    buffer = Buffer()
+    buffer.append(line + b"\r\n")
+    try:
+        next(read_tokens(buffer, line_limit=_LINE_LIMIT, literal_limit=_LITERAL_LIMIT, from_client=False))
+    except StopIteration as done:
+        tokens: list[Token] = done.value
+        return tokens
+    except (SieveSyntaxError, PeerError, LimitExceededError):
+        return []
+    return []

@@ -19,7 +19,7 @@ class SmtpClient(UpstreamDialogue):
     """Logs in by AUTH, or by XCLIENT LOGIN where the credentials hold no secret (Postfix).
 
     Args:
-        credentials: Whose mailbox, who logs in, with which secret.
+        credentials: Whose mailbox, who logs in, with which secret; None only looks at the answer to EHLO.
         starttls: Whether STARTTLS is to be done first.
         facts: What an upstream that trusts us (it announces XCLIENT) is told of the client.
         hostname: Our own name, for EHLO.
@@ -27,7 +27,7 @@ class SmtpClient(UpstreamDialogue):
 
     def __init__(
         self,
-        credentials: Credentials,
+        credentials: Credentials | None,
         *,
         starttls: bool,
         facts: ClientFacts | None = None,
@@ -45,6 +45,9 @@ class SmtpClient(UpstreamDialogue):
             _require(220, (yield from self._read_reply()), "The upstream refused STARTTLS")
             yield from self._begin_tls()
             keywords = yield from self._hello()
+        if self._only_looks:
+            self._write(b"QUIT")
+            return keywords
         pairs = self._xclient_pairs(_arguments_of(keywords, b"XCLIENT"))
         if pairs:
             yield from self._xclient(pairs)
@@ -134,7 +137,8 @@ class SmtpClient(UpstreamDialogue):
 
 
 def _facts_for_xclient(facts: ClientFacts) -> Iterator[tuple[str, str]]:
-    yield "ADDR", _tagged(facts.address)
+    # An unknown address is said to be so: without ADDR the upstream would take the client to be where we are.
+    yield "ADDR", _tagged(facts.address) if facts.address else "[UNAVAILABLE]"
     if facts.port:  # 0 is unknown, and Dovecot refuses it
         yield "PORT", str(facts.port)
     yield "NAME", "[UNAVAILABLE]"  # nobody has looked it up; without it the upstream would keep our own name

@@ -29,11 +29,18 @@ class UpstreamError(Exception):
         self.temporary = temporary
 
 
-class UpstreamDialogue(ABC):
-    """The client's side of a line-based protocol up to the login; fulfils `machine.ClientMachine`."""
+_NOBODY = Credentials("", "", None)
 
-    def __init__(self, credentials: Credentials, *, starttls: bool, facts: ClientFacts | None) -> None:
-        self._credentials = credentials
+
+class UpstreamDialogue(ABC):
+    """The client's side of a line-based protocol up to the login; fulfils `machine.ClientMachine`.
+
+    Without credentials it only looks: it hears what the upstream announces before a login, and leaves.
+    """
+
+    def __init__(self, credentials: Credentials | None, *, starttls: bool, facts: ClientFacts | None) -> None:
+        self._credentials = credentials or _NOBODY
+        self._only_looks = credentials is None
         self._starttls = starttls
         self._facts = facts
         self._buffer = Buffer()

@@ -51,3 +51,13 @@ def test_too_many_capabilities():
     machine = Pop3Client(Credentials("alice", "alice", "secret"), starttls=False)
     event = _drive(machine, b"+OK\r\n", b"+OK\r\n" + b"X\r\n" * 200)
     assert event == LoginFailed(temporary=True, text="The upstream announces too much")
+
+
+def test_without_credentials_it_only_looks():
+    machine = Pop3Client(None, starttls=False)
+    machine.receive(b"+OK [XCLIENT] ready\r\n")
+    assert machine.next_event() is None
+    assert machine.take_output() == b"CAPA\r\n"
+    machine.receive(b"+OK\r\nTOP\r\nSASL PLAIN\r\n.\r\n")
+    assert machine.next_event() == LoggedIn((b"TOP", b"SASL PLAIN"))
+    assert machine.take_output() == b"QUIT\r\n"

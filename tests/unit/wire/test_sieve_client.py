@@ -42,3 +42,10 @@ def test_an_upstream_that_speaks_something_else(answer):
     event = _drive(SieveClient(Credentials("a", "a", "s"), starttls=False), answer)
     assert isinstance(event, LoginFailed)
     assert event.temporary
+
+
+def test_without_credentials_it_only_looks():
+    machine = SieveClient(None, starttls=False)
+    machine.receive(b'"SIEVE" "fileinto"\r\n"XCLIENT" "ADDR"\r\nOK\r\n')
+    assert machine.next_event() == LoggedIn((b'"SIEVE" "fileinto"', b'"XCLIENT" "ADDR"'))
+    assert machine.take_output() == b"LOGOUT\r\n"

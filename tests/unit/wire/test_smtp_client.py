@@ -61,3 +61,20 @@ def test_a_long_secret_waits_for_the_challenge():
 def test_no_mechanism_that_can_be_used():
     event = _drive(SmtpClient(Credentials("a", "gw", "s"), starttls=False), b"250-x\r\n250 AUTH LOGIN XOAUTH2\r\n")
     assert event == LoginFailed(temporary=True, text="The upstream offers no AUTH that we can use")
+
+
+def test_an_unknown_client_is_called_so():
+    machine = SmtpClient(Credentials("alice", "alice", None), starttls=False, facts=ClientFacts("", 0, "", 0, "x"))
+    _drive(machine, POSTFIX)
+    assert machine.take_output() == b"XCLIENT ADDR=[UNAVAILABLE] NAME=[UNAVAILABLE] PROTO=ESMTP LOGIN=alice\r\n"
+
+
+def test_without_credentials_it_only_looks():
+    machine = SmtpClient(None, starttls=True, facts=None, hostname="gw")
+    _drive(machine, b"250-x\r\n250-SIZE 5\r\n250 STARTTLS\r\n", b"220 begin\r\n")
+    machine.tls_started()
+    machine.next_event()
+    assert machine.take_output() == b"EHLO gw\r\n"
+    machine.receive(b"250-x\r\n250-SIZE 7\r\n250 XCLIENT LOGIN\r\n")
+    assert machine.next_event() == LoggedIn((b"SIZE 7", b"XCLIENT LOGIN"))
+    assert machine.take_output() == b"QUIT\r\n"

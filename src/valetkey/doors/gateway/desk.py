@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from valetkey.doors.gateway.announcing import Announcements
 from valetkey.doors.gateway.live import LiveRegistry
 from valetkey.doors.gateway.metrics import Metrics
 from valetkey.doors.gateway.relay import Relay
@@ -22,6 +23,7 @@ class Desk:
     certificates: ServerCertificates | None  # None: no listener does TLS
     acceptor: Acceptor
     upstreams: Upstreams
+    announcements: Announcements
     live: LiveRegistry
     metrics: Metrics
     relays: set[Relay] = field(default_factory=set)

@@ -4,8 +4,8 @@ from typing import assert_never
 
 from valetkey.core.login import Grant
 from valetkey.core.scope import MailProtocol
+from valetkey.doors.gateway.announcing import Announced
 from valetkey.doors.gateway.rules import imap_rule, pop3_rule, smtp_rule
-from valetkey.doors.gateway.settings import Settings
 from valetkey.wire.imap_capability import limited_capabilities
 from valetkey.wire.imap_client import ImapClient
 from valetkey.wire.imap_filter import ImapFilter
@@ -33,23 +33,21 @@ _SERVER_ID = {"name": "Valetkey"}
 _LEAVES_LOGIN = frozenset({b"UNAUTHENTICATE"})
 
 
-def login_machine(protocol: MailProtocol, security: Security, settings: Settings) -> LoginMachine:
+def login_machine(
+    protocol: MailProtocol, security: Security, hostname: str, announced_before: Announced
+) -> LoginMachine:
     """Make what speaks with a client up to its login."""
     match protocol:
         case MailProtocol.IMAP:
             return ImapLogin(security, server_id=_SERVER_ID)
         case MailProtocol.POP3:
-            return Pop3Login(security)
+            return Pop3Login(security, capabilities=announced_before.pop3)
         case MailProtocol.SMTP:
-            return SmtpLogin(security, hostname=settings.hostname, extensions=_smtp_extensions(settings))
+            return SmtpLogin(security, hostname=hostname, extensions=announced_before.smtp)
         case MailProtocol.SIEVE:
-            return SieveLogin(security)
+            return SieveLogin(security, sieve_extensions=announced_before.sieve, more=announced_before.sieve_more)
         case _:
             assert_never(protocol)
-
-
-def _smtp_extensions(settings: Settings) -> tuple[bytes, ...]:
-    return (b"PIPELINING", b"SIZE %d" % settings.limits.message_size, b"8BITMIME", b"ENHANCEDSTATUSCODES")
 
 
 def client_machine(
@@ -65,6 +63,21 @@ def client_machine(
             return SmtpClient(credentials, starttls=starttls, facts=facts, hostname=hostname)
         case MailProtocol.SIEVE:
             return SieveClient(credentials, starttls=starttls, facts=facts)
+        case _:
+            assert_never(protocol)
+
+
+def looking_machine(protocol: MailProtocol, *, starttls: bool, hostname: str) -> ClientMachine | None:
+    """Make what hears the upstream's announcements and leaves; None where nothing depends on them."""
+    match protocol:
+        case MailProtocol.IMAP:
+            return None
+        case MailProtocol.POP3:
+            return Pop3Client(None, starttls=starttls)
+        case MailProtocol.SMTP:
+            return SmtpClient(None, starttls=starttls, hostname=hostname)
+        case MailProtocol.SIEVE:
+            return SieveClient(None, starttls=starttls)
         case _:
             assert_never(protocol)
 

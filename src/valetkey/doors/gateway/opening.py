@@ -50,7 +50,9 @@ async def open_upstream(desk: Desk, client: Client, grant: Grant) -> OpenUpstrea
     if upstream is not None:
         try:
             credentials = credentials_for(upstream, grant.address, await _stored_password(desk, upstream, grant))
-            return await desk.upstreams.log_in(upstream, grant.protocol, credentials, _facts(client, grant))
+            opened = await desk.upstreams.log_in(upstream, grant.protocol, credentials, _facts(client, grant))
+            desk.announcements.learn(grant.protocol, upstream, opened.capabilities)
+            return opened
         except (UpstreamFailed, Unavailable) as failure:
             why = printable(str(failure), 200)
     desk.metrics.count("valetkey_upstream_failures_total", protocol=grant.protocol.value)
@@ -125,7 +127,7 @@ def _live_session(desk: Desk, client: Client, attempt: LoginAttempt, grant: Gran
         account_id=grant.account_id,
         credential_id=grant.credential_id,
         protocol=grant.protocol,
-        address=client.facts.address,
+        address=client.facts.address or "unknown",
         client=attempt.client,
         opened_at=desk.ports.clock.now(),
         worker=desk.worker,

@@ -122,7 +122,9 @@ class Session:
             starttls=self._listener.tls is TlsMode.STARTTLS,
             plaintext_login=self._listener.plaintext_login,
         )
-        machine = login_machine(self._listener.protocol, security, self._desk.settings)
+        machine = login_machine(
+            self._listener.protocol, security, self._desk.settings.hostname, self._desk.announcements.now
+        )
         self._take_time()
         machine.greet()
         await self._converse(machine)
@@ -244,9 +246,10 @@ class Session:
 
     def _facts(self) -> ClientFacts:
         local = self._local or self._link.sock.getsockname()[:2]
-        address = str(self._address or self._peer)
         helo = self._device.get("ehlo", "")
-        return ClientFacts(address, self._port, local[0], local[1], self._id, {}, helo)
+        # A proxy that does not say who is behind it must not itself be taken for the client.
+        address, port = ("", 0) if self._address is None else (str(self._address), self._port)
+        return ClientFacts(address, port, local[0], local[1], self._id, {}, helo)
 
     def _note_login(self, attempt: LoginAttempt, verdict: Verdict, refusal: Refusal | None) -> None:
         account: str | None = None

@@ -4,21 +4,19 @@ Certificates are always verified. TLS sessions are resumed, because a full hands
 login. A failure is never the client's: it is told to try later, and the operator is told why.
 """
 
-import asyncio
 import socket
 import ssl
-from dataclasses import dataclass, field
-from ipaddress import ip_address
-from time import monotonic
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from valetkey.core.scope import MailProtocol
-from valetkey.doors.gateway.machines import client_machine
+from valetkey.doors.gateway.machines import client_machine, looking_machine
+from valetkey.doors.gateway.resolving import Resolver
 from valetkey.doors.gateway.settings import Domain, Limits, Settings, TlsMode, Upstream, UpstreamLogin
 from valetkey.doors.serve.link import Driver, Link, LinkClosed
 from valetkey.wire.machine import ClientFacts, ClientMachine, Credentials, LoggedIn, LoginFailed, StartTlsAsked
 
 _ANY_DOMAIN = "*"
-_NAMES_KEPT = 30.0  # seconds that resolved addresses are used
 
 
 class UpstreamFailed(Exception):  # noqa: N818  the word of the operator's log
@@ -40,25 +38,33 @@ class _Known:
 
     context: ssl.SSLContext | None
     session: ssl.SSLSession | None = None
-    addresses: list[tuple[socket.AddressFamily, tuple[str, int]]] = field(default_factory=list)
-    resolved_at: float = float("-inf")
 
 
 class Upstreams:
     """Finds upstreams and logs in to them."""
 
-    def __init__(self, settings: Settings, driver: Driver) -> None:
+    def __init__(self, settings: Settings, driver: Driver, resolver: Resolver | None = None) -> None:
         """Read the CA files.
+
+        Args:
+            settings: The gateway's settings.
+            driver: The worker's driver.
+            resolver: What looks names up, if not the system.
 
         Raises:
             OSError: A CA file cannot be read or holds no certificate.
         """
         self._driver = driver
         self._loop = driver.loop
+        self._resolver = resolver or Resolver(driver.loop)
         self._hostname = settings.hostname
         self._limits: Limits = settings.limits
         self._domains: dict[str, Domain] = {domain.name.lower(): domain for domain in settings.domains}
-        every = {upstream for domain in settings.domains for upstream in domain.upstreams.values()}
+        self.by_protocol: Mapping[MailProtocol, frozenset[Upstream]] = {
+            protocol: frozenset(each.upstreams[protocol] for each in settings.domains if protocol in each.upstreams)
+            for protocol in MailProtocol
+        }
+        every = frozenset().union(*self.by_protocol.values())
         self._known = {upstream: _Known(_new_context(upstream)) for upstream in every}
 
     def find(self, address: str, protocol: MailProtocol) -> Upstream | None:
@@ -80,6 +86,23 @@ class Upstreams:
         told = facts if upstream.forward_client or upstream.login is UpstreamLogin.XCLIENT else None
         starttls = upstream.tls is TlsMode.STARTTLS
         machine = client_machine(protocol, credentials, told, starttls=starttls, hostname=self._hostname)
+        return await self._lead(upstream, machine)
+
+    async def look(self, upstream: Upstream, protocol: MailProtocol) -> tuple[bytes, ...]:
+        """Connect, verify, and hear what is announced before a login; nothing of interest for IMAP.
+
+        Raises:
+            UpstreamFailed: It is down, too slow or not who it should be.
+        """
+        starttls = upstream.tls is TlsMode.STARTTLS
+        machine = looking_machine(protocol, starttls=starttls, hostname=self._hostname)
+        if machine is None:
+            return ()
+        opened = await self._lead(upstream, machine)
+        opened.link.close("looked at")
+        return opened.capabilities
+
+    async def _lead(self, upstream: Upstream, machine: ClientMachine) -> OpenUpstream:
         link = await self._connect(upstream)
         link.limit(self._loop.time() + self._limits.upstream_login, "too slow to log in")
         try:
@@ -136,16 +159,14 @@ class Upstreams:
     # Connecting
 
     async def _connect(self, upstream: Upstream) -> Link:
-        known = self._known[upstream]
-        if monotonic() - known.resolved_at > _NAMES_KEPT:
-            await self._resolve(upstream, known)
         deadline = self._loop.time() + self._limits.upstream_connect
-        why = "the name has no address"
-        for position, (family, place) in enumerate(known.addresses):
+        addresses = await self._resolver.addresses(upstream.host, self._limits.upstream_connect)
+        why = f"the name {upstream.host} cannot be resolved"
+        for position, (family, address) in enumerate(addresses):
             # Each address gets its share of the time, so that a dead one does not hide a live one.
-            share = (deadline - self._loop.time()) / (len(known.addresses) - position)
+            share = (deadline - self._loop.time()) / (len(addresses) - position)
             try:
-                return await self._connect_to(family, place, max(share, 0.0))
+                return await self._connect_to(family, (address, upstream.port), max(share, 0.0))
             except (LinkClosed, OSError) as error:
                 why = str(error)
         raise UpstreamFailed(why)
@@ -156,37 +177,11 @@ class Upstreams:
         link.limit(self._loop.time() + seconds, "too slow to connect")
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            try:
-                sock.connect(place)
-            except BlockingIOError:
-                await link.connected()
+            await link.connect(place)
         except BaseException:
             link.close("cannot connect")
             raise
         return link
-
-    async def _resolve(self, upstream: Upstream, known: _Known) -> None:
-        """Look the host's addresses up, unless it is an address itself."""
-        literal = _literal(upstream)
-        if literal is not None:
-            known.addresses, known.resolved_at = [literal], float("inf")
-            return
-        try:
-            async with asyncio.timeout(self._limits.upstream_connect):
-                found = await self._loop.getaddrinfo(upstream.host, upstream.port, type=socket.SOCK_STREAM)
-        except (OSError, TimeoutError):
-            raise UpstreamFailed(f"the name {upstream.host} cannot be resolved") from None
-        known.addresses = [(family, (str(place[0]), int(place[1]))) for family, _, _, _, place in found]
-        known.resolved_at = monotonic()
-
-
-def _literal(upstream: Upstream) -> tuple[socket.AddressFamily, tuple[str, int]] | None:
-    try:
-        version = ip_address(upstream.host).version
-    except ValueError:
-        return None
-    family = socket.AF_INET if version == 4 else socket.AF_INET6  # noqa: PLR2004  IP's version
-    return family, (upstream.host, upstream.port)
 
 
 def credentials_for(upstream: Upstream, address: str, stored_password: str | None) -> Credentials:

@@ -11,8 +11,10 @@ from functools import partial
 import structlog
 
 from valetkey.core.errors import CannotStart, Unavailable
+from valetkey.doors.gateway.announcing import Announcements
 from valetkey.doors.gateway.control import ControlDoor
 from valetkey.doors.gateway.desk import Desk
+from valetkey.doors.gateway.learning import look_at_upstreams
 from valetkey.doors.gateway.live import LiveRegistry
 from valetkey.doors.gateway.machines import ALPN
 from valetkey.doors.gateway.metrics import Metrics
@@ -79,7 +81,9 @@ class _Worker:
         self._sessions: dict[asyncio.Task[None], Session] = {}
         self._limits = RelayLimits(settings.limits.idle, settings.limits.send)
         self._stops: list[Callable[[], None]] = []
+        self._looking: asyncio.Task[None] | None = None
         driver = Driver(loop)
+        upstreams = _upstreams(settings, driver)
         limits = AcceptLimits(settings.limits.connections, settings.limits.waiting_per_network)
         self._desk = Desk(
             worker=name,
@@ -88,7 +92,8 @@ class _Worker:
             driver=driver,
             certificates=_certificates(settings),
             acceptor=Acceptor(loop, limits),
-            upstreams=_upstreams(settings, driver),
+            upstreams=upstreams,
+            announcements=Announcements(upstreams.by_protocol, settings.limits.message_size),
             live=_live(ports),
             metrics=Metrics(),
         )
@@ -103,6 +108,7 @@ class _Worker:
         for listener, sock in zip(desk.settings.listeners, sockets, strict=True):
             desk.acceptor.listen(sock, partial(self._begin, listener))
         desk.acceptor.start()
+        self._looking = self._loop.create_task(look_at_upstreams(desk.upstreams, desk.announcements))
         self._stops.append(every(self._loop, _FOLLOW_EVERY, self._follow))
         shortest = min(_LOOK_EVERY, self._limits.idle / 4, self._limits.send / 4)
         self._stops.append(every(self._loop, shortest, self._look))
@@ -119,6 +125,9 @@ class _Worker:
             session.shut_down()
         for relay in list(desk.relays):
             relay.end("shutdown")
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         await self._control.close()
         if self._sessions:
             _, late = await asyncio.wait(self._sessions, timeout=_END_WITHIN)

@@ -88,8 +88,7 @@ async def test_mail_is_sent_and_the_client_cannot_speak_to_the_upstream_as_we_do
     _, secret = await person_with(site)
     talk = await site.connect(SMTP)
     await talk.until("220")
-    extensions = await talk.ask("EHLO scanner.example.org", "250-SIZE")
-    assert extensions == "250-SIZE 104857600\r\n"
+    await talk.ask("EHLO scanner.example.org", "250-SIZE")
     await talk.ask("MAIL FROM:<x@example.org>", "530")
     await talk.ask("AUTH LOGIN", "334")
     await talk.ask("YWxpY2VAZXhhbXBsZS5vcmc=", "334")
