@@ -49,7 +49,7 @@ def test_a_login_walks_through_no_table(store, keys):
 
 @pytest.mark.parametrize(
     ("statement", "values"),
-    [(hot._FIND_ACCOUNT, ("a",)), (hot._FIND_APP_PASSWORD, ("a", "b")), (hot._CHANGES, (1, 10))],
+    [(hot._FIND_ACCOUNT, ("a",)), (hot._FIND_PROVEN, ("a", "b")), (hot._CHANGES, (1, 10))],
 )
 def test_the_others_walk_through_no_table(store, statement, values):
     assert [step for step in plan_of(store, statement, values) if step.startswith("SCAN")] == []

@@ -40,7 +40,12 @@ LEFT JOIN account a ON a.id = p.account_id
 LIMIT 1
 """  # noqa: S608  (only column names of the schema are put in)
 _FIND_ACCOUNT = f"SELECT {_ACCOUNT}, {_HAS_SECOND_FACTOR} FROM account a WHERE a.id = ?"  # noqa: S608  (the same)
-_FIND_APP_PASSWORD = f"SELECT {_APP_PASSWORD} FROM app_password p WHERE p.id = ? AND p.account_id = ?"  # noqa: S608  (the same)
+# One statement, not two: each takes and lets go of the database's read lock.
+_FIND_PROVEN = f"""
+SELECT {_ACCOUNT}, {_HAS_SECOND_FACTOR}, {_APP_PASSWORD}
+FROM app_password p JOIN account a ON a.id = p.account_id
+WHERE p.id = ? AND p.account_id = ?
+"""  # noqa: S608  (the same)
 _CHANGE_NUMBER = "SELECT number FROM counter"
 _CHANGES = "SELECT number, account_id FROM audit WHERE number > ? ORDER BY number LIMIT ?"
 
@@ -67,13 +72,13 @@ class HotReader:
 
     def find_proven(self, account_id: str, credential_id: str | None) -> tuple[Account, AppPassword | None] | None:
         """Look up an account and one of its app passwords; None if either is not there."""
-        row = self._connection.execute(_FIND_ACCOUNT, (account_id,)).fetchone()
+        if credential_id is None:
+            row = self._connection.execute(_FIND_ACCOUNT, (account_id,)).fetchone()
+            return None if row is None else (account_from(row), None)
+        row = self._connection.execute(_FIND_PROVEN, (credential_id, account_id)).fetchone()
         if row is None:
             return None
-        if credential_id is None:
-            return account_from(row), None
-        credential = self._connection.execute(_FIND_APP_PASSWORD, (credential_id, account_id)).fetchone()
-        return None if credential is None else (account_from(row), app_password_from(credential))
+        return account_from(row[:_ACCOUNT_END]), app_password_from(row[_ACCOUNT_END:])
 
     def change_number(self) -> int:
         """Give the number of the newest change."""

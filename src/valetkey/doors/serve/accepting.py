@@ -16,8 +16,6 @@ from valetkey.core.network import Address, Network, canonical_address, throttle_
 _log = structlog.get_logger(__name__)
 
 _BACKLOG = 1024
-# Few at a time: workers share the sockets, and the one that wakes first must not take everything.
-_ACCEPTED_AT_ONCE = 4
 # Who connects connects again: parsing an address costs more than finding it.
 _KNOWN_ADDRESSES = 4096
 _network_of = lru_cache(_KNOWN_ADDRESSES)(throttle_network)
@@ -147,21 +145,21 @@ class Acceptor:
             self.start()
 
     def _accept(self, sock: socket.socket, begin: Callable[[Accepted], None]) -> None:
-        for _ in range(_ACCEPTED_AT_ONCE):
-            if self.connections >= self._limits.connections:
-                _log.warning("too many connections", connections=self.connections)
-                self.pause()
-                return
-            try:
-                client, place = sock.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                self._rest(error)
-                return
-            client.setblocking(False)
-            self.connections += 1
-            begin(Accepted(client, address_of(place[0].partition("%")[0]), place[1]))
+        """Accept one: workers share the sockets, and the one that wakes first must not take everything."""
+        if self.connections >= self._limits.connections:
+            _log.warning("too many connections", connections=self.connections)
+            self.pause()
+            return
+        try:
+            client, place = sock.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            self._rest(error)
+            return
+        client.setblocking(False)
+        self.connections += 1
+        begin(Accepted(client, address_of(place[0].partition("%")[0]), place[1]))
 
     def _rest(self, error: OSError) -> None:
         """Stop for a moment: no file descriptors or no memory are left, and asking at once again would not help."""

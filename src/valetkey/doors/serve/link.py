@@ -352,14 +352,19 @@ class Link:
         self._watch_writer(self._wake_writer)
         await writer
 
-    async def connected(self) -> None:
-        """Wait for the end of a non-blocking connect.
+    async def connect(self, place: tuple[str, int]) -> None:
+        """Connect to an address and port.
 
         Raises:
             LinkClosed: It failed.
         """
-        await self._writable()
-        code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        code = self.sock.connect_ex(place)
+        if code == errno.EINPROGRESS:
+            # Asked again, a server on this machine has accepted already, and nothing need be waited for.
+            code = self.sock.connect_ex(place)
+        if code == errno.EALREADY:
+            await self._writable()
+            code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise LinkClosed(f"cannot connect: {errno.errorcode.get(code, code)}")
 
