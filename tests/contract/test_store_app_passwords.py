@@ -176,7 +176,7 @@ async def test_pinned_once(alice):
     assert await alice.write(lambda writer: writer.pin_network("ap_phone", first)) is True
     assert await alice.write(lambda writer: writer.pin_network("ap_phone", second)) is False
     assert await alice.write(lambda writer: writer.pin_network("ap_free", first)) is False
-    assert alice.find_proven("ac_alice", "ap_phone")[1].pinned_network == first
+    assert alice.find_proven("ac_alice", "ap_phone")[1].restrictions.pinned_network == first
 
 
 async def test_lapsed_once(alice):

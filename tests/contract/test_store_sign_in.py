@@ -6,8 +6,6 @@ from dataclasses import replace
 import pytest
 from tests.contract.values import NOW, SECOND, a_session, a_totp, add_person
 
-from valetkey.core.errors import NotFound
-
 CODES = [bytes([number]) * 32 for number in range(10)]
 
 
@@ -106,18 +104,15 @@ async def test_a_session_comes_back_as_it_was_stored(alice):
     assert await alice.read(lambda reader: reader.portal_session(bytes(32))) is None
 
 
-async def test_a_session_is_touched_and_proven(alice):
+async def test_a_session_is_touched(alice):
     session = a_session()
     await alice.write(lambda writer: writer.add_portal_session(session))
     await alice.write(lambda writer: writer.touch_portal_session(session.id_hash, seen_at=NOW + SECOND))
-    await alice.write(lambda writer: writer.set_portal_session_proven(session.id_hash, NOW + 2 * SECOND))
-    expected = replace(session, seen_at=NOW + SECOND, proven_at=NOW + 2 * SECOND)
+    expected = replace(session, seen_at=NOW + SECOND)
     assert await alice.read(lambda reader: reader.portal_session(session.id_hash)) == expected
 
 
-async def test_a_session_that_ended_is_not_proven(alice):
-    with pytest.raises(NotFound):
-        await alice.write(lambda writer: writer.set_portal_session_proven(bytes(32), NOW))
+async def test_a_session_that_ended_is_not_touched(alice):
     await alice.write(lambda writer: writer.touch_portal_session(bytes(32), seen_at=NOW))
     assert await alice.read(lambda reader: reader.portal_session(bytes(32))) is None
 

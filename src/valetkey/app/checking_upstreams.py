@@ -16,7 +16,7 @@ from valetkey.doors.gateway.settings import Settings, TlsMode, Upstream
 from valetkey.doors.gateway.upstream import UpstreamFailed, Upstreams, credentials_for
 from valetkey.doors.serve.link import Driver
 from valetkey.service import accounts
-from valetkey.service.ports import Actor, ActorKind
+from valetkey.service.ports import OPERATOR
 from valetkey.wire.machine import ClientFacts
 
 _WITHIN = 5.0  # seconds
@@ -88,7 +88,7 @@ async def _log_in(config: Config, settings: Settings, name: str) -> list[Finding
     found: list[Finding] = []
     try:
         async with opened(config) as ports:
-            account = await accounts.find(ports, Actor(ActorKind.OPERATOR), name)
+            account = await accounts.find(ports, OPERATOR, name)
             stored = await accounts.upstream_password(ports, account.id)
     except ValetkeyError as error:
         return [problem("account", f"{name}: {error}")]

@@ -18,7 +18,7 @@ from valetkey.config.sections import Config
 from valetkey.config.writing import describe
 from valetkey.doors.cli.front import BackupDone, DemoOptions, Finding, InitAnswers
 from valetkey.service import keys
-from valetkey.service.ports import Actor, ActorKind, Ports
+from valetkey.service.ports import OPERATOR, Ports
 
 
 class FrontHall:
@@ -88,7 +88,7 @@ async def _rotate(config: Config) -> int:
     # The store is opened first, so that a key file that does not belong to it is not touched.
     async with opened(config) as ports:
         number = KeyFile.rotate(config.keys.path)
-        await keys.rotated(ports, Actor(ActorKind.OPERATOR), number)
+        await keys.rotated(ports, OPERATOR, number)
     store = open_store(config.store.path)
     try:
         await check_keys(store, KeyFile.load(config.keys.path))

@@ -20,7 +20,7 @@ from valetkey.core.errors import CannotStart, InvalidInput
 from valetkey.doors.cli.front import InitAnswers
 from valetkey.doors.gateway.settings import TlsMode, UpstreamLogin
 from valetkey.service import accounts
-from valetkey.service.ports import Actor, ActorKind
+from valetkey.service.ports import OPERATOR
 
 _OWN_FILES = {"valetkey.db", "valetkey.db-wal", "valetkey.db-shm", "keys.toml", "upstream-secret", "run", "tls"}
 
@@ -92,7 +92,7 @@ def _keys(config: Config) -> Path:
 def _secret(answers: InitAnswers) -> Path:
     path = _secret_path(answers)
     if not path.exists():
-        write_private(path, (answers.master_secret or PLACEHOLDER) + "\n")
+        write_private(path, PLACEHOLDER + "\n")
     return path
 
 
@@ -102,8 +102,7 @@ def _secret_path(answers: InitAnswers) -> Path:
 
 async def _first_account(config: Config, answers: InitAnswers) -> None:
     async with opened(config) as ports:
-        operator = Actor(ActorKind.OPERATOR)
-        await accounts.create(ports, operator, answers.admin, password=answers.password, is_admin=True)
+        await accounts.create(ports, OPERATOR, answers.admin, password=answers.password, is_admin=True)
 
 
 def _config_of(answers: InitAnswers) -> Config:

@@ -12,7 +12,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from valetkey.core.errors import InvalidInput
-from valetkey.core.network import Network
 from valetkey.core.restriction import Restrictions
 from valetkey.core.scope import MailProtocol, Scope
 
@@ -173,8 +172,3 @@ class AppPassword:
     def is_live(self) -> bool:
         """Neither revoked nor lapsed."""
         return self.revoked_at is None and self.lapsed_at is None
-
-    @property
-    def pinned_network(self) -> Network | None:
-        """The network of its first login, if its rule pins it."""
-        return self.restrictions.pinned_network

@@ -95,7 +95,7 @@ class SecondFactorReset:
 
 
 @dataclass(frozen=True, slots=True)
-class SecondFactorPaused:
+class CodeEntryDisabled:
     """Too many wrong codes: code entry is disabled until an administrator resets it or a recovery code is used."""
 
 
@@ -187,7 +187,7 @@ class KeysRotated:
 Event = (
     AccountCreated | AccountDisabled | AccountEnabled | RightsSet | AliasAdded | AliasRemoved | OwnerAdded | OwnerRemoved
     | MainPasswordSet | UpstreamPasswordSet | UpstreamPasswordRemoved | SecondFactorAdded | SecondFactorRemoved
-    | SecondFactorReset | SecondFactorPaused | RecoveryCodesDrawn | RecoveryCodeUsed | SignedIn | SignInRefused | SignedOut
+    | SecondFactorReset | CodeEntryDisabled | RecoveryCodesDrawn | RecoveryCodeUsed | SignedIn | SignInRefused | SignedOut
     | AppPasswordIssued | AppPasswordChanged | AppPasswordRevoked | AppPasswordLapsed | AppPasswordPinned | KeysRotated
 )  # fmt: skip
 
@@ -250,7 +250,7 @@ def _describe_credentials(  # noqa: C901, PLR0912  (one flat case per event)
     event: SecondFactorAdded
     | SecondFactorRemoved
     | SecondFactorReset
-    | SecondFactorPaused
+    | CodeEntryDisabled
     | RecoveryCodesDrawn
     | RecoveryCodeUsed
     | SignedIn
@@ -270,7 +270,7 @@ def _describe_credentials(  # noqa: C901, PLR0912  (one flat case per event)
             return f"Authenticator “{name}” removed"
         case SecondFactorReset():
             return "Second factors reset by an administrator"
-        case SecondFactorPaused():
+        case CodeEntryDisabled():
             return "Code entry disabled after too many wrong codes"
         case RecoveryCodesDrawn(count=count):
             return f"{count} recovery codes made"

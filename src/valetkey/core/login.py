@@ -12,13 +12,6 @@ from valetkey.core.restriction import network_permits
 from valetkey.core.scope import ALL_PROTOCOLS, MailProtocol, Permission, is_limited, may_open
 
 
-class CredentialKind(StrEnum):
-    """The kinds of secret that a mail login can be proven with. Kinds never mix."""
-
-    APP_PASSWORD = "app-password"  # noqa: S105
-    MAIN_PASSWORD = "main-password"  # noqa: S105
-
-
 @dataclass(frozen=True, slots=True)
 class LoginAttempt:
     """One try to log in, as a door saw it."""
@@ -192,5 +185,5 @@ def _permissions(proven: Proven) -> frozenset[Permission]:
 
 
 def _may_be_told(reason: Reason) -> bool:
-    # Disabled and revoked look like a wrong secret (reference: reply table); so does a main password that opens no mail.
+    # Disabled and revoked look like a wrong secret (`doors.gateway.replies`); so does a main password that opens no mail.
     return reason not in {Reason.ACCOUNT_DISABLED, Reason.REVOKED, Reason.KIND_NOT_ALLOWED}

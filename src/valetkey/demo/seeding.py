@@ -1,7 +1,6 @@
 """Makes the sample accounts by the same verbs that everybody uses, some weeks ago by a clock of its own."""
 
 import base64
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,9 +11,8 @@ from valetkey.core.second_factor import code_at, step_of
 from valetkey.demo.people import People, Person, SampleAppPassword
 from valetkey.service import accounts, app_passwords, second_factors, sign_in
 from valetkey.service.app_passwords import Wanted
-from valetkey.service.ports import Actor, ActorKind, LoginEvent, Ports
+from valetkey.service.ports import OPERATOR, Actor, LoginEvent, Ports
 
-_OPERATOR = Actor(ActorKind.OPERATOR)
 _PHONE = "203.0.113.24"
 _HOME = "198.51.100.7"
 
@@ -59,12 +57,12 @@ async def _accounts(ports: Ports, people: People) -> None:
     for person in people.persons:
         kind = AccountKind.SHARED if person.owner else AccountKind.PERSON
         account = await accounts.create(
-            ports, _OPERATOR, person.address, kind=kind, password=person.main_password, is_admin=person.is_admin
+            ports, OPERATOR, person.address, kind=kind, password=person.main_password, is_admin=person.is_admin
         )
-        await accounts.set_upstream_password(ports, _OPERATOR, account.id, person.upstream_password)
+        await accounts.set_upstream_password(ports, OPERATOR, account.id, person.upstream_password)
         if person.owner:
-            owner = await accounts.find(ports, _OPERATOR, person.owner)
-            await accounts.add_owner(ports, _OPERATOR, account.id, owner.id)
+            owner = await accounts.find(ports, OPERATOR, person.owner)
+            await accounts.add_owner(ports, OPERATOR, account.id, owner.id)
 
 
 async def _second_factor(ports: Ports, person: Person) -> tuple[Person, Actor, str]:
@@ -89,7 +87,7 @@ def _proven(actor: Actor, clock: _EarlierClock) -> Actor:
 async def _issue(  # noqa: PLR0917  (every fact of a sample)
     ports: Ports, actor: Actor, address: str, kind: str, description: str, restrictions: Restrictions | None = None
 ) -> SampleAppPassword:
-    account = await accounts.find(ports, _OPERATOR, address)
+    account = await accounts.find(ports, OPERATOR, address)
     choice = ready_made(kind)
     if choice is None:
         raise AssertionError(kind)
@@ -99,7 +97,7 @@ async def _issue(  # noqa: PLR0917  (every fact of a sample)
 
 async def _history(ports: Ports, actor: Actor, address: str, thunderbird: str, now: datetime) -> None:
     """Give alice a phone that is in use, a tablet that is gone, and refusals that say why."""
-    account = await accounts.find(ports, _OPERATOR, address)
+    account = await accounts.find(ports, OPERATOR, address)
     phone = await _issue(ports, actor, address, "mail-app", "Phone")
     tablet = await _issue(ports, actor, address, "mail-app", "Old tablet")
     at_work = Restrictions(network_rule=NetworkRule.ALLOWED, allowed_ips=("office",))
@@ -111,7 +109,7 @@ async def _history(ports: Ports, actor: Actor, address: str, thunderbird: str, n
         _login(account.id, office.id, "192.0.2.50", "Outlook", "allowed", now - timedelta(days=1, hours=2), 12),
         _login(account.id, office.id, _HOME, "Outlook", "network", now - timedelta(hours=20), 3),
     )
-    await _record(ports, events)
+    await ports.store.add_login_events(events)
 
 
 def _login(  # noqa: PLR0917  (every fact of a sample)
@@ -119,7 +117,3 @@ def _login(  # noqa: PLR0917  (every fact of a sample)
 ) -> LoginEvent:
     first = at - timedelta(days=4)
     return LoginEvent(account_id, credential_id, MailProtocol.IMAP, network, client, result, first, at, count)
-
-
-async def _record(ports: Ports, events: Sequence[LoginEvent]) -> None:
-    await ports.store.add_login_events(events)

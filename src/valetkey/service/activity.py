@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -16,7 +16,7 @@ _log = structlog.get_logger("valetkey.activity")
 FLUSH_EVERY = 1.0  # seconds
 _CAPACITY = 10_000  # different events
 
-_Key = tuple[object, ...]
+_Waiting = OrderedDict[tuple[str | None, ...], LoginEvent]  # by `LoginEvent.key`
 
 
 class BatchingRecorder:
@@ -30,15 +30,14 @@ class BatchingRecorder:
         self.dropped = 0
         self._store = store
         self._capacity = capacity
-        self._waiting: OrderedDict[_Key, LoginEvent] = OrderedDict()
+        self._waiting: _Waiting = OrderedDict()
         self._flushing = asyncio.Lock()
         self._is_failing = False
 
     def add(self, event: LoginEvent) -> None:
         """Queue an event."""
-        key = _key(event)
-        earlier = self._waiting.pop(key, None)
-        self._waiting[key] = event if earlier is None else _merged(earlier, event)
+        earlier = self._waiting.pop(event.key, None)
+        self._waiting[event.key] = event if earlier is None else earlier.joined(event)
         self._drop_oldest()
 
     async def flush(self) -> None:
@@ -70,7 +69,7 @@ class BatchingRecorder:
         finally:
             await self.flush()
 
-    def _put_back(self, batch: OrderedDict[_Key, LoginEvent]) -> None:
+    def _put_back(self, batch: _Waiting) -> None:
         newer, self._waiting = self._waiting, batch
         for event in newer.values():
             self.add(event)
@@ -84,19 +83,6 @@ class BatchingRecorder:
         if is_failing != self._is_failing:
             self._is_failing = is_failing
             _log.warning("login_events_wait" if is_failing else "login_events_written", waiting=len(self._waiting))
-
-
-def _key(event: LoginEvent) -> _Key:
-    return (event.account_id, event.credential_id, event.protocol, event.network, event.client, event.result)
-
-
-def _merged(earlier: LoginEvent, later: LoginEvent) -> LoginEvent:
-    return replace(
-        later,
-        first_at=min(earlier.first_at, later.first_at),
-        last_at=max(earlier.last_at, later.last_at),
-        count=earlier.count + later.count,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Issued:
 
 
 @dataclass(frozen=True, slots=True)
-class Revoked:
+class Changed:
     """An app password after it was revoked or changed, and how many of its connections that closed."""
 
     app_password: AppPassword
@@ -95,7 +95,7 @@ async def change(
     description: str | None = None,
     scope: Scope | None = None,
     restrictions: Restrictions | None = None,
-) -> Revoked:
+) -> Changed:
     """Rename an app password or change what it may do; None leaves a part as it is.
 
     Its live sessions that no longer pass are closed. A pinned network stays pinned. Whatever is not surely narrower
@@ -128,10 +128,10 @@ async def change(
         return new, True
 
     app_password, has_changed = await ports.store.write(apply)
-    return Revoked(app_password, await close_what_fails(ports, app_password.account_id) if has_changed else 0)
+    return Changed(app_password, await close_what_fails(ports, app_password.account_id) if has_changed else 0)
 
 
-async def revoke(ports: Ports, actor: Actor, credential_id: str, reason: str = "") -> Revoked:
+async def revoke(ports: Ports, actor: Actor, credential_id: str, reason: str = "") -> Changed:
     """Revoke an app password and close its connections. Needs no fresh proof of identity.
 
     When this returns, no login with it is allowed any more.
@@ -148,10 +148,10 @@ async def revoke(ports: Ports, actor: Actor, credential_id: str, reason: str = "
         return _revoke_in(writer, actor, app_password, reason, now)
 
     app_password = await ports.store.write(apply)
-    return Revoked(app_password, await close_what_fails(ports, app_password.account_id))
+    return Changed(app_password, await close_what_fails(ports, app_password.account_id))
 
 
-async def revoke_all(ports: Ports, actor: Actor, account_id: str, reason: str = "") -> tuple[Revoked, ...]:
+async def revoke_all(ports: Ports, actor: Actor, account_id: str, reason: str = "") -> tuple[Changed, ...]:
     """Revoke every app password of an account that is not revoked yet, in one transaction.
 
     Raises:
@@ -168,7 +168,7 @@ async def revoke_all(ports: Ports, actor: Actor, account_id: str, reason: str = 
     open_before = await _open_sessions(ports, account_id)
     revoked = await ports.store.write(apply)
     await close_what_fails(ports, account_id)
-    return tuple(Revoked(one, open_before.count(one.id)) for one in revoked)
+    return tuple(Changed(one, open_before.count(one.id)) for one in revoked)
 
 
 async def of_account(

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 
 from valetkey.core.errors import Refused
-from valetkey.core.event import RecoveryCodeUsed, SecondFactorPaused
+from valetkey.core.event import CodeEntryDisabled, RecoveryCodeUsed
 from valetkey.core.second_factor import (
     CodeEntry,
     TotpLimits,
@@ -16,8 +16,7 @@ from valetkey.core.second_factor import (
     code_entry,
     recovery_code_hash,
 )
-from valetkey.service.expiry import SYSTEM
-from valetkey.service.ports import KeyPurpose, Ports, Totp, Writer
+from valetkey.service.ports import SYSTEM, KeyPurpose, Ports, Totp, Writer
 from valetkey.service.throttling import is_over, tally
 
 TOTP_LIMITS = TotpLimits()
@@ -64,7 +63,7 @@ def try_totp(ports: Ports, writer: Writer, account_id: str, typed: str, now: dat
 
 def _count_wrong(writer: Writer, totp: Totp, now: datetime) -> None:
     if writer.count_wrong_code(totp.id, now) == TOTP_LIMITS.disable_after:
-        writer.record(SecondFactorPaused(), actor=SYSTEM, at=now, account_id=totp.account_id)
+        writer.record(CodeEntryDisabled(), actor=SYSTEM, at=now, account_id=totp.account_id)
 
 
 def try_recovery_code(ports: Ports, writer: Writer, account_id: str, typed: str, now: datetime) -> CodeOutcome:

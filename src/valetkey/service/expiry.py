@@ -4,9 +4,7 @@ from datetime import datetime
 
 from valetkey.core.app_password import AppPassword
 from valetkey.core.event import AppPasswordLapsed
-from valetkey.service.ports import Actor, ActorKind, Writer
-
-SYSTEM = Actor(ActorKind.SYSTEM)
+from valetkey.service.ports import SYSTEM, Writer
 
 
 def stamp_lapsed(writer: Writer, app_password: AppPassword, now: datetime) -> None:

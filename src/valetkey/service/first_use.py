@@ -7,8 +7,8 @@ from valetkey.core.errors import Unavailable
 from valetkey.core.event import AppPasswordPinned
 from valetkey.core.network import Address, throttle_network
 from valetkey.core.restriction import NetworkRule
-from valetkey.service.expiry import SYSTEM, stamp_lapsed
-from valetkey.service.ports import Ports, Writer
+from valetkey.service.expiry import stamp_lapsed
+from valetkey.service.ports import SYSTEM, Ports, Writer
 
 _log = structlog.get_logger("valetkey.login")
 

@@ -7,7 +7,7 @@ may be called again if the store was busy, so it has no effects of its own. Ever
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -149,6 +149,10 @@ class Actor:
         return self.account_id or self.kind.value
 
 
+OPERATOR = Actor(ActorKind.OPERATOR)
+SYSTEM = Actor(ActorKind.SYSTEM)
+
+
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
     """One link of the audit chain."""
@@ -193,6 +197,20 @@ class LoginEvent:
     first_at: datetime
     last_at: datetime
     count: int = 1
+
+    @property
+    def key(self) -> tuple[str | None, ...]:
+        """What two events have in common that are the same thing again."""
+        return (self.account_id, self.credential_id, self.protocol, self.network, self.client, self.result)
+
+    def joined(self, other: "LoginEvent") -> "LoginEvent":
+        """Give one event for this one and another of the same key."""
+        return replace(
+            self,
+            first_at=min(self.first_at, other.first_at),
+            last_at=max(self.last_at, other.last_at),
+            count=self.count + other.count,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +316,6 @@ class Writer(Reader, Protocol):
     def use_recovery_code(self, account_id: str, hashed: bytes, at: datetime) -> bool: ...
     def add_portal_session(self, session: PortalSession) -> None: ...
     def touch_portal_session(self, id_hash: bytes, *, seen_at: datetime) -> None: ...
-    def set_portal_session_proven(self, id_hash: bytes, at: datetime) -> None: ...
     def remove_portal_sessions(
         self, account_id: str, *, only: bytes | None = None, keep: bytes | None = None
     ) -> int: ...
@@ -350,7 +367,7 @@ class LoginRecorder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Everything that the verbs need, joined once in `app.py`."""
+    """Everything that the verbs need, joined once in `app/join.py`."""
 
     store: Store
     clock: Clock

@@ -400,7 +400,7 @@ EVENTS = [
     events.SecondFactorAdded("Phone"),
     events.SecondFactorRemoved("Phone"),
     events.SecondFactorReset(),
-    events.SecondFactorPaused(),
+    events.CodeEntryDisabled(),
     events.RecoveryCodesDrawn(10),
     events.RecoveryCodeUsed(9),
     events.SignedIn("a code", "192.0.2.1", "Firefox"),

@@ -152,7 +152,7 @@ async def test_unfit_wishes_are_refused_and_leave_nothing(house: House, wanted: 
 async def test_nobody_brings_a_pinned_network_along(house: House):
     alice = await house.person()
     issued = await house.issue(alice, network_rule=NetworkRule.PINNED, pinned_network=ip_network("10.0.0.0/8"))
-    assert issued.app_password.pinned_network is None
+    assert issued.app_password.restrictions.pinned_network is None
 
 
 async def test_rights_that_go_while_a_secret_is_drawn_are_gone(house: House):
@@ -206,7 +206,7 @@ async def test_a_pin_stays_when_other_things_change(house: House):
     await login.check(house.ports, attempt("alice", issued.secret.text))
     wanted = Restrictions(expires_at=house.clock.now() + timedelta(days=1), network_rule=NetworkRule.PINNED)
     changed = await app_passwords.change(house.ports, alice.actor, issued.app_password.id, restrictions=wanted)
-    assert str(changed.app_password.pinned_network) == "198.51.100.0/24"
+    assert str(changed.app_password.restrictions.pinned_network) == "198.51.100.0/24"
     elsewhere = await login.check(house.ports, attempt("alice", issued.secret.text, address="203.0.113.1"))
     assert isinstance(elsewhere, Refused)
     assert elsewhere.reason is Reason.NETWORK

@@ -317,7 +317,7 @@ async def test_pinned_to_the_network_of_the_first_login(house: House):
     assert isinstance(await ask(HOME), Allowed)
     assert refused(await ask("203.0.113.1"), Reason.NETWORK, proven=True)
     shown = await app_passwords.get(house.ports, OPERATOR, issued.app_password.id)
-    assert str(shown.pinned_network) == "198.51.100.0/24"
+    assert str(shown.restrictions.pinned_network) == "198.51.100.0/24"
 
 
 async def test_of_many_first_logins_at_once_one_network_wins(house: House):

@@ -12,8 +12,8 @@ from valetkey.adapters.keys import KeyFile
 from valetkey.core.app_password import SecretFormat
 from valetkey.core.errors import NotAllowed, ProveAgain, Refused, Unavailable
 from valetkey.core.event import (
+    CodeEntryDisabled,
     RecoveryCodeUsed,
-    SecondFactorPaused,
     SecondFactorReset,
     SignedIn,
     SignedOut,
@@ -288,7 +288,7 @@ async def test_two_hundred_wrong_codes_disable_code_entry_and_a_recovery_code_op
     half = await start(house)
     with pytest.raises(Refused, match="disabled"):
         await sign_in.prove_code(house.ports, half.token, house.code(alice.seed), address=HOME)
-    assert (await kinds(house, alice.account.id)).count(SecondFactorPaused) == 1
+    assert (await kinds(house, alice.account.id)).count(CodeEntryDisabled) == 1
     await sign_in.prove_recovery_code(house.ports, half.token, alice.recovery_codes[3], address=HOME)
     assert (await house.signed_in(alice)).next is NextStep.DONE
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -59,19 +58,9 @@ def merged(events: Iterable[LoginEvent]) -> tuple[LoginEvent, ...]:
     """Merge equal events of a batch into one each."""
     by_key: dict[tuple[str | None, ...], LoginEvent] = {}
     for event in events:
-        key = (event.account_id, event.credential_id, event.protocol, event.network, event.client, event.result)
-        known = by_key.get(key)
-        by_key[key] = event if known is None else _joined(known, event)
+        known = by_key.get(event.key)
+        by_key[event.key] = event if known is None else known.joined(event)
     return tuple(by_key.values())
-
-
-def _joined(one: LoginEvent, other: LoginEvent) -> LoginEvent:
-    return replace(
-        one,
-        first_at=min(one.first_at, other.first_at),
-        last_at=max(one.last_at, other.last_at),
-        count=one.count + other.count,
-    )
 
 
 class ActivityReader(Transaction):

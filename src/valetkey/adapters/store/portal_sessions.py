@@ -63,15 +63,6 @@ class PortalSessionWriter(PortalSessionReader):
         statement = update(portal_session).where(portal_session.c.id_hash == id_hash)
         self._affected(statement.values(seen_at=micros(seen_at)))
 
-    def set_portal_session_proven(self, id_hash: bytes, at: datetime) -> None:
-        """Keep when the person behind a session proved identity completely.
-
-        Raises:
-            NotFound: The session has ended.
-        """
-        statement = update(portal_session).where(portal_session.c.id_hash == id_hash)
-        self._change_one(statement.values(proven_at=micros(at)), "session")
-
     def remove_portal_sessions(self, account_id: str, *, only: bytes | None = None, keep: bytes | None = None) -> int:
         """End the sessions of an account: all, only one, or all but one. Gives how many."""
         statement = delete(portal_session).where(portal_session.c.account_id == account_id)

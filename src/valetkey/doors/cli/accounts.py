@@ -10,7 +10,6 @@ from valetkey.core.account import Account, AccountKind
 from valetkey.core.scope import ALL_PERMISSIONS, Permission
 from valetkey.doors.cli.output import note, say, show_facts, show_json, show_table, when
 from valetkey.doors.cli.running import (
-    OPERATOR,
     Json,
     PasswordStdin,
     Running,
@@ -20,7 +19,7 @@ from valetkey.doors.cli.running import (
 )
 from valetkey.service import accounts, second_factors
 from valetkey.service.accounts import AccountDetails
-from valetkey.service.ports import Ports
+from valetkey.service.ports import OPERATOR, Ports
 
 Address = Annotated[str, typer.Argument(help="The account's mail address, an alias, or its id.", show_default=False)]
 

@@ -14,10 +14,10 @@ from valetkey.core.errors import PolicyForbids
 from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.scope import READY_MADE, describe, ready_made
 from valetkey.doors.cli.output import note, say, show_facts, show_json, show_table, when
-from valetkey.doors.cli.running import OPERATOR, Json, PasswordStdin, Running, ask_password, fail
+from valetkey.doors.cli.running import Json, PasswordStdin, Running, ask_password, fail
 from valetkey.service import accounts, app_passwords, sign_in
-from valetkey.service.app_passwords import Issued, Revoked, Wanted
-from valetkey.service.ports import Actor, Ports
+from valetkey.service.app_passwords import Changed, Issued, Wanted
+from valetkey.service.ports import OPERATOR, Actor, Ports
 from valetkey.service.sign_in import NextStep
 
 _CHOICES = ", ".join(choice.key for choice in READY_MADE)
@@ -102,7 +102,7 @@ def _add_revoke(group: typer.Typer, running: Running) -> None:
           [bold]valetkey app-password revoke --all-of alice@example.org[/bold]
         """
 
-        async def do(ports: Ports) -> tuple[Revoked, ...]:
+        async def do(ports: Ports) -> tuple[Changed, ...]:
             if not all_of:
                 return (await app_passwords.revoke(ports, OPERATOR, what, reason),)
             account = await accounts.find(ports, OPERATOR, what)

@@ -8,9 +8,9 @@ import typer
 
 from valetkey.core.event import describe, to_facts
 from valetkey.doors.cli.output import say, show_json, show_table
-from valetkey.doors.cli.running import OPERATOR, Json, Running, fail
+from valetkey.doors.cli.running import Json, Running, fail
 from valetkey.service import accounts, activity
-from valetkey.service.ports import AuditFault, AuditRecord, Ports
+from valetkey.service.ports import OPERATOR, AuditFault, AuditRecord, Ports
 
 
 def commands(running: Running) -> typer.Typer:

@@ -41,7 +41,6 @@ class InitAnswers:
     base_url: str
     upstream: str  # the mail server's host
     master_user: str
-    master_secret: str | None = field(default=None, repr=False)
     user: str = ""  # the system user that runs it; the files become that user's
 
 

@@ -14,11 +14,10 @@ from rich.text import Text
 from valetkey.core.errors import CannotStart, Refused, Unavailable
 from valetkey.doors.cli.front import Front
 from valetkey.doors.cli.output import err
-from valetkey.service.ports import Actor, ActorKind, Ports
+from valetkey.service.ports import Ports
 
 T = TypeVar("T")
 
-OPERATOR = Actor(ActorKind.OPERATOR)
 EXIT_REFUSED = 1
 EXIT_UNAVAILABLE = 3
 _MAX_PASSWORD = 4096

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from valetkey.doors.cli.output import say, show_json, show_table, when
-from valetkey.doors.cli.running import OPERATOR, Json, Running, fail
+from valetkey.doors.cli.running import Json, Running, fail
 from valetkey.service import accounts, live
-from valetkey.service.ports import LiveSession, Ports
+from valetkey.service.ports import OPERATOR, LiveSession, Ports
 
 
 def commands(running: Running) -> typer.Typer:

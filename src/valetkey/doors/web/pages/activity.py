@@ -56,7 +56,7 @@ def _of_record(visit: Visit, record: AuditRecord) -> Happening:
     behind = who + (f", from {place}" if place and place not in said else "")
     if isinstance(record.event, event.SignedIn):
         behind = words.browser(record.event.client)
-    refused = isinstance(record.event, event.SignInRefused | event.SecondFactorPaused)
+    refused = isinstance(record.event, event.SignInRefused | event.CodeEntryDisabled)
     link = f"/app-passwords/{record.credential_id}" if record.credential_id else ""
     return Happening(record.at, "bad" if refused else "new", said, behind, link)
 
