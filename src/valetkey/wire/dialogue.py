@@ -13,7 +13,8 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TypeVar
 
-from valetkey.wire.buffer import Buffer, LimitExceededError
+from valetkey.wire.buffer import LimitExceededError
+from valetkey.wire.exchange import Exchange
 from valetkey.wire.machine import (
     CloseAsked,
     LoginAsked,
@@ -48,15 +49,14 @@ def strip_line_end(raw: bytes) -> bytes | None:
     return line
 
 
-class Dialogue(ABC):
+class Dialogue(Exchange, ABC):
     """The server's side of a protocol up to the login, however its commands are read."""
 
     def __init__(self, security: Security, limits: LoginLimits) -> None:
+        super().__init__()
         self._security = security
         self._limits = limits
         self._line_limit = limits.line
-        self._buffer = Buffer()
-        self._output = bytearray()
         self._events: deque[ServerEvent] = deque()
         self._waits_for: ServerEvent | None = None
         self._ended = False
@@ -134,17 +134,6 @@ class Dialogue(ABC):
             self._waits_for = event
         return event
 
-    def take_output(self) -> bytes:
-        """Take the bytes to send."""
-        output = bytes(self._output)
-        self._output.clear()
-        return output
-
-    @property
-    def has_pending(self) -> bool:
-        """Whether bytes have arrived that were not yet parsed."""
-        return len(self._buffer) > 0
-
     def tls_started(self) -> None:
         """Go on inside TLS; everything known before is forgotten."""
         self._resume(StartTlsAsked)
@@ -184,9 +173,6 @@ class Dialogue(ABC):
     @property
     def _may_start_tls(self) -> bool:
         return self._security.starttls and not self._security.tls
-
-    def _write(self, line: bytes) -> None:
-        self._output += line + b"\r\n"
 
     def _end(self, reason: str) -> None:
         self._ended = True

@@ -4,7 +4,6 @@ import re
 
 from valetkey.wire.imap_syntax import is_quotable, quoted
 from valetkey.wire.machine import ClientFacts, Credentials
-from valetkey.wire.sasl import encode_plain
 from valetkey.wire.upstream import Replies, UpstreamDialogue, UpstreamError, text_of
 
 _UNTAGGED = re.compile(rb"\* ([A-Za-z]+)(?: (.*))?\Z", re.DOTALL)
@@ -82,12 +81,7 @@ class ImapClient(UpstreamDialogue):
             raise UpstreamError("The upstream does not offer AUTH=PLAIN")
 
     def _authenticate(self, *, initial: bool) -> Replies[None]:
-        credentials = self._credentials
-        authorization_id = "" if self._logs_in_as_itself else credentials.user
-        try:
-            message = encode_plain(authorization_id, credentials.name, self._require_secret())
-        except ValueError as error:
-            raise UpstreamError(str(error)) from None
+        message = self._plain_message()
         parts = [b"AUTHENTICATE PLAIN " + message] if initial else [b"AUTHENTICATE PLAIN", message]
         yield from self._command(*parts)
 

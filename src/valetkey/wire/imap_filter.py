@@ -108,6 +108,10 @@ class ImapFilter:
         self._to_server.clear()
         return data
 
+    def goodbye(self, text: str) -> None:
+        """End the session; `text` is a last word to the client, where one can stand."""
+        self._close("we end it", text)
+
     @property
     def waits_for_server(self) -> bool:
         """Whether what the client sends has to wait for an answer of the upstream; the pump then reads no more of it."""

@@ -94,7 +94,7 @@ ClientEvent = StartTlsAsked | LoggedIn | LoginFailed
 
 @dataclass(frozen=True, slots=True)
 class LoginLimits:
-    """What an unauthenticated peer may cost us, in octets and tries (`reference`: RFC 9051 5.4, RFC 4954 4)."""
+    """What an unauthenticated peer may cost us, in octets and tries (RFC 9051 5.4, RFC 4954 4)."""
 
     line: int = 8192
     literal: int = 4096
@@ -211,6 +211,9 @@ class SessionFilter(Protocol):
 
     def take_to_server(self) -> bytes:
         """Take the bytes to send to the upstream."""
+
+    def goodbye(self, text: str) -> None:
+        """End the session; `text`, printable ASCII, is a last word to the client where one can stand (IMAP's BYE, 421)."""
 
     @property
     def waits_for_server(self) -> bool:

@@ -1,7 +1,5 @@
 """POP3 up to the login, the client's side, towards an upstream: RFC 1939, 2449, 2595, 5034, and Dovecot's XCLIENT."""
 
-from valetkey.wire.machine import ClientFacts, Credentials
-from valetkey.wire.sasl import encode_plain
 from valetkey.wire.upstream import Replies, UpstreamDialogue, UpstreamError, text_of, xclient_arguments
 
 _AUTH_LINE = 255  # RFC 5034 4: with CR LF no longer than this, or the initial response follows the challenge
@@ -12,14 +10,8 @@ _TEMPORARY = (b"[SYS/TEMP]", b"[IN-USE]", b"[LOGIN-DELAY]")
 class Pop3Client(UpstreamDialogue):
     """Logs in by AUTH PLAIN, with an authorization identity where a master user opens another's mailbox.
 
-    Args:
-        credentials: Whose mailbox, who logs in, with which secret; None only looks at the answer to CAPA.
-        starttls: Whether STLS is to be done first.
-        facts: What an upstream that trusts us (its greeting says `[XCLIENT]`) is told of the client.
+    An upstream that trusts us says `[XCLIENT]` in its greeting.
     """
-
-    def __init__(self, credentials: Credentials | None, *, starttls: bool, facts: ClientFacts | None = None) -> None:
-        super().__init__(credentials, starttls=starttls, facts=facts)
 
     def _converse(self) -> Replies[tuple[bytes, ...]]:
         greeting = yield from self._expect_ok("The upstream refused the connection")
@@ -59,11 +51,7 @@ class Pop3Client(UpstreamDialogue):
             raise UpstreamError("The upstream does not offer AUTH PLAIN, which a master user needs")
 
     def _auth_plain(self) -> Replies[None]:
-        login = self._credentials
-        try:
-            message = encode_plain("" if self._logs_in_as_itself else login.user, login.name, self._require_secret())
-        except ValueError as error:
-            raise UpstreamError(str(error)) from None
+        message = self._plain_message()
         line = b"AUTH PLAIN " + message
         if len(line) + 2 <= _AUTH_LINE:
             self._write(line)

@@ -71,6 +71,10 @@ class Pop3Filter(TwoSides):
             rest = self._take_status(rest) if self._body is None else self._take_body(self._body, rest)
         self._read_commands()
 
+    def goodbye(self, text: str) -> None:
+        """End the session; `text` is a last word to the client, where one can stand."""
+        self._close("we end it", f"-ERR {text}\r\n".encode())
+
     @property
     def waits_for_server(self) -> bool:
         """Whether what the client sends has to wait for an answer of the upstream; the pump then reads no more of it."""

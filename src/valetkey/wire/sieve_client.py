@@ -1,8 +1,7 @@
 """ManageSieve up to the login, the client's side: RFC 5804, and Dovecot's XCLIENT."""
 
 from valetkey.wire.buffer import Buffer, LimitExceededError
-from valetkey.wire.machine import ClientFacts, Credentials, PeerError
-from valetkey.wire.sasl import encode_plain
+from valetkey.wire.machine import PeerError
 from valetkey.wire.sieve_syntax import SieveSyntaxError, Token, read_tokens, write_tokens
 from valetkey.wire.upstream import Replies, UpstreamDialogue, UpstreamError, text_of, xclient_arguments
 
@@ -16,15 +15,8 @@ class SieveClient(UpstreamDialogue):
     """Logs in by AUTHENTICATE "PLAIN".
 
     `LoggedIn.capabilities` are the lines that the upstream announced before the login, written canonically.
-
-    Args:
-        credentials: Whose scripts, who logs in, with which secret; None only looks at the capabilities.
-        starttls: Whether STARTTLS is to be done first.
-        facts: What an upstream that trusts us (it announces XCLIENT) is told of the client.
+    An upstream that trusts us announces XCLIENT.
     """
-
-    def __init__(self, credentials: Credentials | None, *, starttls: bool, facts: ClientFacts | None = None) -> None:
-        super().__init__(credentials, starttls=starttls, facts=facts)
 
     def _converse(self) -> Replies[tuple[bytes, ...]]:
         capabilities = yield from self._expect_ok("The upstream refused the connection")
@@ -48,11 +40,7 @@ class SieveClient(UpstreamDialogue):
     def _authenticate(self, capabilities: list[list[Token]]) -> Replies[None]:
         if b"PLAIN" not in (_value(capabilities, b"SASL") or b"").upper().split():
             raise UpstreamError("The upstream does not offer AUTHENTICATE PLAIN")
-        login = self._credentials
-        try:
-            message = encode_plain("" if self._logs_in_as_itself else login.user, login.name, self._require_secret())
-        except ValueError as error:
-            raise UpstreamError(str(error)) from None
+        message = self._plain_message()
         self._output += write_tokens(["AUTHENTICATE", b"PLAIN", message], to_server=True)
         _, end = yield from self._read_answer()
         if end[0] != "OK":

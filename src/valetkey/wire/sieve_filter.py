@@ -84,6 +84,10 @@ class SieveFilter(TwoSides):
             self._close("the upstream does not speak ManageSieve", "Upstream failed")
         self._go_on()
 
+    def goodbye(self, text: str) -> None:
+        """End the session; `text` is a last word to the client, where one can stand."""
+        self._close("we end it", text)
+
     @property
     def waits_for_server(self) -> bool:
         """Whether what the client sends has to wait for an answer of the upstream; the pump then reads no more of it."""

@@ -4,7 +4,6 @@ import base64
 from collections.abc import Iterator
 
 from valetkey.wire.machine import ClientFacts, Credentials, PeerError
-from valetkey.wire.sasl import encode_plain
 from valetkey.wire.smtp_reply import SmtpReply, SmtpReplyReader
 from valetkey.wire.upstream import Replies, UpstreamDialogue, UpstreamError, forward_field, text_of
 
@@ -97,11 +96,7 @@ class SmtpClient(UpstreamDialogue):
             raise UpstreamError("The upstream offers no AUTH that we can use")
 
     def _auth_plain(self) -> Replies[None]:
-        login = self._credentials
-        try:
-            message = encode_plain("" if self._logs_in_as_itself else login.user, login.name, self._require_secret())
-        except ValueError as error:
-            raise UpstreamError(str(error)) from None
+        message = self._plain_message()
         line = b"AUTH PLAIN " + message
         if len(line) + 2 <= _COMMAND_LINE:
             self._write(line)

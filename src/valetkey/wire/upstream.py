@@ -9,9 +9,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator
 from typing import NoReturn, TypeVar
 
-from valetkey.wire.buffer import Buffer, LimitExceededError
+from valetkey.wire.buffer import LimitExceededError
 from valetkey.wire.dialogue import one_line
+from valetkey.wire.exchange import Exchange
 from valetkey.wire.machine import ClientEvent, ClientFacts, Credentials, LoggedIn, LoginFailed, StartTlsAsked
+from valetkey.wire.sasl import encode_plain
 
 _T = TypeVar("_T")
 Replies = Generator[ClientEvent | None, None, _T]
@@ -32,19 +34,23 @@ class UpstreamError(Exception):
 _NOBODY = Credentials("", "", None)
 
 
-class UpstreamDialogue(ABC):
+class UpstreamDialogue(Exchange, ABC):
     """The client's side of a line-based protocol up to the login; fulfils `machine.ClientMachine`.
 
     Without credentials it only looks: it hears what the upstream announces before a login, and leaves.
+
+    Args:
+        credentials: Whose mailbox, who logs in, with which secret; None only looks.
+        starttls: Whether TLS is to be started first.
+        facts: What an upstream that trusts us is told of the client.
     """
 
-    def __init__(self, credentials: Credentials | None, *, starttls: bool, facts: ClientFacts | None) -> None:
+    def __init__(self, credentials: Credentials | None, *, starttls: bool, facts: ClientFacts | None = None) -> None:
+        super().__init__()
         self._credentials = credentials or _NOBODY
         self._only_looks = credentials is None
         self._starttls = starttls
         self._facts = facts
-        self._buffer = Buffer()
-        self._output = bytearray()
         self._received = 0
         self._waits_for_tls = False
         self._ended = False
@@ -70,17 +76,6 @@ class UpstreamDialogue(ABC):
             self._ended = True
         return event
 
-    def take_output(self) -> bytes:
-        """Take the bytes to send."""
-        output = bytes(self._output)
-        self._output.clear()
-        return output
-
-    @property
-    def has_pending(self) -> bool:
-        """Whether bytes have arrived that were not yet parsed."""
-        return len(self._buffer) > 0
-
     def tls_started(self) -> None:
         """Go on inside TLS; everything the upstream said before is forgotten."""
         self._waits_for_tls = False
@@ -101,9 +96,6 @@ class UpstreamDialogue(ABC):
         except LimitExceededError:
             return LoginFailed(temporary=True, text="The upstream sent a line that is too long")
 
-    def _write(self, line: bytes) -> None:
-        self._output += line + b"\r\n"
-
     def _read_line(self) -> Replies[bytes]:
         while (line := self._buffer.take_line(_LINE_LIMIT)) is None:
             yield None
@@ -119,6 +111,18 @@ class UpstreamDialogue(ABC):
     @property
     def _logs_in_as_itself(self) -> bool:
         return self._credentials.name == self._credentials.user
+
+    def _plain_message(self) -> bytes:
+        """Write the message of SASL PLAIN; a master user names by the authorization identity whom it opens.
+
+        Raises:
+            UpstreamError: There is no secret, or it cannot be sent so.
+        """
+        login = self._credentials
+        try:
+            return encode_plain("" if self._logs_in_as_itself else login.user, login.name, self._require_secret())
+        except ValueError as error:
+            raise UpstreamError(str(error)) from None
 
     def _require_secret(self) -> str:
         if self._credentials.secret is None:
