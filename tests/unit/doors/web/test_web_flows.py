@@ -120,6 +120,8 @@ async def test_a_code_signs_in_once(portal: FastAPI, visitor: PortalClient, hous
         assert refused.status_code == 422
         assert "wrong" in refused.text
     assert (await thief.get("/")).headers["location"] == "/sign-in/code"
+    told = text_of(await visitor.get("/activity"))
+    assert "Sign-in from 192.0.2.66 refused: wrong code the main password was right; if this was not you" in told
 
 
 async def test_a_recovery_code_signs_in_once(visitor: PortalClient, house: House, alice: Person) -> None:

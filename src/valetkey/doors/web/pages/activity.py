@@ -56,6 +56,8 @@ def _of_record(visit: Visit, record: AuditRecord) -> Happening:
     behind = who + (f", from {place}" if place and place not in said else "")
     if isinstance(record.event, event.SignedIn):
         behind = words.browser(record.event.client)
+    if isinstance(record.event, event.SignInRefused):  # whoever it was, the actor is only who they said they are
+        behind = "the main password was right; if this was not you, change it"
     refused = isinstance(record.event, event.SignInRefused | event.CodeEntryDisabled)
     link = f"/app-passwords/{record.credential_id}" if record.credential_id else ""
     return Happening(record.at, "bad" if refused else "new", said, behind, link)
