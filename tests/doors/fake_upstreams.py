@@ -20,6 +20,7 @@ class FakeUpstream:
     port: int = 0
     heard: list[bytes] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
+    before: list[bytes] = field(default_factory=list)  # IMAP: lines ahead of the login, without its own
     refuses: bool = False
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     got: asyncio.Event = field(default_factory=asyncio.Event)
@@ -89,6 +90,7 @@ async def _imap(upstream: FakeUpstream, reader: asyncio.StreamReader, writer: as
             await upstream.may_answer.wait()
             writer.write(tag + b" OK [CAPABILITY " + CAPABILITIES + b"] in\r\n")
             break
+        upstream.before.append(command)
         writer.write(b"* CAPABILITY " + CAPABILITIES + b" AUTH=PLAIN\r\n" + tag + b" OK done\r\n")
     while True:
         line = await _line(reader)

@@ -17,6 +17,7 @@ from valetkey.doors.gateway.replies import LAST_WORDS, REVOKED_MEANWHILE, TOO_MA
 from valetkey.doors.gateway.settings import Listener, TlsMode
 from valetkey.doors.gateway.words import decoded, name_of_device, printable
 from valetkey.doors.serve import Accepted, Link, LinkClosed, is_listed, read_proxy_header
+from valetkey.doors.serve.accepting import address_of
 from valetkey.service.faults import place_of
 from valetkey.service.login import check
 from valetkey.wire.machine import (
@@ -245,11 +246,16 @@ class Session:
         return None
 
     def _facts(self) -> ClientFacts:
-        local = self._local or self._link.sock.getsockname()[:2]
+        local = self._local or self._own_place()
         helo = self._device.get("ehlo", "")
         # A proxy that does not say who is behind it must not itself be taken for the client.
         address, port = ("", 0) if self._address is None else (str(self._address), self._port)
         return ClientFacts(address, port, local[0], local[1], self._id, {}, helo)
+
+    def _own_place(self) -> tuple[str, int]:
+        """Say where the client has connected to; a socket for both kinds of addresses writes IPv4 in IPv6's way."""
+        host, port = self._link.sock.getsockname()[:2]
+        return str(address_of(host.partition("%")[0])), port
 
     def _note_login(self, attempt: LoginAttempt, verdict: Verdict, refusal: Refusal | None) -> None:
         account: str | None = None

@@ -32,11 +32,13 @@ class AcceptLimits:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Bind one listening socket, IPv4 or IPv6.
+    """Bind one listening socket, IPv4 or IPv6; an empty host is every address of this machine, of both kinds.
 
     Raises:
         CannotStart: The port is in use, is not ours to take, or the address is not this machine's.
     """
+    wanted = host or "every address"
+    host = host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")  # noqa: S104  every address was asked for
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -51,7 +53,7 @@ def bind(host: str, port: int) -> socket.socket:
         sock.setblocking(False)
     except OSError as error:
         sock.close()
-        raise CannotStart(_why(host, port, error)) from None
+        raise CannotStart(_why(wanted, port, error)) from None
     return sock
 
 

@@ -75,6 +75,14 @@ def test_ipv6_is_bound(tmp_path: Path):
         assert sock.getsockname()[0] == "::1"
 
 
+def test_no_host_is_every_address_of_both_kinds(tmp_path: Path):
+    """A machine without IPv6 has those of IPv4 only."""
+    (sock,) = bind_listeners(Settings("x", (Listener(MailProtocol.IMAP, "", 0, TlsMode.NONE),), (), (), tmp_path))
+    with sock:
+        for host in (LOCALHOST, *(("::1",) if socket.has_dualstack_ipv6() else ())):
+            socket.create_connection((host, sock.getsockname()[1]), timeout=5).close()
+
+
 async def test_a_worker_that_cannot_work_says_why(tmp_path: Path):
     with pytest.raises(CannotStart, match="needs a certificate"):
         async with running_gateway(tmp_path, {}, certificates=()):

@@ -40,6 +40,21 @@ async def logged_in(site: GatewaySite, secret: str, tls: TlsMode = TlsMode.IMPLI
     return talk
 
 
+async def test_an_address_of_ipv4_is_told_as_one_by_a_listener_of_both_kinds(tmp_path: Path):
+    listener = Listener(IMAP, "", 0, TlsMode.NONE, plaintext_login=True)
+    async with running_upstream(IMAP) as fake:
+        upstreams = {IMAP: upstream(fake.port, forward_client=True)}
+        house = House(tmp_path, policy=Policy(require_tls=False))
+        async with running_gateway(tmp_path, upstreams, house=house, listeners=(listener,)) as site:
+            person, secret = await person_with(site)
+            await logged_in(site, secret, TlsMode.NONE)
+            (session,) = await site.control.list(person.account.id)
+    (said,) = [line for line in fake.before if line.startswith(b"ID ")]
+    assert session.address == LOCALHOST
+    assert b'"x-originating-ip" "127.0.0.1"' in said
+    assert b'"x-connected-ip" "127.0.0.1"' in said
+
+
 # Relaying
 
 
