@@ -1,15 +1,11 @@
 """Setting up an authenticator app, the first one or another."""
 
-import base64
-import binascii
-
 import segno
 from fastapi import APIRouter
 from markupsafe import Markup
 from starlette.responses import Response
 
 from valetkey.core.errors import Conflict, InvalidInput
-from valetkey.core.second_factor import provisioning_uri, seed_text
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import SignedInVisit, Stage, Visit
 from valetkey.doors.web.notices import see_other_with
@@ -56,12 +52,7 @@ def _new_offer(visit: Visit) -> TotpOffer:
 
 
 def _same_offer(visit: Visit, sealed: str) -> TotpOffer:
-    """Show again what was scanned already, so that a mistyped code does not mean to scan anew."""
-    try:
-        seed = base64.b32decode(visit.form.one("seed", 100).replace(" ", ""))
-    except binascii.Error:
-        return _new_offer(visit)
-    return TotpOffer(sealed, provisioning_uri(seed, visit.account.address, visit.ports.issuer), seed_text(seed))
+    return second_factors.same_offer(visit.ports, visit.actor, sealed, visit.account.address)
 
 
 def _page(visit: Visit, offered: TotpOffer, name: str = "", errors: Errors | None = None) -> Response:
