@@ -16,6 +16,7 @@ from valetkey.doors.web.words import count, day
 NEVER, ON_DATE, KEEP = "never", "date", "keep"
 _LIFETIMES = (7, 30, 90, 365)  # days
 _IDLE_TIMES = (14, 30, 90, 180)  # days
+_MOST_DAYS, _DAY_DIGITS = 36500, 5  # a century
 _MAX_NETWORKS = 50
 
 
@@ -187,11 +188,16 @@ def _read_expiry(wishes: Wishes, held: datetime | None, now: datetime, errors: E
             return held
         case "date":
             return _end_of_day(wishes.expires_on, errors)
-        case days if days.isascii() and days.isdecimal() and 0 < int(days[:5]) <= 36500:  # noqa: PLR2004  (a century)
-            return now + timedelta(days=int(days[:5]))
-        case _:
-            errors["expires_at"] = "Choose when it ends."
-            return None
+    span = _span_of(wishes.expires)
+    if span is None:
+        errors["expires_at"] = "Choose when it ends."
+    return None if span is None else now + span
+
+
+def _span_of(days: str) -> timedelta | None:
+    """Read a number of days; None if it is none, or none that anybody means."""
+    number = int(days[:_DAY_DIGITS]) if days.isascii() and days.isdecimal() else 0
+    return timedelta(days=number) if 0 < number <= _MOST_DAYS else None
 
 
 def _end_of_day(text: str, errors: Errors) -> datetime | None:
@@ -208,11 +214,10 @@ def _read_idle(wishes: Wishes, held: timedelta | None, errors: Errors) -> timede
             return None
         case "keep":
             return held
-        case days if days.isascii() and days.isdecimal() and 0 < int(days[:5]) <= 36500:  # noqa: PLR2004  (a century)
-            return timedelta(days=int(days[:5]))
-        case _:
-            errors["idle_for"] = "Choose how long it may stay unused."
-            return None
+    span = _span_of(wishes.idle)
+    if span is None:
+        errors["idle_for"] = "Choose how long it may stay unused."
+    return span
 
 
 def _read_rule(wishes: Wishes, errors: Errors) -> NetworkRule:

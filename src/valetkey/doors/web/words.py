@@ -191,12 +191,12 @@ def networks_words(restrictions: Restrictions) -> str:
             return f"Only from {restrictions.pinned_network}, where it was first used"
 
 
+@dataclass(frozen=True, slots=True)
 class State:
     """How an app password stands, as a pill: a tone for its colour and a few words."""
 
-    def __init__(self, tone: str, text: str) -> None:
-        self.tone = tone
-        self.text = text
+    tone: str
+    text: str
 
 
 def state_of(app_password: AppPassword, now: datetime) -> State:

@@ -31,6 +31,8 @@ from valetkey.service.app_passwords import Wanted
 
 router = APIRouter()
 _LOOK = ["GET", "HEAD"]
+_PROVE = "prove"  # the field of errors that brings the fields for proving identity into the form
+_PROVE_AGAIN = "Some minutes have passed. Enter your main password and a code, then send the form again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ async def make(visit: FullVisit) -> Response:
         return _new_page(visit, shown, purpose, wishes, read.errors)
     proved = await prove_here(visit)
     if proved.error:
-        return _new_page(visit, shown, purpose, wishes, Errors({"prove": proved.error}), proving=True)
+        return _new_page(visit, shown, purpose, wishes, Errors({_PROVE: proved.error}))
     if not visit.portal.sent.is_first(visit.account.id, visit.form.one("once", 64)):
         raise Conflict("This form was sent already, and its app password was shown. It is in your list.")
     wanted = Wanted(read.description, read.scope, read.restrictions, read.format)
@@ -100,12 +102,8 @@ async def make(visit: FullVisit) -> Response:
 async def _issue(visit: Visit, shown: Whose, purpose: Purpose, wishes: Wishes, wanted: Wanted) -> Response:
     try:
         issued = await app_passwords.issue(visit.ports, visit.actor, shown.account.id, wanted)
-    except ProveAgain:
-        return _new_page(visit, shown, purpose, wishes, Errors({"prove": _PROVE}), proving=True)
-    except InvalidInput as problem:
-        return _new_page(visit, shown, purpose, wishes, Errors({problem.field: str(problem)}))
-    except PolicyForbids as refusal:
-        return _new_page(visit, shown, purpose, wishes, Errors({"": str(refusal)}))
+    except (ProveAgain, InvalidInput, PolicyForbids) as refusal:
+        return _new_page(visit, shown, purpose, wishes, _errors_of(refusal))
     return visit.page(
         "issued.html",
         credential=issued.app_password,
@@ -115,7 +113,15 @@ async def _issue(visit: Visit, shown: Whose, purpose: Purpose, wishes: Wishes, w
     )
 
 
-_PROVE = "Some minutes have passed. Enter your main password and a code, then send the form again."
+def _errors_of(refusal: Refused) -> Errors:
+    """Say beside which field of the form a refusal of the verb is shown."""
+    match refusal:
+        case ProveAgain():
+            return Errors({_PROVE: _PROVE_AGAIN})
+        case InvalidInput(field=field):
+            return Errors({field: str(refusal)})
+        case _:
+            return Errors({"": str(refusal)})
 
 
 def _new_page(
@@ -124,8 +130,6 @@ def _new_page(
     purpose: Purpose,
     wishes: Wishes,
     errors: Errors | None = None,
-    *,
-    proving: bool = False,
 ) -> Response:
     policy = visit.ports.policy
     return visit.page(
@@ -134,7 +138,7 @@ def _new_page(
         whose=shown,
         purpose=purpose,
         wishes=wishes,
-        proving=proving,
+        proving=errors is not None and _PROVE in errors,
         once=visit.ports.entropy.octets(12).hex(),
         lifetimes=lifetimes(policy, visit.now),
         idle_times=idle_times(policy),
@@ -171,7 +175,7 @@ async def change(visit: FullVisit, credential_id: str) -> Response:
         return _change_page(visit, shown, credential, wishes, read.errors)
     proved = await prove_here(visit)
     if proved.error:
-        return _change_page(visit, shown, credential, wishes, Errors({"prove": proved.error}), proving=True)
+        return _change_page(visit, shown, credential, wishes, Errors({_PROVE: proved.error}))
     wanted = Wanted(read.description, read.scope, read.restrictions, credential.format)
     return proved.keep(await _change(proved.visit, shown, credential, wishes, wanted))
 
@@ -186,12 +190,8 @@ async def _change(visit: Visit, shown: Whose, old: AppPassword, wishes: Wishes, 
             scope=wanted.scope if wanted.scope != old.scope else None,
             restrictions=wanted.restrictions if wanted.restrictions != old.restrictions else None,
         )
-    except ProveAgain:
-        return _change_page(visit, shown, old, wishes, Errors({"prove": _PROVE}), proving=True)
-    except InvalidInput as problem:
-        return _change_page(visit, shown, old, wishes, Errors({problem.field: str(problem)}))
-    except PolicyForbids as refusal:
-        return _change_page(visit, shown, old, wishes, Errors({"": str(refusal)}))
+    except (ProveAgain, InvalidInput, PolicyForbids) as refusal:
+        return _change_page(visit, shown, old, wishes, _errors_of(refusal))
     return see_other_with(f"/app-passwords/{old.id}", "narrowed", changed.closed)
 
 
@@ -201,8 +201,6 @@ def _change_page(
     credential: AppPassword,
     wishes: Wishes,
     errors: Errors | None = None,
-    *,
-    proving: bool = False,
 ) -> Response:
     policy = visit.ports.policy
     return visit.page(
@@ -211,7 +209,7 @@ def _change_page(
         whose=shown,
         credential=credential,
         wishes=wishes,
-        proving=proving,
+        proving=errors is not None and _PROVE in errors,
         lifetimes=lifetimes(policy, visit.now, credential),
         idle_times=idle_times(policy, credential),
         **_choices(visit, shown.account.rights, credential.scope),
