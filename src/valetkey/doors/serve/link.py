@@ -262,6 +262,10 @@ class Link:
         self._is_watched = self._is_writing = True  # by the relay, as far as we know
         self.unlimit()
 
+    def take_back(self) -> None:
+        """Own the socket again, which a relay had; it has taken its callbacks away."""
+        self._is_watched = self._is_writing = False
+
     def close(self, reason: str) -> None:
         """Close at once; whoever waits gets `LinkClosed(reason)`."""
         if self._closed_by:
