@@ -235,3 +235,17 @@ def _cost(literals: int) -> float:
 def test_many_literals_of_one_command_cost_each_the_same():
     few, many = (min(_cost(count) for _ in range(3)) for count in (2000, 16000))
     assert many < 24 * few, "eight times as many cost about eight times as much, not sixty-four"
+
+
+def test_goodbye_is_said_between_two_responses_only():
+    machine = filtered()
+    machine.goodbye("Until then")
+    assert (machine.take_to_client(), machine.close_reason) == (b"* BYE Until then\r\n", "we end it")
+    machine.goodbye("Again")
+    machine.from_client(b"a NOOP\r\n")
+    assert (machine.take_to_client(), machine.take_to_server()) == (b"", b"")
+    machine = filtered()
+    machine.from_server(b"* 1 FETCH (BODY[] {9}\r\nhalf")
+    machine.take_to_client()
+    machine.goodbye("Until then")
+    assert machine.take_to_client() == b""

@@ -80,3 +80,15 @@ def test_after_quit_nothing_is_read():
     session.from_client(b"QUIT\r\nSTAT\r\n")
     session.from_client(b"STAT\r\n")
     assert session.take_to_server() == b"QUIT\r\n"
+
+
+def test_goodbye_is_not_put_into_a_message():
+    session = _filter()
+    session.from_client(b"RETR 1\r\n")
+    session.from_server(b"+OK\r\nhalf")
+    session.take_to_client()
+    session.goodbye("Until then")
+    assert (session.take_to_client(), session.close_reason) == (b"", "we end it")
+    session = _filter()
+    session.goodbye("Until then")
+    assert session.take_to_client() == b"-ERR Until then\r\n"

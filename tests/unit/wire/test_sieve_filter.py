@@ -72,3 +72,11 @@ def test_an_upstream_that_speaks_something_else(answer):
     session.from_server(answer)
     assert session.close_reason == "the upstream does not speak ManageSieve"
     assert session.take_to_client() == b'BYE "Upstream failed"\r\n'
+
+
+def test_goodbye_ends_the_session():
+    session = SieveFilter()
+    session.goodbye("Until then")
+    assert (session.take_to_client(), session.close_reason) == (b'BYE "Until then"\r\n', "we end it")
+    session.from_client(b"LISTSCRIPTS\r\n")
+    assert session.take_to_server() == b""

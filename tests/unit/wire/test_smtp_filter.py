@@ -151,3 +151,11 @@ def test_after_quit_nothing_is_read():
 def test_extensions_that_the_filter_does_not_follow_are_not_announced():
     upstream = (b"SIZE 100", b"chunking", b"BINARYMIME", b"XCLIENT ADDR", b"8bitmime", b"ETRN", b"BURL imap", b"")
     assert limited_smtp_extensions(upstream) == (b"SIZE 100", b"8bitmime")
+
+
+def test_after_goodbye_nothing_of_a_message_passes():
+    session = _in_message()
+    session.goodbye("Until then")
+    assert session.take_to_client() == b"421 4.7.0 mx.example.test Until then\r\n"
+    session.from_client(b"text" + END)
+    assert (session.take_to_server(), session.close_reason) == (b"", "we end it")

@@ -7,6 +7,7 @@ from socket import SHUT_WR
 
 import structlog
 
+from valetkey.doors.gateway.goodbyes import goodbye_for
 from valetkey.doors.gateway.relay import LAST_ANSWERS, UPSTREAM_CLOSED, Relay
 from valetkey.doors.serve.link import BLOCKED, READ_SIZE, Driver, Link, describe
 from valetkey.service.faults import place_of
@@ -22,6 +23,8 @@ class FilteredRelay(Relay):
         "_buffer",
         "_filter",
         "_has_ended",
+        "_has_said_goodbye",
+        "_has_started",
         "_octets",
         "_reads_client",
         "_reads_server",
@@ -43,11 +46,12 @@ class FilteredRelay(Relay):
         self._to_client = _Outlet(driver.loop, client, self._move)
         self._to_server = _Outlet(driver.loop, server, self._move)
         self._reads_client = self._reads_server = False
-        self._has_ended = False
+        self._has_ended = self._has_started = self._has_said_goodbye = False
         self._octets = 0
 
     def start(self, from_client: bytes, from_server: bytes) -> None:
         """Begin, with what either side has sent behind the login."""
+        self._has_started = True
         if self._takes(self._filter.from_server, from_server) and self._takes(self._filter.from_client, from_client):
             self._move()
 
@@ -118,7 +122,8 @@ class FilteredRelay(Relay):
         is_held = bool(self._to_client.held or self._to_server.held)
         reason = session.close_reason
         if reason is not None and not is_held:
-            self._say_goodbye(reason)
+            self._has_said_goodbye = True
+            self.end(reason)
             return
         self._watch(
             client=not is_held and reason is None and not session.waits_for_server and not self._has_ended,
@@ -156,22 +161,31 @@ class FilteredRelay(Relay):
         else:
             self.end("closed" if self._has_ended else UPSTREAM_CLOSED)
 
-    def _say_goodbye(self, reason: str) -> None:
-        """Close so that the client hears what was sent last."""
-        self._watch(client=False, server=False)
-        self.server.close(reason)
-        task = self._loop.create_task(self._finish(reason))
-        # The loop itself keeps only weak references to tasks.
-        _finishing.add(task)
-        task.add_done_callback(_finishing.discard)
-
-    async def _finish(self, reason: str) -> None:
-        self.client.release()
-        await self.client.finish(reason)
+    def dismiss(self, reason: str) -> None:
+        """End because we want so, with a word to the client."""
+        # What is held is the middle of something, and nothing may be said in there.
+        if not self._is_over and self._has_started and not self._to_client.held and self._filter.close_reason is None:
+            self._filter.goodbye(goodbye_for(reason))
+            with suppress(OSError):
+                self._to_client.send(self._filter.take_to_client())
+                self._has_said_goodbye = not self._to_client.held
         self.end(reason)
 
+    def _part_from_client(self, reason: str) -> None:
+        """Close; where something was said last, so that the client hears it."""
+        if not self._has_said_goodbye:
+            self.client.close(reason)
+            return
+        self._watch(client=False, server=False)
+        self.client.take_back()
+        task = self._loop.create_task(self.client.finish(reason))
+        # The loop itself keeps only weak references to tasks.
+        farewells.add(task)
+        task.add_done_callback(farewells.discard)
 
-_finishing: set[asyncio.Task[None]] = set()
+
+# Connections whose session is over, and whose client may still hear the last word; each for a moment.
+farewells: set[asyncio.Task[None]] = set()
 
 
 def _nothing() -> None:

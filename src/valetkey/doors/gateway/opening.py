@@ -85,7 +85,7 @@ def register(desk: Desk, client: Client, passed: Passed, opened: OpenUpstream) -
     grant = passed.grant
     relay = _new_relay(desk, client, grant, opened)
     attempt = replace(passed.attempt, secret="")
-    live = Live(_live_session(desk, client, attempt, grant), attempt, grant, relay.end)
+    live = Live(_live_session(desk, client, attempt, grant), attempt, grant, relay.dismiss)
     desk.live.add(live)
     verdict = desk.live.still_passes(live)
     if not isinstance(verdict, Allowed):

@@ -59,10 +59,17 @@ class Relay(ABC):
         if self._is_over:
             return
         self._is_over = True
-        self.client.close(reason)
+        self._part_from_client(reason)
         self.server.close(reason)
         self._on_end(self, reason)
         self._let_go()
+
+    def dismiss(self, reason: str) -> None:
+        """End because we want so; the client is told where a word can be put between what the upstream says."""
+        self.end(reason)
+
+    def _part_from_client(self, reason: str) -> None:
+        self.client.close(reason)
 
     @abstractmethod
     def _let_go(self) -> None:
@@ -74,7 +81,10 @@ class Relay(ABC):
         if octets != self._moved:
             self._moved, self._moved_at = octets, now
         elif now - self._moved_at > (limits.send if self._is_stuck else limits.idle):
-            self.end("stuck" if self._is_stuck else "idle")
+            if self._is_stuck:
+                self.end("stuck")
+            else:
+                self.dismiss("idle")
 
 
 class RawRelay(Relay):

@@ -14,6 +14,7 @@ from valetkey.core.errors import CannotStart, Unavailable
 from valetkey.doors.gateway.announcing import Announcements
 from valetkey.doors.gateway.control import ControlDoor
 from valetkey.doors.gateway.desk import Desk
+from valetkey.doors.gateway.filtered_relay import farewells
 from valetkey.doors.gateway.learning import look_at_upstreams
 from valetkey.doors.gateway.live import LiveRegistry
 from valetkey.doors.gateway.machines import ALPN
@@ -124,11 +125,13 @@ class _Worker:
         for session in self._sessions.values():
             session.shut_down()
         for relay in list(desk.relays):
-            relay.end("shutdown")
+            relay.dismiss("shutdown")
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
         await self._control.close()
+        if farewells:
+            await asyncio.wait(farewells, timeout=_END_WITHIN)
         if self._sessions:
             _, late = await asyncio.wait(self._sessions, timeout=_END_WITHIN)
             for task in late:

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from valetkey.doors.gateway.filtered_relay import FilteredRelay
+from valetkey.doors.gateway.filtered_relay import FilteredRelay, farewells
 from valetkey.doors.gateway.relay import Relay
 from valetkey.doors.serve.link import Driver, Link
 
@@ -24,6 +24,9 @@ class Stumbling:
 
     def from_server(self, data: bytes | memoryview) -> None:
         self._take("client", data)
+
+    def goodbye(self, text: str) -> None:
+        self._to["client"] += b"goodbye"
 
     def take_to_client(self) -> bytes:
         return self._given("client")
@@ -83,4 +86,42 @@ async def test_a_bug_in_what_came_behind_the_login_ends_it_too(first: tuple[byte
     pair = Pair()
     pair.relay.start(*first)
     assert await asyncio.wait_for(pair.ended, 2) == "a bug"
+    pair.close()
+
+
+async def test_goodbye_is_heard_before_the_end() -> None:
+    pair, loop = Pair(), asyncio.get_running_loop()
+    pair.relay.start(b"", b"well")
+    pair.relay.dismiss("idle")
+    assert pair.ended.result() == "idle", "the session is over at once"
+    assert await loop.sock_recv(pair.client, 99) == b"wellgoodbye"
+    assert await loop.sock_recv(pair.client, 99) == b""
+    assert await loop.sock_recv(pair.server, 99) == b""
+    await loop.sock_sendall(pair.client, b"too late")
+    pair.client.close()
+    await asyncio.wait_for(asyncio.gather(*farewells), 2)
+    pair.close()
+
+
+async def test_nothing_is_said_to_a_client_that_has_not_taken_what_came_before() -> None:
+    pair, loop = Pair(), asyncio.get_running_loop()
+    pair.relay.start(b"", b"")
+    sending = loop.create_task(loop.sock_sendall(pair.server, b"x" * 5_000_000))
+    while not pair.relay._to_client.held:
+        await asyncio.sleep(0)
+    pair.relay.dismiss("idle")
+    assert pair.ended.result() == "idle"
+    heard = b""
+    while part := await loop.sock_recv(pair.client, 99_999):
+        heard += part
+    assert set(heard) == set(b"x")
+    await asyncio.gather(sending, return_exceptions=True)
+    pair.close()
+
+
+async def test_nothing_is_said_before_the_login_is_answered() -> None:
+    pair = Pair()
+    pair.relay.dismiss("revoked")
+    assert pair.ended.result() == "revoked"
+    assert await asyncio.get_running_loop().sock_recv(pair.client, 99) == b""
     pair.close()
