@@ -8,7 +8,7 @@ import typer
 
 from valetkey.core.account import Account, AccountKind
 from valetkey.core.scope import ALL_PERMISSIONS, Permission
-from valetkey.doors.cli.output import note, say, show_facts, show_json, show_table, when
+from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table, when
 from valetkey.doors.cli.running import (
     Json,
     PasswordStdin,
@@ -105,11 +105,7 @@ def _add_looking(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey account show alice@example.org[/bold]
         """
-
-        async def look(ports: Ports) -> AccountDetails:
-            return await accounts.details(ports, OPERATOR, (await accounts.find(ports, OPERATOR, address)).id)
-
-        details = running.do(look)
+        details = running.on_account(address, lambda ports, account_id: accounts.details(ports, OPERATOR, account_id))
         if as_json:
             show_json(_all_facts(details))
         else:
@@ -123,11 +119,8 @@ def _add_state(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey account disable alice@example.org[/bold]
         """
-
-        async def stop(ports: Ports) -> int:
-            return await accounts.disable(ports, OPERATOR, (await accounts.find(ports, OPERATOR, address)).id)
-
-        say(f"{address} disabled, {_connections(running.do(stop))} closed.")
+        closed = running.on_account(address, lambda ports, account_id: accounts.disable(ports, OPERATOR, account_id))
+        say(f"{address} disabled, {connections(closed)} closed.")
 
     @group.command()
     def enable(address: Address) -> None:
@@ -135,11 +128,7 @@ def _add_state(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey account enable alice@example.org[/bold]
         """
-
-        async def go_on(ports: Ports) -> None:
-            await accounts.enable(ports, OPERATOR, (await accounts.find(ports, OPERATOR, address)).id)
-
-        running.do(go_on)
+        running.on_account(address, lambda ports, account_id: accounts.enable(ports, OPERATOR, account_id))
         say(f"{address} enabled.")
 
     @group.command("reset-2fa")
@@ -154,11 +143,7 @@ def _add_state(group: typer.Typer, running: Running) -> None:
         """
         if not yes:
             typer.confirm(f"Remove every second factor of {address}?", abort=True, err=True)
-
-        async def reset(ports: Ports) -> None:
-            await second_factors.reset(ports, OPERATOR, (await accounts.find(ports, OPERATOR, address)).id)
-
-        running.do(reset)
+        running.on_account(address, lambda ports, account_id: second_factors.reset(ports, OPERATOR, account_id))
         say(f"The second factors of {address} are removed.")
 
 
@@ -170,12 +155,9 @@ def _add_passwords(group: typer.Typer, running: Running) -> None:
         Example: [bold]pass show alice | valetkey account password alice@example.org --password-stdin[/bold]
         """
         new = ask_new_password(from_stdin=password_stdin)
-
-        async def set_it(ports: Ports) -> None:
-            account = await accounts.find(ports, OPERATOR, address)
-            await accounts.set_main_password(ports, OPERATOR, account.id, new)
-
-        running.do(set_it)
+        running.on_account(
+            address, lambda ports, account_id: accounts.set_main_password(ports, OPERATOR, account_id, new)
+        )
         say(f"The main password of {address} is set.")
 
     @group.command("upstream-password")
@@ -189,12 +171,9 @@ def _add_passwords(group: typer.Typer, running: Running) -> None:
         Example: [bold]valetkey account upstream-password alice@example.org[/bold]
         """
         new = None if remove else ask_password("Password at the mail server", from_stdin=password_stdin)
-
-        async def set_it(ports: Ports) -> None:
-            account = await accounts.find(ports, OPERATOR, address)
-            await accounts.set_upstream_password(ports, OPERATOR, account.id, new)
-
-        running.do(set_it)
+        running.on_account(
+            address, lambda ports, account_id: accounts.set_upstream_password(ports, OPERATOR, account_id, new)
+        )
         say(f"The upstream password of {address} is {'removed' if remove else 'stored'}.")
 
 
@@ -211,13 +190,10 @@ def _add_rights(group: typer.Typer, running: Running) -> None:
         Example: [bold]valetkey account rights scanner@example.org send[/bold]
         """
         wanted = _permissions(granted or [])
-
-        async def set_them(ports: Ports) -> int:
-            account = await accounts.find(ports, OPERATOR, address)
-            return await accounts.set_rights(ports, OPERATOR, account.id, wanted)
-
-        closed = running.do(set_them)
-        say(f"{address} may: {', '.join(sorted(wanted)) or 'nothing'}. {_connections(closed)} closed.")
+        closed = running.on_account(
+            address, lambda ports, account_id: accounts.set_rights(ports, OPERATOR, account_id, wanted)
+        )
+        say(f"{address} may: {', '.join(sorted(wanted)) or 'nothing'}. {connections(closed)} closed.")
 
 
 def _permissions(names: list[str]) -> frozenset[Permission]:
@@ -241,11 +217,7 @@ def _alias_commands(running: Running) -> typer.Typer:
 
         Example: [bold]valetkey account alias add alice@example.org al@example.org[/bold]
         """
-
-        async def do(ports: Ports) -> None:
-            await accounts.add_alias(ports, OPERATOR, (await accounts.find(ports, OPERATOR, address)).id, alias)
-
-        running.do(do)
+        running.on_account(address, lambda ports, account_id: accounts.add_alias(ports, OPERATOR, account_id, alias))
         say(f"{address} can also log in as {alias}.")
 
     @group.command()
@@ -254,11 +226,7 @@ def _alias_commands(running: Running) -> typer.Typer:
 
         Example: [bold]valetkey account alias remove alice@example.org al@example.org[/bold]
         """
-
-        async def do(ports: Ports) -> None:
-            await accounts.remove_alias(ports, OPERATOR, (await accounts.find(ports, OPERATOR, address)).id, alias)
-
-        running.do(do)
+        running.on_account(address, lambda ports, account_id: accounts.remove_alias(ports, OPERATOR, account_id, alias))
         say(f"{address} can no longer log in as {alias}.")
 
     return group
@@ -274,11 +242,11 @@ def _owner_commands(running: Running) -> typer.Typer:
         Example: [bold]valetkey account owner add scanner@example.org alice@example.org[/bold]
         """
 
-        async def do(ports: Ports) -> None:
-            shared, person = await _both(ports, address, owner)
-            await accounts.add_owner(ports, OPERATOR, shared.id, person.id)
+        async def add_it(ports: Ports, shared_id: str) -> None:
+            person = await accounts.find(ports, OPERATOR, owner)
+            await accounts.add_owner(ports, OPERATOR, shared_id, person.id)
 
-        running.do(do)
+        running.on_account(address, add_it)
         say(f"{owner} owns {address}.")
 
     @group.command()
@@ -288,22 +256,14 @@ def _owner_commands(running: Running) -> typer.Typer:
         Example: [bold]valetkey account owner remove scanner@example.org alice@example.org[/bold]
         """
 
-        async def do(ports: Ports) -> None:
-            shared, person = await _both(ports, address, owner)
-            await accounts.remove_owner(ports, OPERATOR, shared.id, person.id)
+        async def remove_it(ports: Ports, shared_id: str) -> None:
+            person = await accounts.find(ports, OPERATOR, owner)
+            await accounts.remove_owner(ports, OPERATOR, shared_id, person.id)
 
-        running.do(do)
+        running.on_account(address, remove_it)
         say(f"{owner} no longer owns {address}.")
 
     return group
-
-
-async def _both(ports: Ports, shared: str, person: str) -> tuple[Account, Account]:
-    return await accounts.find(ports, OPERATOR, shared), await accounts.find(ports, OPERATOR, person)
-
-
-def _connections(count: int) -> str:
-    return f"{count} open connection{'' if count == 1 else 's'}"
 
 
 def _facts(account: Account) -> dict[str, Any]:

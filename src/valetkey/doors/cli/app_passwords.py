@@ -13,7 +13,7 @@ from valetkey.core.app_password import AppPassword, SecretFormat
 from valetkey.core.errors import PolicyForbids
 from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.scope import READY_MADE, describe, ready_made
-from valetkey.doors.cli.output import note, say, show_facts, show_json, show_table, when
+from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table, when
 from valetkey.doors.cli.running import Json, PasswordStdin, Running, ask_password, fail
 from valetkey.service import accounts, app_passwords, sign_in
 from valetkey.service.app_passwords import Changed, Issued, Wanted
@@ -56,12 +56,10 @@ def _add_looking(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey app-password list alice@example.org --all[/bold]
         """
-
-        async def look(ports: Ports) -> tuple[AppPassword, ...]:
-            account = await accounts.find(ports, OPERATOR, address)
-            return await app_passwords.of_account(ports, OPERATOR, account.id, live_only=not everything)
-
-        found = running.do(look)
+        found = running.on_account(
+            address,
+            lambda ports, account_id: app_passwords.of_account(ports, OPERATOR, account_id, live_only=not everything),
+        )
         if as_json:
             show_json([_facts(app_password) for app_password in found])
             return
@@ -113,8 +111,7 @@ def _add_revoke(group: typer.Typer, running: Running) -> None:
             show_json([_facts(entry.app_password) | {"closed": entry.closed} for entry in done])
             return
         for entry in done:
-            plural = "" if entry.closed == 1 else "s"
-            say(f"“{entry.app_password.description}” revoked, {entry.closed} open connection{plural} closed.")
+            say(f"“{entry.app_password.description}” revoked, {connections(entry.closed)} closed.")
         if not done:
             note("There was none in use.")
 

@@ -8,7 +8,7 @@ import typer
 
 from valetkey.core.event import describe, to_facts
 from valetkey.doors.cli.output import say, show_json, show_table
-from valetkey.doors.cli.running import Json, Running, fail
+from valetkey.doors.cli.running import Json, Running, addresses_of, fail
 from valetkey.service import accounts, activity
 from valetkey.service.ports import OPERATOR, AuditFault, AuditRecord, Ports
 
@@ -35,9 +35,7 @@ def commands(running: Running) -> typer.Typer:
             account = await accounts.find(ports, OPERATOR, address) if address else None
             account_id = account.id if account else None
             found = await activity.audit(ports, OPERATOR, account_id=account_id, before=before, limit=limit)
-            ids = sorted({record.account_id for record in found if record.account_id})
-            names = {one: (await accounts.find(ports, OPERATOR, one)).address for one in ids}
-            return found, names
+            return found, await addresses_of(ports, (record.account_id for record in found if record.account_id))
 
         found, names = running.do(look)
         ordered = sorted(found, key=lambda record: record.number)

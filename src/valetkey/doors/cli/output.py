@@ -67,6 +67,11 @@ def when(moment: datetime | None, *, never: str = "never") -> str:
     return never if moment is None else moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
+def connections(count: int) -> str:
+    """Count open connections."""
+    return f"{count} open connection{'' if count == 1 else 's'}"
+
+
 def _one_line(text: str) -> str:
     # Descriptions and client names are strangers' text: nothing in them may reach the terminal as a command.
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

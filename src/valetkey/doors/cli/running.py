@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
@@ -14,7 +14,8 @@ from rich.text import Text
 from valetkey.core.errors import CannotStart, Refused, Unavailable
 from valetkey.doors.cli.front import Front
 from valetkey.doors.cli.output import err
-from valetkey.service.ports import Ports
+from valetkey.service import accounts
+from valetkey.service.ports import OPERATOR, Ports
 
 T = TypeVar("T")
 
@@ -49,9 +50,22 @@ class Running:
         """Run work on the installation; what is refused ends the command with a sentence."""
         return told(lambda: asyncio.run(self._do(work)))
 
+    def on_account(self, name_or_id: str, work: Callable[[Ports, str], Awaitable[T]]) -> T:
+        """Run work on one account, which it is given by its id."""
+
+        async def find_and_do(ports: Ports) -> T:
+            return await work(ports, (await accounts.find(ports, OPERATOR, name_or_id)).id)
+
+        return self.do(find_and_do)
+
     async def _do(self, work: Callable[[Ports], Awaitable[T]]) -> T:
         async with self.front.open(self.config) as ports:
             return await work(ports)
+
+
+async def addresses_of(ports: Ports, account_ids: Iterable[str]) -> dict[str, str]:
+    """Give the address of each of these accounts, by id."""
+    return {one: (await accounts.find(ports, OPERATOR, one)).address for one in set(account_ids)}
 
 
 def told(work: Callable[[], T]) -> T:

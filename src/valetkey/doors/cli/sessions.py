@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from valetkey.doors.cli.output import say, show_json, show_table, when
-from valetkey.doors.cli.running import Json, Running, fail
+from valetkey.doors.cli.running import Json, Running, addresses_of, fail
 from valetkey.service import accounts, live
 from valetkey.service.ports import OPERATOR, LiveSession, Ports
 
@@ -29,9 +29,7 @@ def commands(running: Running) -> typer.Typer:
         async def look(ports: Ports) -> tuple[tuple[LiveSession, ...], dict[str, str]]:
             account = await accounts.find(ports, OPERATOR, address) if address else None
             found = await live.of_account(ports, OPERATOR, account.id if account else None)
-            ids = sorted({session.account_id for session in found})
-            names = {account_id: (await accounts.find(ports, OPERATOR, account_id)).address for account_id in ids}
-            return found, names
+            return found, await addresses_of(ports, (session.account_id for session in found))
 
         found, names = running.do(look)
         if as_json:
@@ -56,7 +54,7 @@ def commands(running: Running) -> typer.Typer:
     def close(session: Annotated[str, typer.Argument(help="The connection's id, as listed.")]) -> None:
         """Close a connection. Its app password stays valid: to keep it out, revoke that.
 
-        Example: [bold]valetkey sessions close s_4f…[/bold]
+        Example: [bold]valetkey sessions close s4fQ…[/bold]
         """
 
         async def end(ports: Ports) -> bool:
