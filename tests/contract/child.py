@@ -125,8 +125,8 @@ def after_fork(store: SqliteStore) -> int:
         try:
             use()
         except Unavailable as error:
-            refused += "reopen" in str(error)
-    own = store.reopen()
+            refused += "after a fork" in str(error)
+    own = open_store(store.path)
     try:
         asyncio.run(create(own, "child"))
     except ValetkeyError:

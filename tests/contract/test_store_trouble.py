@@ -302,7 +302,7 @@ async def test_opened_again_it_holds_what_was_written(store, path):
 
 
 def test_a_store_is_used_by_the_process_that_opened_it(path):
-    """A child after a fork is refused four ways, reopens, and both go on."""
+    """A child after a fork is refused four ways, opens a store of its own, and both go on."""
     assert run_child("fork", path) == ["child ended with 4, accounts 3"]
 
 

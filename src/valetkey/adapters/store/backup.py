@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-from valetkey.adapters.store.connect import connect, create_file
+from valetkey.adapters.store.connect import copy_pages, create_file
 from valetkey.adapters.store.failures import failures_translated
 from valetkey.adapters.store.inspect import check_file
 from valetkey.adapters.store.migrate import known_revision
@@ -33,7 +33,8 @@ def backup(path: Path, target: Path) -> None:
     try:
         create_file(part)
         with failures_translated():
-            _copy(path, part)
+            # One file, with nothing beside it.
+            copy_pages(path, part, busy_timeout=_BUSY_TIMEOUT, journal_mode="DELETE")
         problems = check_file(part)
         if problems:
             raise Unavailable(f"The backup was not kept, because its copy is not whole: {problems[0]}")
@@ -45,17 +46,6 @@ def backup(path: Path, target: Path) -> None:
     finally:
         for left in (part, *(part.with_name(part.name + end) for end in ("-journal", "-wal", "-shm"))):
             left.unlink(missing_ok=True)
-
-
-def _copy(path: Path, part: Path) -> None:
-    source = connect(path, busy_timeout=_BUSY_TIMEOUT, query_only=True)
-    target = connect(part, busy_timeout=_BUSY_TIMEOUT)
-    try:
-        source.backup(target)  # all pages in one read transaction; writers go on
-        target.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
-    finally:
-        target.close()
-        source.close()
 
 
 def _put_in_place(part: Path, target: Path) -> None:

@@ -51,6 +51,26 @@ def connect(path: Path, *, busy_timeout: float, query_only: bool = False) -> sql
     return connection
 
 
+def copy_pages(path: Path, target: Path, *, busy_timeout: float, journal_mode: str | None = None) -> None:
+    """Copy every page of a database as it is at one moment; writers go on meanwhile.
+
+    Args:
+        path: The database.
+        target: An empty file, which becomes the copy.
+        busy_timeout: See `connect`, in seconds.
+        journal_mode: The copy's, if it shall not be the database's own.
+    """
+    source = connect(path, busy_timeout=busy_timeout, query_only=True)
+    copy = connect(target, busy_timeout=busy_timeout)
+    try:
+        source.backup(copy)
+        if journal_mode is not None:
+            copy.execute(f"PRAGMA journal_mode = {journal_mode}")
+    finally:
+        copy.close()
+        source.close()
+
+
 def engine(path: Path, *, connections: int, busy_timeout: float, begin: str, query_only: bool = False) -> Engine:
     """Give SQLAlchemy's side of a fixed number of connections, opened when first needed.
 

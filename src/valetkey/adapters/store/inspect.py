@@ -6,7 +6,7 @@ from pathlib import Path
 
 from valetkey.adapters.store.chain import ChainCheck
 from valetkey.adapters.store.connect import connect
-from valetkey.adapters.store.failures import failures_translated
+from valetkey.adapters.store.failures import DAMAGED, failures_translated
 from valetkey.adapters.store.migrate import known_revision
 from valetkey.core.errors import CannotStart, ValetkeyError
 from valetkey.service.ports import AuditFault
@@ -30,7 +30,7 @@ def check_file(path: Path) -> list[str]:
     problems = [f"{path} can be used by others. Mend it: chmod 600 {path}"] if mode & _OTHERS else []
     try:
         if known_revision(path) is None:
-            return [*problems, f"{path} is empty: it is filled at the first start."]
+            return [*problems, f"{path} is empty. {_RESTORE}"]
         with failures_translated():
             connection = connect(path, busy_timeout=_BUSY_TIMEOUT, query_only=True)
             try:
@@ -38,7 +38,8 @@ def check_file(path: Path) -> list[str]:
             finally:
                 connection.close()
     except ValetkeyError as error:
-        return [*problems, str(error) if isinstance(error, CannotStart) else f"{path}: {error}"]
+        said = str(error).replace(DAMAGED, f"The database is damaged. {_RESTORE}")
+        return [*problems, said if isinstance(error, CannotStart) else f"{path}: {said}"]
 
 
 def _damages(path: Path, connection: sqlite3.Connection) -> list[str]:

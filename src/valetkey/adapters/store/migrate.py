@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from valetkey.adapters.store.connect import APPLICATION_ID, connect, create_file, engine
+from valetkey.adapters.store.connect import APPLICATION_ID, connect, copy_pages, create_file, engine
 from valetkey.adapters.store.failures import failures_translated, raise_ours
 from valetkey.core.errors import CannotStart, Unavailable
 
@@ -96,13 +96,7 @@ def _keep_copy(path: Path, revision: str | None) -> None:
     part = copy.with_name(f"{copy.name}.part")
     part.unlink(missing_ok=True)
     create_file(part)
-    source = connect(path, busy_timeout=_BUSY_TIMEOUT, query_only=True)
-    target = connect(part, busy_timeout=_BUSY_TIMEOUT)
-    try:
-        source.backup(target)
-    finally:
-        target.close()
-        source.close()
+    copy_pages(path, part, busy_timeout=_BUSY_TIMEOUT)
     part.rename(copy)
 
 

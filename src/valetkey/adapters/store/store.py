@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -25,6 +25,7 @@ from valetkey.core.errors import CannotStart, Unavailable
 from valetkey.service.ports import AuditFault, Change, FoundLogin, LoginEvent
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _WHAT = "The database"
 _READERS = 2
@@ -38,7 +39,7 @@ _CHAIN_PART = 1_000  # audit records checked per transaction
 def open_store(path: Path, *, busy_timeout: float = 5.0) -> "SqliteStore":
     """Open the database, made or migrated if need be.
 
-    The store belongs to the process that opened it: after a fork the child calls `reopen()`, or opens its own.
+    The store belongs to the process that opened it: after a fork the child opens its own.
 
     Args:
         path: The database file.
@@ -57,11 +58,9 @@ class SqliteStore:
     def __init__(self, path: Path, *, busy_timeout: float) -> None:
         self.path = path
         self._name = str(path.absolute())
-        self._busy_timeout = busy_timeout
         self._deadline = busy_timeout + _GRACE
         self._process = os.getpid()
         self._look_again = 0.0
-        self._parents: SqliteStore | None = None
         self._write_lane = Lane("store-write", threads=1, waiting=_MAX_WAITING)
         self._read_lane = Lane("store-read", threads=_READERS, waiting=_MAX_WAITING)
         self._writing = engine(path, connections=1, busy_timeout=busy_timeout, begin="BEGIN IMMEDIATE")
@@ -73,16 +72,6 @@ class SqliteStore:
                 self._hot.change_number()
         except Unavailable as error:
             raise CannotStart(f"{path}: {error}") from None
-
-    def reopen(self) -> "SqliteStore":
-        """Open the same database for this process, after a fork. What the parent opened is left alone.
-
-        Raises:
-            CannotStart: The database cannot be used.
-        """
-        own = SqliteStore(self.path, busy_timeout=self._busy_timeout)
-        own._parents = self  # never closed here, not even by the garbage collector
-        return own
 
     def close(self) -> None:
         """Finish the transactions that run, and close every connection."""
@@ -98,11 +87,7 @@ class SqliteStore:
         Raises:
             Unavailable: The database cannot be asked.
         """
-        self._check_lately_usable()
-        try:
-            return self._hot.find_login(name, indexes)
-        except sqlite3.Error as error:
-            raise_ours(error)
+        return self._ask(self._hot.find_login, name, indexes)
 
     def find_proven(self, account_id: str, credential_id: str | None) -> tuple[Account, AppPassword | None] | None:
         """Look up again what a live session was opened with. Microseconds, on the event loop.
@@ -110,11 +95,7 @@ class SqliteStore:
         Raises:
             Unavailable: The database cannot be asked.
         """
-        self._check_lately_usable()
-        try:
-            return self._hot.find_proven(account_id, credential_id)
-        except sqlite3.Error as error:
-            raise_ours(error)
+        return self._ask(self._hot.find_proven, account_id, credential_id)
 
     def change_number(self) -> int:
         """Give the number of the newest change. Microseconds, on the event loop.
@@ -122,11 +103,7 @@ class SqliteStore:
         Raises:
             Unavailable: The database cannot be asked.
         """
-        self._check_lately_usable()
-        try:
-            return self._hot.change_number()
-        except sqlite3.Error as error:
-            raise_ours(error)
+        return self._ask(self._hot.change_number)
 
     def changes(self, after: int, limit: int = 1000) -> tuple[Change, ...]:
         """List the changes behind a number, in order. On the event loop.
@@ -134,11 +111,7 @@ class SqliteStore:
         Raises:
             Unavailable: The database cannot be asked.
         """
-        self._check_lately_usable()
-        try:
-            return self._hot.changes(after, limit)
-        except sqlite3.Error as error:
-            raise_ours(error)
+        return self._ask(self._hot.changes, after, limit)
 
     async def read(self, work: Callable[[SqliteReader], T]) -> T:
         """Run `work` on one consistent state, in a thread.
@@ -207,13 +180,21 @@ class SqliteStore:
                 raw.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_PER_LOOK)
             yield connection
 
+    def _ask(self, look_up: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        """Ask at once, on the event loop, what needs no transaction."""
+        self._check_lately_usable()
+        try:
+            return look_up(*arguments)
+        except sqlite3.Error as error:
+            raise_ours(error)
+
     def _check_lately_usable(self) -> None:
         if time.monotonic() > self._look_again or os.getpid() != self._process:
             self._check_usable()
 
     def _check_usable(self) -> None:
         if os.getpid() != self._process:
-            raise Unavailable("This store was opened by another process; reopen it after a fork.")
+            raise Unavailable("This store was opened by another process; after a fork, open one of your own.")
         if _identity(self._name) != self._file:
             raise Unavailable(GONE)
         self._look_again = time.monotonic() + _LOOK_EVERY
