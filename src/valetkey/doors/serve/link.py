@@ -11,6 +11,8 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
+from valetkey.doors.serve.waiting import Wait
+
 READ_SIZE = 65536
 # What a peer may still send while we wait for it to hear our last words.
 _LINGER_OCTETS = 262_144
@@ -80,8 +82,8 @@ class Link:
         """Take over a non-blocking socket."""
         self._driver = driver
         self._loop = driver.loop
-        self._reader: asyncio.Future[bytes] | None = None
-        self._writer: asyncio.Future[None] | None = None
+        self._reader: Wait[bytes] | None = None
+        self._writer: Wait[None] | None = None
         self._on_event: Callable[[], None] = self._on_readable
         self._is_watched = False
         self._is_writing = False
@@ -136,10 +138,10 @@ class Link:
             return
         except OSError as error:
             self._reader = None
-            reader.set_exception(LinkClosed(describe(error)))
+            reader.fail(LinkClosed(describe(error)))
             return
         self._reader = None
-        reader.set_result(bytes(self._driver.buffer[:count]))
+        reader.finish(bytes(self._driver.buffer[:count]))
 
     async def send(self, data: bytes) -> None:
         """Send all of `data`; returns when the kernel has it.
@@ -244,10 +246,10 @@ class Link:
             return
         except (OSError, ValueError) as error:
             self._reader = None
-            done.set_exception(LinkClosed(f"TLS handshake: {describe(error)}"))
+            done.fail(LinkClosed(f"TLS handshake: {describe(error)}"))
             return
         self._reader = None
-        done.set_result(b"")
+        done.finish(b"")
 
     def _go_on_with_handshake(self) -> None:
         self._unwatch_writer()
@@ -278,7 +280,7 @@ class Link:
             self._unwatch_writer()
         for waiter in (self._reader, self._writer):
             if waiter is not None and not waiter.done():
-                waiter.set_exception(LinkClosed(reason))
+                waiter.fail(LinkClosed(reason))
         self._reader = self._writer = None
         self._on_event = _nothing  # a method of ours, kept by ourselves, would wait for the garbage collector
         close_socket(self.sock)
@@ -310,7 +312,7 @@ class Link:
 
     # Waiting
 
-    def _wait_to_read(self, on_event: Callable[[], None]) -> asyncio.Future[bytes]:
+    def _wait_to_read(self, on_event: Callable[[], None]) -> Wait[bytes]:
         """Have `on_event` called when there is something to read; it resolves the future."""
         if self._closed_by:
             raise LinkClosed(self._closed_by)
@@ -318,8 +320,8 @@ class Link:
         if not self._is_watched:
             self._is_watched = True
             self._loop.add_reader(self.fd, self._on_any_event)
-        self._reader = reader = self._loop.create_future()
-        return reader
+        self._reader = Wait(self._loop)
+        return self._reader
 
     def _on_any_event(self) -> None:
         if self._reader is None or self._reader.done():
@@ -347,12 +349,13 @@ class Link:
     def _wake_reader(self) -> None:
         reader, self._reader = self._reader, None
         if reader is not None and not reader.done():
-            reader.set_result(b"")
+            reader.finish(b"")
 
     async def _writable(self) -> None:
         if self._closed_by:
             raise LinkClosed(self._closed_by)
-        self._writer = writer = self._loop.create_future()
+        writer: Wait[None] = Wait(self._loop)
+        self._writer = writer
         self._watch_writer(self._wake_writer)
         await writer
 
@@ -376,7 +379,7 @@ class Link:
         self._unwatch_writer()
         writer, self._writer = self._writer, None
         if writer is not None and not writer.done():
-            writer.set_result(None)
+            writer.finish(None)
 
 
 def _nothing() -> None:
