@@ -13,7 +13,7 @@ from valetkey.adapters.store import check_file
 from valetkey.app.checking_certificates import certificate_findings
 from valetkey.app.checking_upstreams import upstream_findings
 from valetkey.app.findings import good, problem, warning
-from valetkey.app.join import opened
+from valetkey.app.join import opened, require_store
 from valetkey.app.sockets import bind
 from valetkey.config.kinds import Endpoint
 from valetkey.config.mistakes import BadConfig
@@ -88,8 +88,10 @@ def _keys_and_store(config: Config) -> Iterator[Finding]:
         yield problem("keys", str(error))
         return
     yield good("keys", f"{len(keys.numbers)} in {config.keys.path}, the current one is {keys.current}")
-    if not config.store.path.exists():
-        yield good("store", f"{config.store.path} is made at the first start")
+    try:
+        require_store(config.store.path)
+    except CannotStart as error:
+        yield problem("store", str(error))
         return
     problems = check_file(config.store.path)
     yield from (problem("store", sentence) for sentence in problems)

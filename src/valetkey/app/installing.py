@@ -101,7 +101,7 @@ def _secret_path(answers: InitAnswers) -> Path:
 
 
 async def _first_account(config: Config, answers: InitAnswers) -> None:
-    async with opened(config) as ports:
+    async with opened(config, is_new=True) as ports:
         await accounts.create(ports, OPERATOR, answers.admin, password=answers.password, is_admin=True)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from valetkey.adapters.clock import SystemClock
 from valetkey.adapters.entropy import SystemEntropy
@@ -13,14 +14,34 @@ from valetkey.adapters.live_sessions import ControlSockets
 from valetkey.adapters.store import check_keys, open_store
 from valetkey.app.settings import networks_of, policy_of, throttle_of
 from valetkey.config.sections import Config
+from valetkey.core.errors import CannotStart
 from valetkey.service.activity import BatchingRecorder
 from valetkey.service.key_moves import finish_moves
 from valetkey.service.ports import Ports
 
 
+def require_store(path: Path) -> None:
+    """Refuse to go on without the database: with an empty one in its place every password would be wrong.
+
+    Raises:
+        CannotStart: It is missing or empty.
+    """
+    try:
+        is_there = path.stat().st_size > 0
+    except FileNotFoundError:
+        is_there = False
+    except OSError as error:
+        raise CannotStart(f"The database {path} cannot be opened: {error.strerror}.") from None
+    if not is_there:
+        raise CannotStart(
+            f"The database {path} is missing. Put it back, or restore a backup of it; "
+            "only for a new installation is a new one made, by `valetkey init`."
+        )
+
+
 @asynccontextmanager
-async def opened(config: Config) -> AsyncIterator[Ports]:
-    """Open the store and the keys of an installation for this process.
+async def opened(config: Config, *, is_new: bool = False) -> AsyncIterator[Ports]:
+    """Open the store and the keys of an installation for this process; of a new one the store is made.
 
     Login events are written every second while this is open, and once more at its end.
 
@@ -29,6 +50,8 @@ async def opened(config: Config) -> AsyncIterator[Ports]:
         Unavailable: The store cannot be asked.
     """
     keys = KeyFile.load(config.keys.path)
+    if not is_new:
+        require_store(config.store.path)
     store = open_store(config.store.path, busy_timeout=config.store.busy_timeout.total_seconds())
     hasher = Argon2Hasher()
     recorder = BatchingRecorder(store)

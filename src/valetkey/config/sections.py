@@ -90,7 +90,7 @@ class Server:
 class Store:
     """Accounts, app passwords, audit log and sessions: one SQLite file."""
 
-    path: Path = value(PATH, "The database. It is made on first use, for this user alone.", Path("valetkey.db"))
+    path: Path = value(PATH, "The database, made by `valetkey init`, for this user alone.", Path("valetkey.db"))
     busy_timeout: timedelta = value(
         DURATION,
         "How long a write waits for another process before it fails as “try again later”.",

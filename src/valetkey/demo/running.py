@@ -97,7 +97,7 @@ def _clear(files: Files) -> None:
 
 
 async def _seed(config: Config, people: People) -> People:
-    async with opened(config) as ports:
+    async with opened(config, is_new=True) as ports:
         return await seed(ports, people)
 
 

@@ -64,7 +64,7 @@ def commands(running: Running) -> typer.Typer:
         if isinstance(result, AuditFault):
             if as_json:
                 show_json({"is_intact": False, "first_bad_record": result.number, "what": result.what})
-            fail(f"Record {result.number} is bad: {result.what}. Compare with a backup made before it.")
+            fail(f"Record {result.number} is bad: {result.what} Compare with a backup made before it.")
         count, last = result
         if as_json:
             show_json({"is_intact": True, "records": count, "last_hash": last})

@@ -149,3 +149,4 @@ def test_a_record_that_was_changed_is_named(people: Any, tmp_path: Path) -> None
     found = people.json("audit", "verify", code=1)
     assert (found["is_intact"], found["first_bad_record"]) == (False, 2)
     assert "Record 2 is bad" in people.err
+    assert "altered. Compare" in people.err

@@ -180,6 +180,30 @@ def test_a_missing_key_file_is_no_new_one(cli: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "keys.toml").exists()
 
 
+@pytest.mark.parametrize("left", [None, b""], ids=["missing", "empty"])
+def test_a_missing_database_is_no_new_one(cli: Any, tmp_path: Path, left: bytes | None) -> None:
+    """With an empty one in its place every password would be wrong."""
+    for path in tmp_path.glob("valetkey.db*"):
+        path.unlink()
+    if left is not None:
+        (tmp_path / "valetkey.db").write_bytes(left)
+    for command in (("account", "list"), ("keys", "rotate"), ("backup", str(tmp_path / "copy.db"))):
+        cli(*command, code=3)
+        assert "valetkey.db" in cli.err
+    assert any(subject == "store" and "is missing" in what for subject, what, _ in problems(cli))
+    assert [path.stat().st_size for path in tmp_path.glob("valetkey.db*")] == ([] if left is None else [0])
+    assert not (tmp_path / "copy.db").exists()
+
+
+def test_a_damaged_database_is_told_how_to_mend_it(cli: Any, tmp_path: Path) -> None:
+    with (tmp_path / "valetkey.db").open("r+b") as file:
+        file.seek(3 * 4096)
+        file.write(b"\xff" * 10 * 4096)
+    said = [what for subject, what, _ in problems(cli) if subject == "store"]
+    assert said
+    assert all("Restore a backup" in what and "valetkey check" not in what for what in said)
+
+
 def test_a_database_that_is_none_is_a_sentence(cli: Any, tmp_path: Path) -> None:
     for path in tmp_path.glob("valetkey.db*"):
         path.unlink()
