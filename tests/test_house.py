@@ -91,9 +91,25 @@ def test_every_module_says_what_lives_in_it() -> None:
     assert [str(file) for file in FILES if not ast.get_docstring(ast.parse(file.read_text()))] == []
 
 
+# A number, perhaps its section, perhaps a word on it: "RFC 5321 4.1, 6531 and 4954 (AUTH)" cites three.
+_CITED = r"\d{3,5}(?: \d[\d.]*)?(?: \([^)]*\))?"
+CITATIONS = re.compile(rf"RFC ((?:{_CITED}(?:, (?:and )?| and )?)+)")
+
+
+def cited_rfcs(text: str) -> set[str]:
+    """Find the RFCs that a text cites, also those behind a comma."""
+    lists = (re.sub(r"\([^)]*\)", "", found) for found in CITATIONS.findall(text))
+    return {number for each in lists for number in re.findall(r"(?<![\d.])\d{3,5}(?![\d.]*\d)", each)}
+
+
+def test_citations_are_read_to_their_end() -> None:
+    found = cited_rfcs("RFC 5321 4.5.3.1.1, 6531, 3461 (DSN) and 4954; RFC 822")
+    assert found == {"5321", "6531", "3461", "4954", "822"}
+
+
 def test_every_cited_rfc_is_listed() -> None:
     """Each RFC that the code cites stands in docs/rfcs.md with a status."""
-    cited = {number for file in FILES for number in re.findall(r"RFC (\d{3,5})", file.read_text())}
+    cited = {number for file in FILES for number in cited_rfcs(file.read_text())}
     listed = set(re.findall(r"^\| (\d{3,5}) \|", (ROOT / "docs" / "rfcs.md").read_text(), re.MULTILINE))
     assert sorted(cited - listed, key=int) == []
 
