@@ -158,6 +158,13 @@ BROAD_EXCEPTS: dict[str, str] = {
 }
 
 
+def test_log_lines_are_named_alike() -> None:
+    """Who searches a log finds every line by words with underscores between."""
+    names = [name for file in FILES for name in re.findall(r'_log\.\w+\(\s*"([^"]*)"', file.read_text())]
+    assert names
+    assert [name for name in names if not re.fullmatch("[a-z]+(_[a-z]+)*", name)] == []
+
+
 def broken_links(document: Path) -> list[str]:
     targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text())
     local = [target for target in targets if "://" not in target and not target.startswith("mailto:")]

@@ -178,10 +178,10 @@ async def _keep_tidy(ports: Ports) -> None:
         try:
             lapsed = await every_minute(ports)
         except Unavailable as error:
-            _log.warning("upkeep-failed", why=str(error))
+            _log.warning("upkeep_failed", why=str(error))
         else:
             if lapsed:
-                _log.info("app-passwords-expired", count=lapsed)
+                _log.info("app_passwords_expired", count=lapsed)
 
 
 async def _renew(config: Config) -> None:
@@ -191,7 +191,7 @@ async def _renew(config: Config) -> None:
         try:
             ensure_local_certificate(config.server.tls_directory, config.server.hostname, datetime.now(UTC))
         except CannotStart as error:
-            _log.error("local-certificate-not-renewed", why=str(error))
+            _log.error("local_certificate_not_renewed", why=str(error))
 
 
 def _make_run_directory(config: Config) -> None:

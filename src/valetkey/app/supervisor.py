@@ -95,7 +95,7 @@ class Supervisor:
         if number in self._ending:
             self._stopping = True
         elif number == signal.SIGHUP:
-            _log.info("reload-needs-restart", certificates="reloaded by themselves when their files change")
+            _log.info("reload_needs_restart", certificates="reloaded by themselves when their files change")
 
     def _loop(self, wake: int, life: tuple[int, int]) -> None:
         while not self._stopping:
@@ -142,7 +142,7 @@ class Supervisor:
         os.close(ready_write)
         child.pid, child.ready_pipe = pid, ready_read
         child.started_at, child.start_at = time.monotonic(), None
-        _log.info("process-started", process=child.work.name, pid=pid)
+        _log.info("process_started", process=child.work.name, pid=pid)
 
     def _reap(self) -> None:
         for child in self._children:
@@ -165,7 +165,7 @@ class Supervisor:
         if time.monotonic() - child.started_at > _STEADY_AFTER:
             child.back_off = _FIRST_BACK_OFF
         child.start_at = time.monotonic() + child.back_off
-        _log.error("process-crashed", process=child.work.name, ended_by=_ending(code), again_in=child.back_off)
+        _log.error("process_crashed", process=child.work.name, ended_by=_ending(code), again_in=child.back_off)
         child.back_off = min(child.back_off * 2, _LONGEST_BACK_OFF)
 
     def _end_all(self) -> None:
@@ -178,7 +178,7 @@ class Supervisor:
             self._reap()
         for child in self._children:
             if child.pid:
-                _log.error("process-killed", process=child.work.name, why="it did not end in time")
+                _log.error("process_killed", process=child.work.name, why="it did not end in time")
                 _send(child, signal.SIGKILL)
                 os.waitpid(child.pid, 0)
                 child.pid = 0
@@ -214,11 +214,11 @@ def _be_child(work: Work, ready: int, life: int) -> None:
         asyncio.run(_run(work, ready, life))
         code = 0
     except CannotStart as error:
-        _log.error("cannot-start", process=work.name, why=str(error))
+        _log.error("cannot_start", process=work.name, why=str(error))
         code = _EXIT_CANNOT_START
     finally:
         if code == 1:
-            _log.exception("process-failed", process=work.name)
+            _log.exception("process_failed", process=work.name)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

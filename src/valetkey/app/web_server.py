@@ -92,9 +92,9 @@ class ReloadingCertificate:
                 trial = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 trial.load_cert_chain(self.chain, self.key)
                 self.context.load_cert_chain(self.chain, self.key)
-                _log.info("certificate-reloaded", door="portal", file=str(self.chain))
+                _log.info("certificate_reloaded", door="portal", file=str(self.chain))
         except OSError as error:
-            _log.error("certificate-not-reloaded", door="portal", file=str(self.chain), why=str(error))
+            _log.error("certificate_not_reloaded", door="portal", file=str(self.chain), why=str(error))
 
     async def follow(self) -> None:
         """Look each second until cancelled."""

@@ -149,7 +149,7 @@ class Acceptor:
     def _accept(self, sock: socket.socket, begin: Callable[[Accepted], None]) -> None:
         """Accept one: workers share the sockets, and the one that wakes first must not take everything."""
         if self.connections >= self._limits.connections:
-            _log.warning("too many connections", connections=self.connections)
+            _log.warning("too_many_connections", connections=self.connections)
             self.pause()
             return
         try:
@@ -165,7 +165,7 @@ class Acceptor:
 
     def _rest(self, error: OSError) -> None:
         """Stop for a moment: no file descriptors or no memory are left, and asking at once again would not help."""
-        _log.error("cannot accept", why=errno.errorcode.get(error.errno or 0, "unknown"))
+        _log.error("cannot_accept", why=errno.errorcode.get(error.errno or 0, "unknown"))
         self.pause()
         self._loop.call_later(_PAUSE, self._go_on)
 

@@ -79,11 +79,11 @@ class ServerCertificates:
             try:
                 self._loaded[position] = self._load(files)
             except (OSError, ValueError) as error:
-                _log.error("certificate not reloaded", chain=str(files.chain), why=str(error))
+                _log.error("certificate_not_reloaded", file=str(files.chain), why=str(error))
                 # Not tried again until the files change once more.
                 self._loaded[position] = _Loaded(stamp, loaded.names, loaded.contexts)
             else:
-                _log.info("certificate reloaded", chain=str(files.chain))
+                _log.info("certificate_reloaded", file=str(files.chain))
 
     def _load(self, files: CertificateFiles) -> _Loaded:
         stamp = _stamp(files)
