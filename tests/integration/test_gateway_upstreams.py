@@ -146,6 +146,20 @@ def test_an_upstream_that_is_not_trusted_or_never_answers_gets_no_password(shaky
     assert "Login:" not in shaky_site.dovecot.log.since_mark()
 
 
+def test_a_certificate_of_another_name_gets_no_password(shaky_site: MailSite):
+    upstreams = {
+        protocol: replace(each, server_name="mail.example.test")
+        for protocol, each in usual_upstreams(shaky_site).items()
+    }
+    with running_valetkey(shaky_site, ValetkeyOptions(workers=1, gateway=FAST, upstreams=upstreams)) as own:
+        shaky_site.dovecot.log.mark()
+        assert_try_later_with_alarm(own, own.keys.issue(BOB, EVERYTHING), *TRY_LATER)
+        alarms = own.events("upstream_failed")
+        assert {alarm["protocol"] for alarm in alarms} == {"imap", "pop3", "smtp", "sieve"}
+        assert all("not valid for 'mail.example.test'" in alarm["why"] for alarm in alarms), alarms
+    assert "Login:" not in shaky_site.dovecot.log.since_mark()
+
+
 def test_stored_passwords_and_dovecot_submission(shaky_site: MailSite):
     ports, ca = shaky_site.dovecot.ports, shaky_site.authority.file
     upstreams = {

@@ -4,6 +4,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from tests.servers.maildirs import a_message
@@ -11,6 +12,7 @@ from tests.servers.people import ALICE, BOB
 from tests.servers.places import LOCALHOST
 from tests.servers.site import MailSite
 
+from valetkey.wire.imap_client import ImapClient
 from valetkey.wire.machine import (
     ClientFacts,
     ClientMachine,
@@ -101,6 +103,43 @@ def test_a_master_user_logs_in_and_dovecot_learns_who_the_client_is(mail_site: M
     logged = mail_site.dovecot.log.wait_for(f"session=<{session}>")
     assert f"rip={address}" in logged
     assert f"user=<{ALICE.address}>" in logged
+
+
+@pytest.mark.parametrize("protocol", ["imap", "pop3", "submission", "sieve"])
+def test_a_client_that_is_not_known_is_not_said_to_be_anywhere(mail_site: MailSite, protocol: str):
+    make = {"imap": ImapClient, "pop3": Pop3Client, "submission": SmtpClient, "sieve": SieveClient}[protocol]
+    session = f"gw-unknown-{protocol}"
+    machine = make(master(mail_site), starttls=True, facts=ClientFacts("", 0, "127.0.0.1", 993, session))
+    with logged_in(mail_site, machine, getattr(mail_site.dovecot.ports, protocol)) as (event, _):
+        assert isinstance(event, LoggedIn), event
+    mail_site.dovecot.log.wait_for(f"session=<{session}>")
+
+
+def test_postfix_takes_a_client_that_is_not_known(mail_site: MailSite):
+    credentials = Credentials(ALICE.address, ALICE.address, None)
+    machine = SmtpClient(credentials, starttls=True, facts=ClientFacts("", 0, "127.0.0.1", 587, "gw-unknown"))
+    mail_site.mail.empty(BOB)
+    with logged_in(mail_site, machine, mail_site.postfix.ports.submission) as (event, connection):
+        assert isinstance(event, LoggedIn), event
+        session = Session(SmtpFilter(lambda command: command, event.capabilities), connection)
+        session.ask(f"MAIL FROM:<{ALICE.address}>\r\nRCPT TO:<{BOB.address}>\r\nDATA\r\n".encode(), rb"354 [^\n]*\r\n")
+        assert session.ask(b"Subject: from-nowhere\r\n\r\nx\r\n.\r\n", REPLY).startswith(b"250")
+    received = mail_site.mail.wait_for(BOB, "from-nowhere").split(b"by smtp.", 1)[0]
+    assert b"127.0.0.1" not in received, received
+
+
+@pytest.mark.parametrize(
+    ("make", "server", "said"),
+    [
+        (Pop3Client, "pop3", b"TOP"),
+        (SmtpClient, "submission", b"SIZE"),
+        (SieveClient, "sieve", b'"SIEVE"'),
+    ],
+)
+def test_a_machine_that_only_looks_hears_what_is_announced(mail_site: MailSite, make: Any, server: str, said: bytes):
+    with logged_in(mail_site, make(None, starttls=True), getattr(mail_site.dovecot.ports, server)) as (event, _):
+        assert isinstance(event, LoggedIn), event
+        assert any(line.startswith(said) for line in event.capabilities)
 
 
 @pytest.mark.parametrize("protocol", ["pop3", "submission", "sieve"])

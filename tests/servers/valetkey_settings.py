@@ -59,6 +59,7 @@ class Upstream:
     login: str = "master-user"
     ca: Path | None = None
     host: str = "localhost"
+    server_name: str = ""
 
     def lines(self, protocol: str, master: str, secret: Path) -> list[str]:
         """Write its section."""
@@ -72,6 +73,8 @@ class Upstream:
         ]
         if self.tls != "none":
             lines.append(f'ca_file = "{self.ca}"')
+        if self.server_name:
+            lines.append(f'server_name = "{self.server_name}"')
         if self.login == "master-user":
             lines += [f'master_user = "{master}"', f'master_secret_file = "{secret}"']
         return lines

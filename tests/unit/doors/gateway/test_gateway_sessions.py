@@ -4,6 +4,7 @@ import asyncio
 import base64
 import socket
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,37 @@ async def test_pop3_without_the_right_to_mark_retrieves_by_top(site: GatewaySite
     await talk.ask("RETR 1", ".")
     await talk.ask("DELE 1", "-ERR")
     assert fakes[POP3].heard[-1] == b"TOP 1 2147483647"
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (b"PROXY UNKNOWN\r\n", None),
+        (b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", None),  # version 2, LOCAL
+        (b"PROXY TCP4 203.0.113.7 198.51.100.1 4711 993\r\n", b'"x-originating-ip" "203.0.113.7"'),
+    ],
+)
+async def test_a_proxy_that_does_not_say_who_the_client_is_is_not_the_client(
+    tmp_path: Path, header: bytes, said: bytes | None
+):
+    house = House(tmp_path, policy=Policy(require_tls=False))
+    proxied = Listener(IMAP, LOCALHOST, 0, TlsMode.NONE, plaintext_login=True, proxy_peers=(ip_network("127.0.0.1"),))
+    async with (
+        running_upstream(IMAP) as fake,
+        running_gateway(
+            tmp_path, {IMAP: upstream(fake.port, forward_client=True)}, house=house, listeners=(proxied,)
+        ) as site,
+    ):
+        person, secret = await person_with(site)
+        talk = await site.connect(IMAP, TlsMode.NONE)
+        await talk.say(header)
+        await talk.until("* OK")
+        await talk.ask(f"a LOGIN {ALICE} {secret}", "a OK")
+        (live,) = await site.control.list(person.account.id)
+    (told,) = (line for line in fake.before if line.startswith(b"ID "))
+    assert b"x-session-id" in told
+    assert (said in told) if said else (b"x-originating" not in told)
+    assert live.address == ("203.0.113.7" if said else "unknown")
 
 
 @pytest.mark.parametrize("scope", [None, READ_ONLY], ids=["raw", "parsed"])
