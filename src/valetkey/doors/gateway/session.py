@@ -266,8 +266,9 @@ class Session:
                 account, credential = grant.account_id, grant.credential_id
             case Refused(reason=reason):
                 result, credential = reason.value, verdict.credential_id
-            case CannotTell():
+            case CannotTell(why=why):
                 result = "cannot-tell"
+                _log.error("login_undecided", session=self._id, why=why)
         protocol = self._listener.protocol.value
         self._desk.metrics.count("valetkey_logins_total", protocol=protocol, result=result)
         _log.info(

@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from structlog.testing import capture_logs
 from tests.doors.fake_upstreams import FakeUpstream
 from tests.doors.gateway_site import GatewaySite, Talk, person_with, replaced
 
@@ -114,7 +115,10 @@ async def test_a_broken_store_is_no_wrong_password(site: GatewaySite, protocol: 
     _, secret = await person_with(site)
     site.house.store.close()
     talk = await greeted(site, protocol)
-    await talk.ask(LOGIN[protocol](secret), LATER[protocol])
+    with capture_logs() as logged:
+        await talk.ask(LOGIN[protocol](secret), LATER[protocol])
+    told = [entry for entry in logged if entry["event"] == "login_undecided"]
+    assert [(entry["log_level"], entry["why"]) for entry in told] == [("error", "The database is closed.")]
 
 
 @pytest.mark.parametrize("protocol", MailProtocol)
