@@ -11,6 +11,7 @@ from valetkey.adapters.keys import KeyFile
 from valetkey.adapters.live_sessions import ControlSockets
 from valetkey.adapters.store import check_file
 from valetkey.app.checking_certificates import certificate_findings
+from valetkey.app.checking_portal import portal_findings
 from valetkey.app.checking_upstreams import upstream_findings
 from valetkey.app.findings import good, problem, warning
 from valetkey.app.join import opened, require_store
@@ -38,6 +39,7 @@ def findings(path: Path, account: str | None) -> Iterator[Finding]:
         return
     yield good("configuration", f"{path} has no mistake")
     yield from _advice(config)
+    yield from portal_findings(config)
     yield from _files(config)
     keys_and_store = list(_keys_and_store(config))
     yield from keys_and_store

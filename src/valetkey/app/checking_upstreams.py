@@ -4,6 +4,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 
 from valetkey.app.findings import good, problem, warning
 from valetkey.app.join import opened
@@ -12,7 +14,8 @@ from valetkey.config.sections import Config
 from valetkey.core.errors import CannotStart, ValetkeyError
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.cli.front import Finding
-from valetkey.doors.gateway.settings import Settings, TlsMode, Upstream
+from valetkey.doors.gateway.announcing import smtp_size
+from valetkey.doors.gateway.settings import Limits, Settings, TlsMode, Upstream
 from valetkey.doors.gateway.upstream import UpstreamFailed, Upstreams, credentials_for
 from valetkey.doors.serve.link import Driver
 from valetkey.service import accounts
@@ -20,6 +23,7 @@ from valetkey.service.ports import OPERATOR
 from valetkey.wire.machine import ClientFacts
 
 _WITHIN = 5.0  # seconds
+_QUICK = Limits(upstream_connect=_WITHIN, upstream_login=_WITHIN)
 _GREETING = 512
 _SHOWN = 60
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -39,6 +43,7 @@ def upstream_findings(config: Config, account: str | None) -> Iterator[Finding]:
                 seen.add(upstream)
                 yield from _secret(f"{protocol.value} of {domain.name}", upstream)
                 yield from _reach(f"{protocol.value} of {domain.name}", upstream)
+    yield from asyncio.run(_sizes(settings))
     if account:
         yield from asyncio.run(_log_in(config, settings, account))
 
@@ -82,6 +87,23 @@ def _greeting(upstream: Upstream) -> bytes:
         context = ssl.create_default_context(cafile=upstream.ca_file)
         with context.wrap_socket(plain, server_hostname=upstream.server_name or upstream.host) as secure:
             return secure.recv(_GREETING)
+
+
+async def _sizes(settings: Settings) -> list[Finding]:
+    """Note where a mail server takes less than `message_size`. What else is wrong with it is said elsewhere."""
+    found: list[Finding] = []
+    most = settings.limits.message_size
+    driver = Driver(asyncio.get_running_loop())
+    with suppress(OSError):
+        upstreams = Upstreams(replace(settings, limits=_QUICK), driver)
+        for upstream in upstreams.by_protocol[MailProtocol.SMTP]:
+            with suppress(UpstreamFailed):
+                size = smtp_size(await upstreams.look(upstream, MailProtocol.SMTP))
+                if size is not None and size < most:
+                    what = f"{upstream.host}:{upstream.port} takes messages of {size} octets at most"
+                    found.append(good("message size", f"{what}, less than message_size ({most}); clients are told so"))
+    driver.close()
+    return found
 
 
 async def _log_in(config: Config, settings: Settings, name: str) -> list[Finding]:

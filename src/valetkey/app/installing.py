@@ -10,6 +10,7 @@ from typing import Any
 
 from valetkey.adapters.keys import KeyFile
 from valetkey.app.join import opened
+from valetkey.app.private_files import write_new
 from valetkey.app.settings import PLACEHOLDER
 from valetkey.config import kinds
 from valetkey.config.kinds import Unreadable
@@ -41,26 +42,11 @@ def install(answers: InitAnswers) -> tuple[Path, ...]:
         answers.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         written = [_keys(config), _secret(answers)]
         asyncio.run(_first_account(config, answers))
-        write_private(answers.config, text, mode=0o640)
+        write_new(answers.config, text, mode=0o640)
         _give_to(answers.user, answers.state)
     except OSError as error:
         raise CannotStart(f"{error.filename or answers.state} cannot be written: {error.strerror}.") from None
     return (answers.config, config.store.path, *written)
-
-
-def write_private(path: Path, text: str, *, mode: int = 0o600) -> None:
-    """Write a new file with these rights from its first moment; an older one is never overwritten.
-
-    Raises:
-        CannotStart: It is there already.
-        OSError: It cannot be written.
-    """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except FileExistsError:
-        raise CannotStart(f"{path} is there already; nothing is overwritten.") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 def _give_to(user: str, state: Path) -> None:
@@ -92,7 +78,7 @@ def _keys(config: Config) -> Path:
 def _secret(answers: InitAnswers) -> Path:
     path = _secret_path(answers)
     if not path.exists():
-        write_private(path, PLACEHOLDER + "\n")
+        write_new(path, PLACEHOLDER + "\n")
     return path
 
 

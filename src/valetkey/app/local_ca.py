@@ -5,7 +5,6 @@ device that trusts it for mail trusts it for nothing else.
 """
 
 import ipaddress
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from valetkey.app.private_files import replace
 from valetkey.core.errors import CannotStart
 
 _CA_LIFE = timedelta(days=3650)
@@ -88,8 +88,8 @@ def _new_authority(path: Path, key_path: Path, names: Sequence[str], now: dateti
     builder = builder.add_extension(x509.NameConstraints(_subtrees(names), None), critical=True)
     builder = builder.add_extension(_usage(is_ca=True), critical=True)
     certificate = builder.sign(key, hashes.SHA256())
-    _write(key_path, _pem(key), 0o600)
-    _write(path, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    replace(key_path, _pem(key))
+    replace(path, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
     return _Authority(certificate, key)
 
 
@@ -104,9 +104,9 @@ def _issue(authority: _Authority, files: LocalCertificate, names: Sequence[str],
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
     builder = builder.add_extension(issuer, critical=False)
     certificate = builder.sign(authority.key, hashes.SHA256())
-    _write(files.key, _pem(key), 0o600)
+    replace(files.key, _pem(key))
     chain = (certificate, authority.certificate)
-    _write(files.chain, b"".join(link.public_bytes(serialization.Encoding.PEM) for link in chain), 0o644)
+    replace(files.chain, b"".join(link.public_bytes(serialization.Encoding.PEM) for link in chain), mode=0o644)
 
 
 def _builder(
@@ -151,15 +151,3 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """Replace a file in one step, so that no reader meets half of it and a key is never readable by others."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

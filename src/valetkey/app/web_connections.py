@@ -4,13 +4,11 @@ uvicorn waits for ever for the first byte of a request and for a peer that takes
 connections and said nothing would keep everybody else out.
 """
 
-import resource
 import socket
 from asyncio import TimerHandle, Transport
 from asyncio.sslproto import SSLProtocol
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -123,13 +121,3 @@ class HurriedProtocol(H11Protocol):
 def be_frugal() -> None:
     """Let a TLS connection cost little before it has said anything: asyncio sets 256 KiB aside for each."""
     SSLProtocol.max_size = _TLS_BUFFER
-
-
-def raise_file_limit(connections: int) -> None:
-    """Ask for as many file descriptors as the connections need, and some; less is used as it is."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + 256
-    if soft < wanted:
-        with suppress(ValueError, OSError):
-            most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

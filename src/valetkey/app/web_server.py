@@ -11,7 +11,8 @@ from typing import Any
 import structlog
 import uvicorn
 
-from valetkey.app.web_connections import IN_ALL, HurriedProtocol, be_frugal, raise_file_limit
+from valetkey.app.web_connections import IN_ALL, HurriedProtocol, be_frugal
+from valetkey.doors.serve.descriptors import raise_file_limit
 
 _log = structlog.get_logger()
 

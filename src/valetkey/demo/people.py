@@ -1,11 +1,11 @@
 """The sample people, and the file that remembers their secrets between two starts."""
 
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from valetkey.app import private_files
 from valetkey.core.errors import CannotStart
 from valetkey.demo.layout import DOMAIN
 
@@ -174,11 +174,4 @@ def save_people(path: Path, people: People) -> None:
 
 def write_json(path: Path, content: object) -> None:
     """Write a file that only its owner can read, in one step."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    private_files.replace(path, json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n")

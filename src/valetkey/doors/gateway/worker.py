@@ -2,10 +2,8 @@
 
 import asyncio
 import gc
-import resource
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -24,6 +22,7 @@ from valetkey.doors.gateway.session import Session
 from valetkey.doors.gateway.settings import Listener, Settings, TlsMode
 from valetkey.doors.gateway.upstream import Upstreams
 from valetkey.doors.serve import Accepted, AcceptLimits, Acceptor, CertificateFiles, Driver, ServerCertificates, bind
+from valetkey.doors.serve.descriptors import raise_file_limit
 from valetkey.doors.serve.link import every
 from valetkey.service.faults import place_of
 from valetkey.service.ports import Ports
@@ -103,7 +102,7 @@ class _Worker:
     def start(self, sockets: Sequence[socket.socket]) -> None:
         """Accept."""
         desk = self._desk
-        _raise_file_limit(desk.settings.limits.connections)
+        raise_file_limit(2 * desk.settings.limits.connections)  # each has one to its upstream
         _spare_the_collector()
         self._watch_gauges()
         for listener, sock in zip(desk.settings.listeners, sockets, strict=True):
@@ -200,14 +199,3 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
-
-
-def _raise_file_limit(connections: int) -> None:
-    """Ask for as many file descriptors as the connections need, two each and some; less is used as it is."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * connections + 256
-    if soft < wanted:
-        with suppress(ValueError, OSError):
-            resource.setrlimit(
-                resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
-            )
