@@ -16,7 +16,7 @@ from valetkey.app.serving import serve, with_workers
 from valetkey.config.reading import load
 from valetkey.config.sections import Config
 from valetkey.config.writing import describe
-from valetkey.doors.cli.front import BackupDone, DemoOptions, Finding, InitAnswers
+from valetkey.doors.cli.front import BackupDone, DemoOptions, Finding, InitAnswers, InitDone
 from valetkey.service import keys
 from valetkey.service.ports import OPERATOR, Ports
 
@@ -59,7 +59,7 @@ class FrontHall:
         """Give the annotated reference of the configuration."""
         return describe()
 
-    def init(self, answers: InitAnswers) -> tuple[Path, ...]:
+    def init(self, answers: InitAnswers) -> InitDone:
         """Make a new installation."""
         set_up_logging("text", "warning")
         return install(answers)

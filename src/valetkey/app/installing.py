@@ -18,7 +18,7 @@ from valetkey.config.reading import parse
 from valetkey.config.sections import Config, Domain, Keys, Portal, Server, Store, Upstream, standard_listeners
 from valetkey.config.writing import annotated
 from valetkey.core.errors import CannotStart, InvalidInput
-from valetkey.doors.cli.front import InitAnswers
+from valetkey.doors.cli.front import InitAnswers, InitDone
 from valetkey.doors.gateway.settings import TlsMode, UpstreamLogin
 from valetkey.service import accounts
 from valetkey.service.ports import OPERATOR
@@ -26,8 +26,8 @@ from valetkey.service.ports import OPERATOR
 _OWN_FILES = {"valetkey.db", "valetkey.db-wal", "valetkey.db-shm", "keys.toml", "upstream-secret", "run", "tls"}
 
 
-def install(answers: InitAnswers) -> tuple[Path, ...]:
-    """Make a new installation; gives the files that were written.
+def install(answers: InitAnswers) -> InitDone:
+    """Make a new installation; keys, database and the master user's password are kept where they are there already.
 
     Raises:
         InvalidInput: An answer cannot be used.
@@ -37,16 +37,22 @@ def install(answers: InitAnswers) -> tuple[Path, ...]:
     config = _config_of(answers)
     text = annotated(config)
     parse(text, answers.config)
+    secret = _secret_path(answers)
+    files = (answers.config, config.store.path, config.keys.path, secret)
+    kept = tuple(path for path in files if path.exists())
     try:
         answers.config.parent.mkdir(parents=True, exist_ok=True)
         answers.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        written = [_keys(config), _secret(answers)]
+        if config.keys.path not in kept:
+            KeyFile.create(config.keys.path)
+        if secret not in kept:
+            write_new(secret, PLACEHOLDER + "\n")
         asyncio.run(_first_account(config, answers))
         write_new(answers.config, text, mode=0o640)
         _give_to(answers.user, answers.state)
     except OSError as error:
         raise CannotStart(f"{error.filename or answers.state} cannot be written: {error.strerror}.") from None
-    return (answers.config, config.store.path, *written)
+    return InitDone(tuple(path for path in files if path not in kept), kept, secret)
 
 
 def _give_to(user: str, state: Path) -> None:
@@ -67,19 +73,6 @@ def _require_user(user: str) -> None:
         raise InvalidInput("user", f"There is no system user {user}. {mend}") from None
     if os.geteuid() not in {0, entry.pw_uid}:
         raise InvalidInput("user", f"Only root can set it up for {user}.")
-
-
-def _keys(config: Config) -> Path:
-    if not config.keys.path.exists():
-        KeyFile.create(config.keys.path)
-    return config.keys.path
-
-
-def _secret(answers: InitAnswers) -> Path:
-    path = _secret_path(answers)
-    if not path.exists():
-        write_new(path, PLACEHOLDER + "\n")
-    return path
 
 
 def _secret_path(answers: InitAnswers) -> Path:

@@ -45,6 +45,15 @@ class InitAnswers:
 
 
 @dataclass(frozen=True, slots=True)
+class InitDone:
+    """An installation that was made."""
+
+    written: tuple[Path, ...]
+    kept: tuple[Path, ...]  # files that were there already and are used as they are
+    secret: Path  # holds the master user's password
+
+
+@dataclass(frozen=True, slots=True)
 class BackupDone:
     """A backup that was made and checked."""
 
@@ -79,8 +88,8 @@ class Front(Protocol):
     def describe_config(self) -> str:
         """Give the annotated reference of the configuration."""
 
-    def init(self, answers: InitAnswers) -> tuple[Path, ...]:
-        """Make a new installation; gives the files that were written."""
+    def init(self, answers: InitAnswers) -> InitDone:
+        """Make a new installation."""
 
     def rotate_keys(self, config: Path) -> int:
         """Add a new key to the key file and make it the current one; gives its number."""

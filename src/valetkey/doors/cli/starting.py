@@ -14,7 +14,7 @@ import typer
 from rich.prompt import Prompt
 from rich.text import Text
 
-from valetkey.doors.cli.front import DemoOptions, InitAnswers
+from valetkey.doors.cli.front import DemoOptions, InitAnswers, InitDone
 from valetkey.doors.cli.output import note, out, say
 from valetkey.doors.cli.running import Running, ask_new_password, fail, read_password_line, told
 
@@ -71,10 +71,12 @@ def _add_init(app: typer.Typer, running: Running) -> None:
         runs_as = ask(user, "System user that runs it (empty: whoever starts it)", _service_user())
         password, is_drawn = _admin_password(from_stdin=password_stdin, quiet=ask.quiet)
         answers = InitAnswers(config, place, name, person, password, portal_at, url, mail, master, user=runs_as)
-        written = told(lambda: running.front.init(answers))
-        for path in written:
+        done = told(lambda: running.front.init(answers))
+        for path in done.written:
             note(f"wrote {path}")
-        _say_what_next(config, person, url, password if is_drawn else None)
+        for path in done.kept:
+            note(f"kept {path}, which was there already")
+        _say_what_next(answers, done, password if is_drawn else None)
 
 
 def _add_serve(app: typer.Typer, running: Running) -> None:
@@ -140,15 +142,22 @@ def _admin_password(*, from_stdin: bool, quiet: bool) -> tuple[str, bool]:
     return ask_new_password(from_stdin=False), False
 
 
-def _say_what_next(config: Path, admin: str, url: str, drawn: str | None) -> None:
+def _say_what_next(answers: InitAnswers, done: InitDone, drawn: str | None) -> None:
+    config, admin = answers.config, answers.admin
+    verb = (
+        "See that the master user's password is in"
+        if done.secret in done.kept
+        else "Put the master user's password into"
+    )
     lines = [
-        "1. Put the master user's password into the upstream-secret file, and look over the configuration:",
+        f"1. {verb} {done.secret},",
+        "   and look over the configuration:",
         f"     {config}",
         "2. See whether everything is right:",
         f"     valetkey --config {config} check",
         "3. Start it:",
         f"     valetkey --config {config} serve",
-        f"4. Sign in at {url} as {admin} and set up the second factor.",
+        f"4. Sign in at {answers.base_url} as {admin} and set up the second factor.",
     ]
     if drawn is not None:
         lines += ["", f"The password of {admin}, shown this once:  {drawn}"]

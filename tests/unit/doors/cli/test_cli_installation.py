@@ -64,6 +64,25 @@ def test_init_says_what_to_do_next_and_shows_a_drawn_password_once(bare: Any, tm
     assert password not in (tmp_path / "valetkey.toml").read_text()
 
 
+def test_init_keeps_a_secret_that_is_there_and_says_so(bare: Any, tmp_path: Path) -> None:
+    secret = tmp_path / "upstream-secret"
+    options = ("init", "--non-interactive", "--hostname", "mail.example.org", "--state", str(tmp_path))
+    secret.write_text("chosen before\n")
+    secret.chmod(0o600)
+    said = bare(*options)
+    assert secret.read_text() == "chosen before\n"
+    assert f"kept {secret}, which was there already" in bare.err
+    assert f"wrote {secret}" not in bare.err
+    assert f"See that the master user's password is in {secret}," in said
+
+
+def test_init_asks_for_the_secret_of_a_new_installation(bare: Any, tmp_path: Path) -> None:
+    said = bare("init", "--non-interactive", "--hostname", "mail.example.org", "--state", str(tmp_path))
+    assert f"Put the master user's password into {tmp_path / 'upstream-secret'}," in said
+    assert "kept" not in bare.err
+    assert bare.err.count("wrote ") == 4
+
+
 def test_init_overwrites_nothing(cli: Any) -> None:
     before = cli.config.read_bytes()
     cli("init", "--non-interactive", code=1)
