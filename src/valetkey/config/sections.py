@@ -30,7 +30,7 @@ from valetkey.config.kinds import (
 from valetkey.config.setting import named_networks, optional_table, required_table, table, tables, value
 from valetkey.core.network import Network
 from valetkey.core.scope import MailProtocol
-from valetkey.doors.gateway.settings import TlsMode, UpstreamLogin
+from valetkey.doors.gateway.settings import TlsMode, UpstreamLogin, UserForm
 
 
 class LogFormat(StrEnum):
@@ -48,13 +48,6 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
-
-
-class UserForm(StrEnum):
-    """How an upstream calls its users."""
-
-    ADDRESS = "address"
-    LOCAL_PART = "local-part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +201,11 @@ class Gateway:
     failure_delay: timedelta = value(
         DURATION, "A refused login is answered no earlier than this.", timedelta(seconds=2)
     )
-    message_size: int = value(SIZE, "The largest message that may be sent.", 100 * 1024 * 1024)
+    message_size: int = value(
+        SIZE,
+        "The largest message that clients are told they may send; a mail server that takes less has the last word.",
+        100 * 1024 * 1024,
+    )
 
 
 @dataclass(frozen=True, slots=True)
