@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from socket import SHUT_WR
 
-from valetkey.doors.serve.link import BLOCKED, READ_SIZE, Driver, Link, describe
+from valetkey.doors.serve.link import BLOCKED, LARGE_READ_SIZE, READ_SIZE, Driver, Link, describe
 
 # The most that one TLS record carries (RFC 8446 5.1); a full one says that more is likely behind it.
 _RECORD = 16384
+_NOTHING = memoryview(b"")
 LAST_ANSWERS = 2.0  # seconds for answers on their way to a client that has said all
 UPSTREAM_CLOSED = "the upstream closed the connection"
 
@@ -138,6 +139,7 @@ class _Way:
         "_receive",
         "_relay",
         "_send",
+        "_size",
         "_source",
         "_target",
         "has_ended",
@@ -153,7 +155,8 @@ class _Way:
         self._receive = source.sock.recv_into
         self._send = target.sock.send
         self._is_tls = source.is_tls
-        self._held = b""
+        self._size = READ_SIZE if source.is_tls else LARGE_READ_SIZE
+        self._held = _NOTHING
         self.has_ended = False
         self.octets = 0
 
@@ -180,7 +183,7 @@ class _Way:
 
     def _on_readable(self) -> None:
         try:
-            count = self._receive(self._buffer, READ_SIZE)
+            count = self._receive(self._buffer, self._size)
             if count == _RECORD and self._is_tls:
                 count = self._fill(count)
         except BLOCKED:
@@ -198,7 +201,7 @@ class _Way:
     def _fill(self, count: int) -> int:
         """Read on while full records come and another one fits, so that none stays behind in OpenSSL."""
         with suppress(*BLOCKED):
-            while count + _RECORD <= READ_SIZE:
+            while count + _RECORD <= self._size:
                 more = self._receive(self._buffer[count:], _RECORD)
                 count += more
                 if more == 0:
@@ -219,7 +222,7 @@ class _Way:
 
     def _hold(self, rest: bytes) -> None:
         """Keep what the target does not take now, and read no more until it has taken it."""
-        self._held = rest
+        self._held = memoryview(rest)  # taken piece by piece, and not to be copied for each
         self._loop.remove_reader(self._source)
         self._loop.add_writer(self._target, self._on_writable)
 
@@ -233,6 +236,7 @@ class _Way:
             return
         if self._held:
             return
+        self._held = _NOTHING
         self._loop.remove_writer(self._target)
         if self.has_ended:
             self._pass_end_on()
