@@ -15,6 +15,7 @@ from valetkey.doors.gateway import settings as gateway
 from valetkey.doors.web.settings import ClientEndpoint, Encryption, WebSettings
 
 _MAX_SECRET = 4096
+_HTTPS = 443
 PLACEHOLDER = "put the master user's password here"  # what `init` writes into the secret's file
 
 
@@ -113,7 +114,7 @@ def portal_urls(config: Config) -> tuple[str, ...]:
         urls.append(portal.base_url or f"http://localhost:{portal.listen.port}")
     if portal.tls_listen is not None:
         port = portal.tls_listen.port
-        default = f"https://{config.server.hostname}{'' if port == 443 else f':{port}'}"  # noqa: PLR2004  (https)
+        default = f"https://{config.server.hostname}{'' if port == _HTTPS else f':{port}'}"
         urls.append(portal.tls_base_url or (portal.base_url if portal.listen is None else "") or default)
     return tuple(urls)
 
@@ -175,6 +176,6 @@ def _upstream(entry: Upstream, where: str) -> gateway.Upstream:
         master_secret=read_secret(entry.master_secret_file, f"{where} master_secret_file")
         if uses_master and entry.master_secret_file
         else "",
-        user_form=entry.user_form.value,
+        user_form=entry.user_form,
         forward_client=entry.forward_client,
     )

@@ -112,11 +112,6 @@ class LiveRegistry:
         live.close("closed by its owner")
         return True
 
-    def close_all(self, reason: str) -> None:
-        """Close every session."""
-        for live in list(self._by_id.values()):
-            live.close(reason)
-
     # What is looked at again and again
 
     def follow(self) -> int:

@@ -25,6 +25,13 @@ class UpstreamLogin(StrEnum):
     STORED_PASSWORD = "stored-password"  # noqa: S105  (a per-account password, sealed in the store)
 
 
+class UserForm(StrEnum):
+    """How an upstream calls its users."""
+
+    ADDRESS = "address"
+    LOCAL_PART = "local-part"
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """One listening socket."""
@@ -49,7 +56,7 @@ class Upstream:
     server_name: str | None = None  # the name in its certificate, if it is not `host`
     master_user: str = ""
     master_secret: str = field(default="", repr=False)
-    user_form: str = "address"  # or "local-part": how the upstream calls its users
+    user_form: UserForm = UserForm.ADDRESS
     forward_client: bool = False  # it trusts us: pass client address and session id on (ID, XCLIENT)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.gateway.machines import client_machine, looking_machine
 from valetkey.doors.gateway.resolving import Resolver
-from valetkey.doors.gateway.settings import Domain, Limits, Settings, TlsMode, Upstream, UpstreamLogin
+from valetkey.doors.gateway.settings import Domain, Limits, Settings, TlsMode, Upstream, UpstreamLogin, UserForm
 from valetkey.doors.serve.link import Driver, Link, LinkClosed
 from valetkey.wire.machine import ClientFacts, ClientMachine, Credentials, LoggedIn, LoginFailed, StartTlsAsked
 
@@ -190,7 +190,7 @@ def credentials_for(upstream: Upstream, address: str, stored_password: str | Non
     Raises:
         UpstreamFailed: This account has no stored password, and the upstream needs one.
     """
-    user = address.rpartition("@")[0] if upstream.user_form == "local-part" else address
+    user = address.rpartition("@")[0] if upstream.user_form is UserForm.LOCAL_PART else address
     match upstream.login:
         case UpstreamLogin.MASTER_USER:
             return Credentials(user, upstream.master_user, upstream.master_secret)
