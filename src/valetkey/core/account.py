@@ -74,6 +74,14 @@ def canonical_login_name(name: str, default_domain: str | None = None) -> str:
     return f"{_canonical_local_part(local)}@{canonical_domain(domain)}"
 
 
+def canonical_or_nobodys(name: str, default_domain: str | None = None) -> str:
+    """Bring a login name into its one form, or give "" for one that no account could have: a try goes on as nobody's."""
+    try:
+        return canonical_login_name(name, default_domain)
+    except InvalidInput:
+        return ""
+
+
 def _canonical_local_part(local: str) -> str:
     try:
         # Of visible ASCII all is allowed and only case is mapped (RFC 8264 9.11, RFC 8265 3.3); the tables cost more than the look-up of a login.

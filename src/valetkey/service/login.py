@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import structlog
 
 from valetkey.core import app_password as app_passwords
-from valetkey.core.account import Account, AccountKind, canonical_login_name
+from valetkey.core.account import Account, AccountKind, canonical_or_nobodys
 from valetkey.core.app_password import AppPassword, Secret, SecretFormat
-from valetkey.core.errors import InvalidInput, Unavailable
+from valetkey.core.errors import Unavailable
 from valetkey.core.login import (
     Allowed,
     CannotTell,
@@ -84,7 +84,7 @@ def _in_use(credential: AppPassword | None) -> AppPassword | None:
 
 
 async def _check(ports: Ports, attempt: LoginAttempt) -> Verdict:
-    name = _canonical(ports, attempt.name)
+    name = canonical_or_nobodys(attempt.name, ports.default_domain)
     secret = app_passwords.read(attempt.secret)
     this = _Try(attempt, name, secret, ports.keys.numbers)
     found = _find(ports, this, secret) if secret else None
@@ -95,15 +95,8 @@ async def _check(ports: Ports, attempt: LoginAttempt) -> Verdict:
     return await _answer_unproven(ports, this)
 
 
-def _canonical(ports: Ports, typed: str) -> str:
-    try:
-        return canonical_login_name(typed, ports.default_domain)
-    except InvalidInput:
-        return ""
-
-
 def _where(ports: Ports, this: _Try) -> Tally:
-    """Work out under what a failure is counted; a login that passes needs none."""
+    """Work out under what a failure is counted: an app password by its canonical text, however it was typed."""
     typed = this.secret.text if this.secret else this.attempt.secret
     return tally(ports, network=network_name(this.attempt.address), name=this.name, secret=typed)
 
@@ -206,12 +199,6 @@ async def _count(ports: Ports, this: _Try) -> tuple[bool, Account | None]:
     if not is_throttled:
         await ports.store.write(count)
     return is_throttled, account
-
-
-def _tally(ports: Ports, this: _Try) -> Tally:
-    """Give under what a failure is counted: an app password by its canonical text, however it was typed."""
-    typed = this.secret.text if this.secret else this.attempt.secret
-    return tally(ports, network=network_name(this.attempt.address), name=this.name, secret=typed)
 
 
 def _record(ports: Ports, attempt: LoginAttempt, verdict: Verdict, account: Account | None) -> None:

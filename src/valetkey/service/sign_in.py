@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from valetkey.core.account import Account, AccountKind, AccountState, canonical_login_name
+from valetkey.core.account import Account, AccountKind, AccountState, canonical_or_nobodys
 from valetkey.core.app_password import looks_like_app_password
 from valetkey.core.errors import InvalidInput, NotAllowed, Refused, Unavailable
 from valetkey.core.event import SignedIn as SignedInEvent
@@ -82,7 +82,7 @@ async def start(
     """
     if looks_like_app_password(password):
         raise Refused("This is an app password. App passwords open mail only; sign in here with your main password.")
-    canonical = _canonical(ports, name)
+    canonical = canonical_or_nobodys(name, ports.default_domain)
     where = _tally(ports, canonical, password, address)
     account, tried = await _try_password(ports, canonical, password, where, _NOT_RIGHT)
     now = ports.clock.now()
@@ -336,13 +336,6 @@ def _forget(ports: Ports, writer: Writer, token: str | None) -> PortalSession | 
     if session is not None:
         writer.remove_portal_sessions(session.account_id, only=session.id_hash)
     return session
-
-
-def _canonical(ports: Ports, typed: str) -> str:
-    try:
-        return canonical_login_name(typed, ports.default_domain)
-    except InvalidInput:
-        return ""
 
 
 def _tally(ports: Ports, name: str, password: str, address: str) -> Tally:
