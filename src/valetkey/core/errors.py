@@ -37,9 +37,9 @@ class ProveAgain(Refused):
     """The last proof of identity is too old for this; prove it again."""
 
 
-class Unavailable(ValetkeyError):  # noqa: N818
+class Unavailable(ValetkeyError):  # noqa: N818  (it says what is not to be had)
     """Cannot tell: the store, an upstream or a deadline failed. Never to be shown as "wrong password"."""
 
 
-class CannotStart(ValetkeyError):  # noqa: N818
+class CannotStart(ValetkeyError):  # noqa: N818  (it says what does not happen)
     """Something that must be right before the first login is not: keys, store version, configuration."""

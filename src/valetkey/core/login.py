@@ -32,7 +32,7 @@ class LoginAttempt:
 class Reason(StrEnum):
     """Why a login is refused; stored for the owner, told on the wire only after the secret is proven."""
 
-    WRONG_SECRET = "wrong-secret"  # noqa: S105
+    WRONG_SECRET = "wrong-secret"  # noqa: S105  (a word for a reason)
     ACCOUNT_DISABLED = "account-disabled"
     KIND_NOT_ALLOWED = "kind-not-allowed"  # a main password where only app passwords open mail
     REVOKED = "revoked"

@@ -94,3 +94,10 @@ class NamedNetworks:
 def contains(networks: tuple[Network, ...], address: Address | None) -> bool:
     """Tell whether a network of the list has this address; an unknown address is in none."""
     return address is not None and any(address in network for network in networks)
+
+
+def lies_in(inner: Network, outer: Network) -> bool:
+    """Tell whether every address of one network is in another; networks of IPv4 and IPv6 share none."""
+    if isinstance(inner, IPv4Network):
+        return isinstance(outer, IPv4Network) and inner.subnet_of(outer)
+    return isinstance(outer, IPv6Network) and inner.subnet_of(outer)

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
 
 from valetkey.core.errors import InvalidInput, PolicyForbids
-from valetkey.core.network import Address, NamedNetworks, Network, contains
+from valetkey.core.network import Address, NamedNetworks, Network, contains, lies_in
 from valetkey.core.policy import Policy
+
+_Limit = TypeVar("_Limit", datetime, timedelta)
 
 
 class NetworkRule(StrEnum):
@@ -58,10 +61,10 @@ def is_within(new: Restrictions, old: Restrictions, named: NamedNetworks) -> boo
     )
 
 
-def _is_not_more(new: datetime | timedelta | None, old: datetime | timedelta | None) -> bool:
+def _is_not_more(new: _Limit | None, old: _Limit | None) -> bool:
     if old is None or new is None:
         return old is None
-    return new <= old  # type: ignore[operator]  # both are of one kind, as the two callers show
+    return new <= old
 
 
 def _network_is_within(new: Restrictions, old: Restrictions, named: NamedNetworks) -> bool:
@@ -85,7 +88,7 @@ def _entry_is_within(entry: str, old: tuple[str, ...], named: NamedNetworks) -> 
         return False  # what a name means may grow later
     inner = named.resolve((entry,))
     outer = named.resolve(old)
-    return all(any(a.version == b.version and a.subnet_of(b) for b in outer) for a in inner)  # type: ignore[arg-type]
+    return all(any(lies_in(a, b) for b in outer) for a in inner)
 
 
 def check_restrictions(

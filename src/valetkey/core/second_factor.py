@@ -1,7 +1,6 @@
 """Second factors: the TOTP step and its replay rule, and recovery codes."""
 
 import base64
-import hashlib
 import hmac
 import re
 from collections.abc import Callable
@@ -18,11 +17,13 @@ SEED_OCTETS = 20  # RFC 4226 section 4, R6
 _DRIFT_STEPS = 1  # RFC 6238 section 5.2: one step either side
 _CODE = re.compile(r"[0-9]{6}", re.ASCII)
 _SPACES = re.compile(r"[ \u00a0-]")
+_MAX_TYPED_CODE = 32  # no writing of six digits is longer
 
 RECOVERY_CODES = 10
 _RECOVERY_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # 31 symbols, none to mistake
 _RECOVERY_LENGTH = 15  # 15 × log2(31) = 74 bits (NIST SP 800-63B-4 4.2.1.1: at least 64)
 _RECOVERY_GROUP = 5
+_MAX_TYPED_RECOVERY_CODE = 64  # no writing of one is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def code_entry(wrong_codes: int, wrong_at: datetime | None, now: datetime, limit
 
 def canonical_code(typed: str) -> str | None:
     """Give the six ASCII digits of a typed code, or None; spaces are dropped before anything is compared."""
-    if len(typed) > 32:  # noqa: PLR2004  (no writing of six digits is longer)
+    if len(typed) > _MAX_TYPED_CODE:
         return None
     code = _SPACES.sub("", typed)
     return code if _CODE.fullmatch(code) else None
@@ -117,9 +118,9 @@ def draw_recovery_code(choose: Callable[[str], str]) -> str:
 
 def recovery_code_hash(key: bytes, account_id: str, typed: str) -> bytes | None:
     """Give the keyed hash under which a recovery code is kept, or None if it has not the shape of one."""
-    if len(typed) > 64:  # noqa: PLR2004  (no writing of one is longer)
+    if len(typed) > _MAX_TYPED_RECOVERY_CODE:
         return None
     code = re.sub(r"[\s-]", "", typed).lower()
     if len(code) != _RECOVERY_LENGTH or not set(code) <= set(_RECOVERY_ALPHABET):
         return None
-    return hmac.digest(key, f"valetkey recovery 1\0{account_id}\0{code}".encode(), hashlib.sha256)
+    return hmac.digest(key, f"valetkey recovery 1\0{account_id}\0{code}".encode(), "sha256")

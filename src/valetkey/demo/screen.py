@@ -18,10 +18,11 @@ from rich.text import Text
 
 from valetkey.app.supervisor import Run
 from valetkey.core.second_factor import STEP_SECONDS, code_at, step_of
-from valetkey.demo.layout import HOST, Files, Ports
+from valetkey.demo.layout import HOST, Files, PortNumbers
 from valetkey.demo.people import People, Person
 
 _ACCENT = "bold cyan"
+_LAST_SECONDS = 5
 
 
 def program() -> str:
@@ -36,7 +37,7 @@ def code_now(person: Person) -> str:
     return code_at(seed, step_of(datetime.now(UTC)))
 
 
-def lines_to_paste(files: Files, ports: Ports, people: People) -> dict[str, tuple[str, ...]]:
+def lines_to_paste(files: Files, ports: PortNumbers, people: People) -> dict[str, tuple[str, ...]]:
     """Give the commands that a person can paste into a shell, each under what it does, in parts of readable length."""
     secret = people.app_password("mail-app").secret
     alice, bob = people["alice"].address, people["bob"].address
@@ -56,7 +57,7 @@ def _in_lines(parts: tuple[str, ...]) -> str:
     return " \\\n    ".join(parts)
 
 
-def plain(files: Files, ports: Ports, people: People) -> str:
+def plain(files: Files, ports: PortNumbers, people: People) -> str:
     """Give the screen as plain text, for output that is no terminal."""
     rows = [f"  {p.address:<24} {p.main_password or '(shared, no sign-in)':<44} {_factor(p)}" for p in people.persons]
     pasted = [f"\n# {what}\n{_in_lines(parts)}" for what, parts in lines_to_paste(files, ports, people).items()]
@@ -78,7 +79,7 @@ def plain(files: Files, ports: Ports, people: People) -> str:
     )
 
 
-def live_screen(files: Files, ports: Ports, people: People) -> Run:
+def live_screen(files: Files, ports: PortNumbers, people: People) -> Run:
     """Give the work of the child that keeps the screen of a terminal."""
 
     async def run(stop: asyncio.Event, ready: Callable[[], None]) -> None:
@@ -105,7 +106,7 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-def _above(files: Files, ports: Ports, people: People) -> Iterator[RenderableType]:
+def _above(files: Files, ports: PortNumbers, people: People) -> Iterator[RenderableType]:
     yield ""
     yield Rule(Text("Valetkey demo", style="bold"), style="cyan")
     yield ""
@@ -137,7 +138,7 @@ def _code_line(person: Person) -> RenderableType:
     left = STEP_SECONDS - int(time.time()) % STEP_SECONDS
     code = code_now(person)
     bar = "█" * (left * 20 // STEP_SECONDS) + "░" * (20 - left * 20 // STEP_SECONDS)
-    style = "yellow" if left <= 5 else "cyan"  # noqa: PLR2004  (the last seconds)
+    style = "yellow" if left <= _LAST_SECONDS else "cyan"
     line = Text.assemble(
         ("alice's code now  ", "dim"), (f"{code[:3]} {code[3:]}", "bold"), "  ", (bar, style), f" {left:>2} s"
     )
@@ -150,7 +151,7 @@ def _factor(person: Person) -> str:
     return "none yet" if person.main_password else ""
 
 
-def _thunderbird(files: Files, ports: Ports, people: People) -> str:
+def _thunderbird(files: Files, ports: PortNumbers, people: People) -> str:
     return (
         f"{people['alice'].address}, password: the app password, authentication: normal password\n"
         f"IMAP {HOST} {ports.listeners['imaps']} SSL/TLS    SMTP {HOST} {ports.listeners['smtps']} SSL/TLS\n"

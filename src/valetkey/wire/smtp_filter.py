@@ -23,6 +23,7 @@ _COMMAND_LINE = 4096
 _OUTSTANDING = 1000
 _HELD = 262144
 _BAD_COMMANDS = 10
+_START_MAIL_INPUT = 354  # RFC 5321 4.2.3
 
 # What the parser follows. CHUNKING is not among them: BDAT gives message bytes without an end to look for.
 _EXTENSIONS = (
@@ -257,14 +258,14 @@ class SmtpFilter(TwoSides):
     # The upstream's side.
 
     def _take_reply(self, reply: SmtpReply) -> None:
-        goes_on = reply.code == 354  # noqa: PLR2004  RFC 5321 4.2.3: start mail input
+        goes_on = reply.code == _START_MAIL_INPUT
         if not self._awaited:
             # Such as 421, with which an upstream ends an idle session (RFC 5321 3.8).
             self._to_client += reply.line()
             self._close("the upstream answered what was not asked", "")
             return
         awaited = self._awaited.popleft()
-        if (300 <= reply.code < 400) and not (goes_on and awaited.command == "DATA"):  # noqa: PLR2004  RFC 5321 4.2.1
+        if reply.is_intermediate and not (goes_on and awaited.command == "DATA"):
             self._close("the upstream asked for what was not sent", "Upstream failed")
             return
         self._to_client += awaited.own if awaited.own and reply.is_positive else reply.line()

@@ -9,6 +9,7 @@ from valetkey.wire.machine import PeerError
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _LINE_LIMIT = 4096
 _LINES = 200
+_POSITIVE, _INTERMEDIATE = 2, 3  # the first digit
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,13 @@ class SmtpReply:
 
     @property
     def is_positive(self) -> bool:
-        """Whether what was asked is done: 2yz."""
-        return 200 <= self.code < 300  # noqa: PLR2004  RFC 5321 4.2.1
+        """Whether what was asked is done: 2yz (RFC 5321 4.2.1)."""
+        return self.code // 100 == _POSITIVE
+
+    @property
+    def is_intermediate(self) -> bool:
+        """Whether more is expected of the client: 3yz (RFC 5321 4.2.1)."""
+        return self.code // 100 == _INTERMEDIATE
 
     def line(self) -> bytes:
         """Write the reply, every line ended by CR LF."""
