@@ -27,6 +27,7 @@ from valetkey.service import sign_in
 from valetkey.service.ports import Actor, Ports
 from valetkey.service.sign_in import SignedIn
 
+LOOK = ["GET", "HEAD"]  # the methods of pages that change nothing
 _MAX_USER_AGENT = 200
 _MAX_SENT = 10_000
 # A little shorter than the verbs demand, so that there is time to fill in a form.

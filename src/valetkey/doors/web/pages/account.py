@@ -5,17 +5,16 @@ from starlette.responses import Response
 
 from valetkey.core.errors import Conflict, InvalidInput, NotFound, PolicyForbids
 from valetkey.doors.web.forms import Errors
-from valetkey.doors.web.gate import FullVisit, SignedInVisit, Visit
+from valetkey.doors.web.gate import LOOK, FullVisit, SignedInVisit, Visit
 from valetkey.doors.web.notices import see_other_with
 from valetkey.doors.web.rendering import see_other
 from valetkey.service import accounts, second_factors, sign_in
 from valetkey.service.ports import Totp
 
 router = APIRouter()
-_LOOK = ["GET", "HEAD"]
 
 
-@router.api_route("/account", methods=_LOOK)
+@router.api_route("/account", methods=LOOK)
 async def show(visit: SignedInVisit) -> Response:
     """Show what protects the account."""
     details = await accounts.details(visit.ports, visit.actor, visit.account.id)
@@ -25,7 +24,7 @@ async def show(visit: SignedInVisit) -> Response:
     return visit.page("account.html", details=details, sessions=newest_first, own=own)
 
 
-@router.api_route("/account/authenticators/{totp_id}/remove", methods=_LOOK)
+@router.api_route("/account/authenticators/{totp_id}/remove", methods=LOOK)
 async def ask_remove(visit: FullVisit, totp_id: str) -> Response:
     """Ask before an authenticator is removed."""
     visit.need_recent_proof()
@@ -54,7 +53,7 @@ async def _authenticator(visit: Visit, totp_id: str) -> tuple[Totp, bool]:
     return totp, len(details.totps) == 1
 
 
-@router.api_route("/account/password", methods=_LOOK)
+@router.api_route("/account/password", methods=LOOK)
 async def ask_password(visit: FullVisit) -> Response:
     """Ask for a new main password."""
     visit.need_recent_proof()
@@ -85,7 +84,7 @@ async def end_others(visit: SignedInVisit) -> Response:
     return see_other_with("/account", "others-out", ended)
 
 
-@router.api_route("/.well-known/change-password", methods=_LOOK)
+@router.api_route("/.well-known/change-password", methods=LOOK)
 async def change_password(_visit: SignedInVisit) -> Response:
     """Lead password managers to the page for the main password (W3C, A Well-Known URL for Changing Passwords)."""
     return see_other("/account/password")

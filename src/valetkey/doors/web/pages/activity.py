@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from valetkey.core import event
 from valetkey.doors.web import words
-from valetkey.doors.web.gate import SignedInVisit, Visit
+from valetkey.doors.web.gate import LOOK, SignedInVisit, Visit
 from valetkey.doors.web.pages.app_passwords import whose
 from valetkey.service import activity, app_passwords
 from valetkey.service.ports import AuditRecord, LoginEvent
@@ -28,7 +28,7 @@ class Happening:
     link: str = ""
 
 
-@router.api_route("/activity", methods=["GET", "HEAD"])
+@router.api_route("/activity", methods=LOOK)
 async def show(visit: SignedInVisit, account: str = "") -> Response:
     """Show what happened, the newest first, in one list."""
     shown = await whose(visit, account)

@@ -8,13 +8,12 @@ from starlette.responses import Response
 from valetkey.core.account import Account
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import Conflict, NotFound, Unavailable
-from valetkey.doors.web.gate import SignedInVisit, Visit
+from valetkey.doors.web.gate import LOOK, SignedInVisit, Visit
 from valetkey.doors.web.notices import see_other_with
 from valetkey.service import accounts, app_passwords, live
 from valetkey.service.ports import LiveSession
 
 router = APIRouter()
-_LOOK = ["GET", "HEAD"]
 _REASONS = ("No longer used", "Device lost or stolen", "Used by somebody else", "Other")
 
 
@@ -46,7 +45,7 @@ async def whose(visit: Visit, account_id: str = "") -> Whose:
     return Whose(account, choices)
 
 
-@router.api_route("/", methods=_LOOK)
+@router.api_route("/", methods=LOOK)
 async def show_list(visit: SignedInVisit, account: str = "") -> Response:
     """List the app passwords of one account."""
     shown = await whose(visit, account)
@@ -62,7 +61,7 @@ async def show_list(visit: SignedInVisit, account: str = "") -> Response:
     )
 
 
-@router.api_route("/app-passwords/revoke-all", methods=_LOOK)
+@router.api_route("/app-passwords/revoke-all", methods=LOOK)
 async def ask_revoke_all(visit: SignedInVisit, account: str = "") -> Response:
     """Ask before every app password of an account is revoked."""
     shown = await whose(visit, account)
@@ -78,7 +77,7 @@ async def revoke_all(visit: SignedInVisit) -> Response:
     return see_other_with(f"/{shown.query}", "revoked-all", sum(one.closed for one in revoked))
 
 
-@router.api_route("/app-passwords/{credential_id}", methods=_LOOK)
+@router.api_route("/app-passwords/{credential_id}", methods=LOOK)
 async def show(visit: SignedInVisit, credential_id: str) -> Response:
     """Show one app password in detail."""
     credential, shown = await one_of(visit, credential_id)
@@ -87,7 +86,7 @@ async def show(visit: SignedInVisit, credential_id: str) -> Response:
     return visit.page("app_password.html", credential=credential, whose=shown, connections=connections)
 
 
-@router.api_route("/app-passwords/{credential_id}/revoke", methods=_LOOK)
+@router.api_route("/app-passwords/{credential_id}/revoke", methods=LOOK)
 async def ask_revoke(visit: SignedInVisit, credential_id: str) -> Response:
     """Ask before an app password is revoked."""
     credential, shown = await one_of(visit, credential_id)

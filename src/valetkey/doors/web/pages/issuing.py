@@ -11,7 +11,7 @@ from valetkey.core.errors import Conflict, InvalidInput, PolicyForbids, ProveAga
 from valetkey.core.scope import MailProtocol, Permission, Scope
 from valetkey.doors.web import cookies
 from valetkey.doors.web.forms import Errors
-from valetkey.doors.web.gate import FullVisit, Visit
+from valetkey.doors.web.gate import LOOK, FullVisit, Visit
 from valetkey.doors.web.notices import see_other_with
 from valetkey.doors.web.pages.app_passwords import Whose, one_of, whose
 from valetkey.doors.web.pages.sign_in import prove_again
@@ -30,7 +30,6 @@ from valetkey.service import app_passwords, sign_in
 from valetkey.service.app_passwords import Wanted
 
 router = APIRouter()
-_LOOK = ["GET", "HEAD"]
 _PROVE = "prove"  # the field of errors that brings the fields for proving identity into the form
 _PROVE_AGAIN = "Some minutes have passed. Enter your main password and a code, then send the form again."
 
@@ -64,7 +63,7 @@ async def prove_here(visit: Visit) -> Proved:
     return Proved(visit.with_session(started.token, signed_in), started.token)
 
 
-@router.api_route("/app-passwords/new", methods=_LOOK)
+@router.api_route("/app-passwords/new", methods=LOOK)
 async def ask(visit: FullVisit, account: str = "", purpose: str = "") -> Response:
     """Ask what it is for, then for the rest."""
     visit.need_recent_proof()
@@ -146,7 +145,7 @@ def _new_page(
     )
 
 
-@router.api_route("/app-passwords/{credential_id}/change", methods=_LOOK)
+@router.api_route("/app-passwords/{credential_id}/change", methods=LOOK)
 async def ask_change(visit: FullVisit, credential_id: str) -> Response:
     """Show what an app password is, to be renamed, narrowed or widened."""
     credential, shown = await one_of(visit, credential_id)

@@ -3,13 +3,13 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from valetkey.doors.web.gate import FullVisit
+from valetkey.doors.web.gate import LOOK, FullVisit
 from valetkey.service import accounts, second_factors
 
 router = APIRouter()
 
 
-@router.api_route("/account/recovery-codes", methods=["GET", "HEAD"])
+@router.api_route("/account/recovery-codes", methods=LOOK)
 async def explain(visit: FullVisit) -> Response:
     """Say what a new set means before it is drawn."""
     visit.need_recent_proof()

@@ -7,16 +7,15 @@ from starlette.responses import Response
 
 from valetkey.core.errors import Conflict, InvalidInput
 from valetkey.doors.web.forms import Errors
-from valetkey.doors.web.gate import SignedInVisit, Stage, Visit
+from valetkey.doors.web.gate import LOOK, SignedInVisit, Stage, Visit
 from valetkey.doors.web.notices import see_other_with
 from valetkey.service import second_factors, sign_in
 from valetkey.service.second_factors import TotpOffer
 
 router = APIRouter()
-_LOOK = ["GET", "HEAD"]
 
 
-@router.api_route("/set-up", methods=_LOOK)
+@router.api_route("/set-up", methods=LOOK)
 async def offer(visit: SignedInVisit) -> Response:
     """Show a fresh seed as QR code and text; nothing is stored until a code of it was given."""
     if visit.stage is Stage.FULL:

@@ -6,17 +6,16 @@ from starlette.responses import Response
 from valetkey.core.errors import NotAllowed, Refused
 from valetkey.doors.web import cookies
 from valetkey.doors.web.forms import Errors
-from valetkey.doors.web.gate import HalfVisit, LeavingVisit, SignedInVisit, SignInVisit, Visit
+from valetkey.doors.web.gate import LOOK, HalfVisit, LeavingVisit, SignedInVisit, SignInVisit, Visit
 from valetkey.doors.web.rendering import see_other
 from valetkey.doors.web.security import local_path
 from valetkey.service import sign_in
 from valetkey.service.sign_in import NextStep, Started
 
 router = APIRouter()
-_LOOK = ["GET", "HEAD"]
 
 
-@router.api_route("/sign-in", methods=_LOOK)
+@router.api_route("/sign-in", methods=LOOK)
 async def ask_password(visit: SignInVisit) -> Response:
     """Ask for address and main password."""
     return _password_page(visit, "", _next_of(visit))
@@ -45,7 +44,7 @@ def _password_page(visit: Visit, name: str, back: str, errors: Errors | None = N
     return visit.page("sign_in.html", errors=errors, name=name[:320], back=back)
 
 
-@router.api_route("/sign-in/code", methods=_LOOK)
+@router.api_route("/sign-in/code", methods=LOOK)
 async def ask_code(visit: HalfVisit) -> Response:
     """Ask for the code of the second factor."""
     return visit.page("code.html", back=_next_of(visit), recovering=False)
@@ -83,7 +82,7 @@ async def leave(visit: LeavingVisit) -> Response:
     return response
 
 
-@router.api_route("/prove", methods=_LOOK)
+@router.api_route("/prove", methods=LOOK)
 async def ask_again(visit: SignedInVisit) -> Response:
     """Ask for password and code once more, before something sensitive."""
     return visit.page("prove.html", back=_next_of(visit))
