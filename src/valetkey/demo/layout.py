@@ -33,7 +33,7 @@ LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
+class PortNumbers:
     """The demo's ports, counted from the first."""
 
     base: int
@@ -126,7 +126,7 @@ def held(state: Path) -> Iterator[Files]:
         yield Files(state.absolute())
 
 
-def require_free(ports: Ports) -> None:
+def require_free(ports: PortNumbers) -> None:
     """Make sure that the mailbox's ports are free; the others are bound before anything starts.
 
     Raises:
@@ -146,7 +146,7 @@ def require_free(ports: Ports) -> None:
                 ) from None
 
 
-def configuration(files: Files, ports: Ports, workers: int) -> Config:
+def configuration(files: Files, ports: PortNumbers, workers: int) -> Config:
     """Give the demo's configuration."""
     return Config(
         server=Server(HOST, DOMAIN, workers, "", files.state / "run", files.state / "tls"),
@@ -166,7 +166,7 @@ def configuration(files: Files, ports: Ports, workers: int) -> Config:
     )
 
 
-def _listeners(ports: Ports) -> Iterator[Listener]:
+def _listeners(ports: PortNumbers) -> Iterator[Listener]:
     protocols = {
         "imaps": (MailProtocol.IMAP, TlsMode.IMPLICIT),
         "imap": (MailProtocol.IMAP, TlsMode.STARTTLS),
@@ -181,7 +181,7 @@ def _listeners(ports: Ports) -> Iterator[Listener]:
         yield Listener(protocol, Endpoint(LOOPBACK, port), tls)
 
 
-def _domain(ports: Ports) -> Domain:
+def _domain(ports: PortNumbers) -> Domain:
     by_protocol = {
         protocol: Upstream(LOOPBACK, port, TlsMode.NONE, UpstreamLogin.STORED_PASSWORD)
         for protocol, port in ports.mailbox.items()

@@ -19,7 +19,7 @@ _ARGUMENTS = 4
 
 
 async def serve(directory: Path, imap_port: int, sieve_port: int) -> None:
-    """Serve IMAP and, if pymap can, ManageSieve, until standard input ends."""
+    """Serve IMAP and ManageSieve until standard input ends."""
     arguments = Namespace(
         debug=False, passlib_cfg=None, cert=None, key=None, tls=False, proxy_protocol=None, inherited_sockets=None,
         host=["127.0.0.1"], port=str(imap_port), sieve_host=["127.0.0.1"], sieve_port=str(sieve_port),
@@ -40,7 +40,7 @@ async def serve(directory: Path, imap_port: int, sieve_port: int) -> None:
 
 
 def main() -> None:
-    """Run with: directory, IMAP port, ManageSieve port; the users as JSON lines are written beforehand."""
+    """Run with: directory, IMAP port, ManageSieve port; the users are in the directory (`maildir.write_users`)."""
     if len(sys.argv) != _ARGUMENTS:
         sys.exit("usage: python -m valetkey.demo.mailbox DIRECTORY IMAP-PORT SIEVE-PORT")
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -10,7 +10,7 @@ from valetkey.app.supervisor import Run
 from valetkey.core.errors import CannotStart
 from valetkey.core.scope import MailProtocol
 from valetkey.demo.conversation import listen
-from valetkey.demo.layout import Files, Ports
+from valetkey.demo.layout import Files, PortNumbers
 from valetkey.demo.people import People
 from valetkey.demo.pop3 import Pop3
 from valetkey.demo.sink import Sink
@@ -30,7 +30,7 @@ def require_mailbox() -> None:
         raise CannotStart("The demo needs its embedded mailbox. Install it with: pip install 'valetkey[demo]'")
 
 
-def mailbox(files: Files, ports: Ports, people: People) -> Run:
+def mailbox(files: Files, ports: PortNumbers, people: People) -> Run:
     """Give the work of the mailbox's child."""
     known = people.upstream_passwords
 
@@ -49,7 +49,7 @@ def mailbox(files: Files, ports: Ports, people: People) -> Run:
     return run
 
 
-async def _start(files: Files, ports: Ports) -> Process:
+async def _start(files: Files, ports: PortNumbers) -> Process:
     arguments = (str(files.mail), str(ports.mailbox[MailProtocol.IMAP]), str(ports.mailbox[MailProtocol.SIEVE]))
     command = (sys.executable, "-m", "valetkey.demo.mailbox", *arguments)
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)

@@ -16,7 +16,7 @@ from valetkey.app.supervisor import Work
 from valetkey.config.sections import Config
 from valetkey.config.writing import annotated
 from valetkey.core.errors import CannotStart
-from valetkey.demo.layout import HOST, Files, Ports, configuration, held, require_free
+from valetkey.demo.layout import HOST, Files, PortNumbers, configuration, held, require_free
 from valetkey.demo.mailbox_process import mailbox, require_mailbox
 from valetkey.demo.maildir import write_users
 from valetkey.demo.people import People, draw_people, load_people, save_people, write_json
@@ -33,7 +33,7 @@ def run_demo(options: DemoOptions) -> None:
         CannotStart: A port is taken, the folder cannot be used, or the embedded mailbox is not installed.
     """
     require_mailbox()
-    ports = Ports(options.base_port)
+    ports = PortNumbers(options.base_port)
     with held(options.state) as files:
         files.facts.unlink(missing_ok=True)
         log = _open_log(files)
@@ -101,7 +101,7 @@ async def _seed(config: Config, people: People) -> People:
         return await seed(ports, people)
 
 
-def facts(files: Files, ports: Ports, people: People) -> dict[str, Any]:
+def facts(files: Files, ports: PortNumbers, people: People) -> dict[str, Any]:
     """Give everything that a script wants to know."""
     return {
         "pid": os.getpid(),
