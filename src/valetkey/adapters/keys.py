@@ -46,6 +46,11 @@ class _Contents:
     current: int
     roots: Mapping[int, bytes] = field(repr=False)
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The current number first, then the newest."""
+        return (self.current, *sorted(self.roots.keys() - {self.current}, reverse=True))
+
 
 class KeyFile:
     """Fulfils `service.ports.Keys`.
@@ -59,6 +64,7 @@ class KeyFile:
         self.path = path
         self._stamp = _stamp(path)
         self._contents = _read(path)
+        self._numbers = self._contents.numbers  # asked at every login
         self._derived: dict[tuple[KeyPurpose, int], bytes] = {}
 
     @classmethod
@@ -110,8 +116,7 @@ class KeyFile:
     def numbers(self) -> tuple[int, ...]:
         """All usable key numbers, the current one first, then the newest."""
         self.reload_if_changed()
-        current = self._contents.current
-        return (current, *sorted((number for number in self._contents.roots if number != current), reverse=True))
+        return self._numbers
 
     def derive(self, purpose: KeyPurpose, number: int) -> bytes:
         """Give the 32 octets for a purpose (HKDF-SHA-256, RFC 5869).
@@ -173,6 +178,7 @@ class KeyFile:
             return False
         # A number that was taken out of the file stays known here until the process ends.
         self._contents = _Contents(contents.current, {**known, **contents.roots})
+        self._numbers = self._contents.numbers
         return True
 
 

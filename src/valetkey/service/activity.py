@@ -36,8 +36,9 @@ class BatchingRecorder:
 
     def add(self, event: LoginEvent) -> None:
         """Queue an event."""
-        earlier = self._waiting.pop(event.key, None)
-        self._waiting[event.key] = event if earlier is None else earlier.joined(event)
+        key = event.key
+        earlier = self._waiting.pop(key, None)
+        self._waiting[key] = event if earlier is None else earlier.joined(event)
         self._drop_oldest()
 
     async def flush(self) -> None:
