@@ -135,6 +135,16 @@ def test_limited_sessions_are_closed_too(valetkey: Valetkey):
         assert_cut_off(talks, begun)
 
 
+def test_parsed_sessions_hear_why_they_end(valetkey: Valetkey):
+    key = valetkey.keys.issue(ALICE, scope("read send filters"))
+    with opened(valetkey, key, idling_imap, quiet_imap, pop3, smtp_in_data, sieve) as talks:
+        assert valetkey.keys.revoke(key) == len(talks)
+        patterns = (r"\* BYE ", r"\* BYE ", r"-ERR ", r"421 ", r"BYE ")
+        for talk, pattern in zip(talks, patterns, strict=True):
+            assert "This app password was revoked" in talk.until(pattern)[-1]
+            assert talk.closed()
+
+
 @pytest.mark.parametrize("choice", ["mail-app", "mail-app-read-only"])
 def test_a_download_is_cut_off_in_the_middle(valetkey: Valetkey, choice: str):
     size = 40_000_000
@@ -196,6 +206,21 @@ def test_narrowing_closes_what_was_opened_with_more(valetkey: Valetkey):
         # Giving back what was taken disturbs nobody.
         assert valetkey.keys.change_scope(key, EVERYTHING) == 0
         assert_alive(again)
+
+
+def test_narrowing_leaves_alone_what_loses_nothing_that_it_can_use(valetkey: Valetkey):
+    key = valetkey.keys.issue(ALICE, EVERYTHING)
+    with (
+        opened(valetkey, key, smtp_in_data, sieve) as losing,
+        opened(valetkey, key, idling_imap, quiet_imap, pop3) as keeping,
+    ):
+        begun = time.monotonic()
+        closed = valetkey.keys.change_scope(key, scope("read flag write delete folders"))
+        assert_cut_off(losing, begun)
+        assert closed == len(losing)
+        assert_alive(keeping)
+        assert valetkey.keys.change_scope(key, scope("read flag delete")) == 2, "IMAP could save and manage folders"
+        assert_alive(keeping[2:])
 
 
 def test_an_expiry_that_passes_closes_the_connections(valetkey: Valetkey):
