@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from valetkey.core import event as events
-from valetkey.core.account import canonical_login_name
+from valetkey.core.account import canonical_login_name, canonical_or_nobodys
 from valetkey.core.app_password import (
     Secret,
     SecretFormat,
@@ -259,6 +259,12 @@ HERE, THERE = ip_network("192.0.2.0/24"), ip_network("198.51.100.0/24")
 )
 def test_only_what_is_surely_narrower_counts_as_narrower(new: dict, old: dict, within: bool):
     assert is_within(Restrictions(**new), Restrictions(**old), NAMED) is within
+
+
+def test_a_name_that_nobody_can_have_goes_on_as_nobodys():
+    assert canonical_or_nobodys("Alice@Example.ORG") == "alice@example.org"
+    assert canonical_or_nobodys("alice", "example.org") == "alice@example.org"
+    assert [canonical_or_nobodys(name) for name in ("", "alice", "a b@example.org", "a@" + "x" * 400)] == [""] * 4
 
 
 @pytest.mark.parametrize(
