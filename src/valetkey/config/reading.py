@@ -75,6 +75,8 @@ def _syntax_mistake(message: str, text: str) -> Mistake:
     match = _AT_LINE.search(message)
     line = int(match[1]) if match and match[1] else max(1, len(text.splitlines()))
     what = _AT_LINE.sub("", message).strip().rstrip(".") or "this is not TOML"
+    if what.startswith(("Cannot overwrite", "Cannot declare")):
+        return Mistake(line, "syntax", "what this line names stands above already", "keep one of the two")
     return Mistake(line, "syntax", what[:1].lower() + what[1:], 'write `name = value` lines, with text in "quotes"')
 
 

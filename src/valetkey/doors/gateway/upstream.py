@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from valetkey.core.errors import CannotStart
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.gateway.machines import client_machine, looking_machine
 from valetkey.doors.gateway.resolving import Resolver
@@ -205,6 +206,10 @@ def credentials_for(upstream: Upstream, address: str, stored_password: str | Non
 def _new_context(upstream: Upstream) -> ssl.SSLContext | None:
     if upstream.tls is TlsMode.NONE:
         return None
-    context = ssl.create_default_context(cafile=None if upstream.ca_file is None else str(upstream.ca_file))
+    try:
+        context = ssl.create_default_context(cafile=None if upstream.ca_file is None else str(upstream.ca_file))
+    except OSError as error:
+        why = error.strerror or "it holds no certificate"
+        raise CannotStart(f"The ca_file {upstream.ca_file} of {upstream.host} cannot be used: {why}.") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -83,7 +83,7 @@ class _Worker:
         self._stops: list[Callable[[], None]] = []
         self._looking: asyncio.Task[None] | None = None
         driver = Driver(loop)
-        upstreams = _upstreams(settings, driver)
+        upstreams = Upstreams(settings, driver)
         limits = AcceptLimits(settings.limits.connections, settings.limits.waiting_per_network)
         self._desk = Desk(
             worker=name,
@@ -175,13 +175,6 @@ def _certificates(settings: Settings) -> ServerCertificates | None:
     if not settings.certificates:
         raise CannotStart("A listener with TLS needs a certificate, and none is configured.")
     return ServerCertificates([CertificateFiles(each.chain, each.key) for each in settings.certificates], protocols)
-
-
-def _upstreams(settings: Settings, driver: Driver) -> Upstreams:
-    try:
-        return Upstreams(settings, driver)
-    except OSError as error:
-        raise CannotStart(f"The CA file of an upstream cannot be used: {error.strerror or error}.") from None
 
 
 def _live(ports: Ports) -> LiveRegistry:

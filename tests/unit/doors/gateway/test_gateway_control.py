@@ -9,7 +9,7 @@ from tests.doors.gateway_site import LOCALHOST, GatewaySite, running_gateway
 from valetkey.adapters.live_sessions import ControlSockets
 from valetkey.core.errors import CannotStart
 from valetkey.core.scope import MailProtocol
-from valetkey.doors.gateway.settings import Listener, Settings, TlsMode
+from valetkey.doors.gateway.settings import Listener, Settings, TlsMode, Upstream, UpstreamLogin
 from valetkey.doors.gateway.worker import bind_listeners
 from valetkey.wire.control import Question, Verb, encode_question
 
@@ -81,6 +81,17 @@ def test_no_host_is_every_address_of_both_kinds(tmp_path: Path):
     with sock:
         for host in (LOCALHOST, *(("::1",) if socket.has_dualstack_ipv6() else ())):
             socket.create_connection((host, sock.getsockname()[1]), timeout=5).close()
+
+
+@pytest.mark.parametrize(("content", "why"), [(None, "No such file"), ("no certificate", "no certificate")])
+async def test_an_authority_that_cannot_be_used_is_named(tmp_path: Path, content: str | None, why: str):
+    file = tmp_path / "upstream-ca.pem"
+    if content is not None:
+        file.write_text(content)
+    upstream = Upstream("imap.example.org", 993, TlsMode.IMPLICIT, UpstreamLogin.XCLIENT, file)
+    with pytest.raises(CannotStart, match=rf"upstream-ca\.pem of imap\.example\.org .*{why}"):
+        async with running_gateway(tmp_path, {MailProtocol.IMAP: upstream}):
+            pass
 
 
 async def test_a_worker_that_cannot_work_says_why(tmp_path: Path):
