@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from tests.dialogues import owner
 from tests.dialogues import transcript as runner
 
-from valetkey.wire.machine import ClientFacts, Credentials, Refusal, RefusalKind, Security
+from valetkey.wire.machine import ClientFacts
 from valetkey.wire.pop3_client import Pop3Client
 from valetkey.wire.pop3_command import Pop3Command
 from valetkey.wire.pop3_filter import Pop3Filter, Pop3Refusal
@@ -15,34 +16,12 @@ FOLDER = Path(__file__).parent / "pop3"
 
 
 def _login(settings) -> runner.Machine:
-    listener = settings["listener"]
-    machine = Pop3Login(Security(tls=listener == "tls", starttls=listener == "starttls"))
-
-    def act(text: str) -> None:
-        verb, _, rest = text.partition(" ")
-        if verb == "allow":
-            machine.allow(())
-        elif verb == "refuse":
-            kind, _, words = rest.partition(" ")
-            machine.refuse(Refusal(RefusalKind[kind], words))
-        elif verb == "tls":
-            machine.tls_started()
-        else:
-            assert (verb, machine.take_rest().decode("latin-1").replace("\r\n", "|")) == ("rest", rest)
-
-    return runner.login_machine(machine, act)
+    return owner.server(Pop3Login(owner.security_of(settings)))
 
 
 def _client(settings) -> runner.Machine:
-    secret = settings["secret"].replace("<300*s>", "s" * 300)
-    machine = Pop3Client(
-        Credentials(settings["user"], settings.get("name", settings["user"]), secret),
-        starttls=settings.get("starttls") == "yes",
-        facts=ClientFacts("203.0.113.9", 50123, "198.51.100.2", 995, "gw-abc", {"app_id": "a7"})
-        if settings.get("facts") == "yes"
-        else None,
-    )
-    return runner.client_machine(machine, lambda _: machine.tls_started())
+    facts = ClientFacts("203.0.113.9", 50123, "198.51.100.2", 995, "gw-abc", {"app_id": "a7"})
+    return owner.client(Pop3Client, settings, facts)
 
 
 def _read_only(command: Pop3Command) -> Pop3Command | Pop3Refusal:
@@ -63,5 +42,4 @@ MACHINES = {"login": _login, "client": _client, "filter": _filter}
 @pytest.mark.parametrize("piece", [0, 1, 7])
 @pytest.mark.parametrize("path", runner.transcripts(FOLDER), ids=lambda path: path.stem)
 def test_dialogue(path: Path, piece: int) -> None:
-    script = runner.read_transcript(path)
-    runner.run(script, MACHINES[script.settings["machine"]](script.settings), piece=piece)
+    owner.play(path, MACHINES, piece)
