@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.doors.proxy_headers import version_1, version_2
 
 from valetkey.wire.machine import (
     ClientFacts,
@@ -20,7 +21,7 @@ from valetkey.wire.machine import (
 )
 from valetkey.wire.pop3_client import Pop3Client
 from valetkey.wire.pop3_login import Pop3Login
-from valetkey.wire.proxy import Local, Proxied, ProxyHeader, encode_v1, encode_v2
+from valetkey.wire.proxy import Local, Proxied, ProxyHeader
 from valetkey.wire.sieve_client import SieveClient
 from valetkey.wire.sieve_login import SieveLogin
 from valetkey.wire.smtp_client import SmtpClient
@@ -137,7 +138,7 @@ ADDRESSES = st.one_of(
 PORTS = st.integers(min_value=0, max_value=65535)
 
 
-@given(ADDRESSES, PORTS, PORTS, st.sampled_from([encode_v1, encode_v2]), st.binary(max_size=30))
+@given(ADDRESSES, PORTS, PORTS, st.sampled_from([version_1, version_2]), st.binary(max_size=30))
 def test_every_proxy_header_is_read_as_it_was_written(addresses, source_port, destination_port, encode, rest):
     header = Proxied(str(addresses[0]), source_port, str(addresses[1]), destination_port)
     reader = ProxyHeader()

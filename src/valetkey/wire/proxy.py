@@ -25,6 +25,7 @@ _PORT_LIMIT = 65535
 _FAMILIES = {0x10: ("!4s4sHH", 12), 0x20: ("!16s16sHH", 36)}
 _UNIX_LENGTH = 216
 _STREAM = 0x01
+_LOCAL, _PROXY = 0x20, 0x21  # version 2 and its commands; of LOCAL the addresses are not to be used
 _TLV_CRC32C = 0x03
 _CRC32C_LENGTH = 4
 
@@ -127,10 +128,10 @@ def _v1_proxied(found: re.Match[bytes]) -> Proxied:
 
 
 def _v2_header(command: int, family: int, header: bytes) -> Proxied | Local:
-    if command not in (0x20, 0x21):
+    if command not in (_LOCAL, _PROXY):
         raise PeerError("The PROXY header has an unknown version or command")
     block = header[_V2_HEAD:]
-    if command == 0x20:  # noqa: PLR2004  version 2, LOCAL: the addresses are not to be used
+    if command == _LOCAL:
         return Local()
     if family not in (0x00, 0x11, 0x12, 0x21, 0x22, 0x31, 0x32):
         raise PeerError("The PROXY header has an unknown address family")
@@ -198,39 +199,3 @@ def crc32c(data: bytes) -> int:
     for octet in data:
         value = (value >> 8) ^ _CRC32C[(value ^ octet) & 0xFF]
     return value ^ 0xFFFFFFFF
-
-
-def encode_v1(header: Proxied | Local) -> bytes:
-    """Write a version 1 header.
-
-    Raises:
-        ValueError: An address is none, or the two are of different families.
-    """
-    if isinstance(header, Local):
-        return b"PROXY UNKNOWN\r\n"  # version 1 has no word for LOCAL
-    family = "TCP4" if len(_packed(header)[0]) == 4 else "TCP6"  # noqa: PLR2004  octets of an IPv4 address
-    return (
-        f"PROXY {family} {header.source} {header.destination} {header.source_port} {header.destination_port}\r\n"
-    ).encode()
-
-
-def encode_v2(header: Proxied | Local) -> bytes:
-    """Write a version 2 header, without TLVs.
-
-    Raises:
-        ValueError: An address is none, or the two are of different families.
-    """
-    if isinstance(header, Local):
-        return SIGNATURE + struct.pack("!BBH", 0x21 if header.is_unknown else 0x20, 0x00, 0)
-    source, destination = _packed(header)
-    family = 0x10 if len(source) == 4 else 0x20  # noqa: PLR2004  octets of an IPv4 address
-    layout, length = _FAMILIES[family]
-    block = struct.pack(layout, source, destination, header.source_port, header.destination_port)
-    return SIGNATURE + struct.pack("!BBH", 0x21, family | _STREAM, length) + block
-
-
-def _packed(header: Proxied) -> tuple[bytes, bytes]:
-    source, destination = (ipaddress.ip_address(text).packed for text in (header.source, header.destination))
-    if len(source) != len(destination):
-        raise ValueError("The two addresses are of different families")
-    return source, destination

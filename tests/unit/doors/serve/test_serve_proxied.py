@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from tests.doors.fake_upstreams import running_upstream
 from tests.doors.gateway_site import DOMAIN, LOCALHOST, GatewaySite, person_with, running_gateway, upstream, with_limits
+from tests.doors.proxy_headers import version_1, version_2
 
 from valetkey.core.restriction import NetworkRule
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.gateway.settings import Listener, TlsMode
-from valetkey.wire.proxy import SIGNATURE, Proxied, encode_v1, encode_v2
+from valetkey.wire.proxy import SIGNATURE, Proxied
 
 IMAP = MailProtocol.IMAP
 CLIENT = Proxied("198.51.100.9", 50123, "192.0.2.1", 993)
@@ -41,10 +42,10 @@ async def heard(site: GatewaySite, first: bytes) -> bytes:
 
 
 GOOD = [
-    encode_v1(CLIENT),
-    encode_v2(CLIENT),
-    encode_v1(CLIENT6),
-    encode_v2(CLIENT6),
+    version_1(CLIENT),
+    version_2(CLIENT),
+    version_1(CLIENT6),
+    version_2(CLIENT6),
     b"PROXY UNKNOWN\r\n",
     b"PROXY UNKNOWN ffff:f...f:ffff ffff:f...f:ffff 65535 65535\r\n",
     SIGNATURE + b"\x20\x00\x00\x00",
@@ -81,7 +82,7 @@ async def test_a_header_of_a_listed_peer_is_taken_and_others_close(tmp_path: Pat
 
 async def test_a_peer_that_is_not_listed_is_closed_with_and_without_a_header(tmp_path: Path):
     async with running_gateway(tmp_path, {}, listeners=behind_proxy(OTHERS)) as site:
-        for first in (encode_v1(CLIENT), encode_v2(CLIENT), b"a NOOP\r\n", b""):
+        for first in (version_1(CLIENT), version_2(CLIENT), b"a NOOP\r\n", b""):
             assert await heard(site, first) == b""
         assert (await site.samples())["valetkey_closed_before_login_total imap no listed proxy"] == 4
 
@@ -89,7 +90,7 @@ async def test_a_peer_that_is_not_listed_is_closed_with_and_without_a_header(tmp
 async def test_a_listener_without_peers_takes_no_header(tmp_path: Path):
     async with running_gateway(tmp_path, {}) as site:
         talk = await site.connect(IMAP, TlsMode.STARTTLS)
-        await talk.say(encode_v1(CLIENT))
+        await talk.say(version_1(CLIENT))
         await talk.until("* OK")
         assert "BAD" in await talk.line()
 
@@ -100,7 +101,7 @@ async def test_a_peer_that_sends_no_header_is_closed_in_time(tmp_path: Path):
         assert await heard(site, b"") == b""
 
 
-@pytest.mark.parametrize("header", [encode_v1(CLIENT), encode_v2(CLIENT), encode_v2(CLIENT6)])
+@pytest.mark.parametrize("header", [version_1(CLIENT), version_2(CLIENT), version_2(CLIENT6)])
 @pytest.mark.parametrize("size", [1, 7, 1000])
 async def test_tls_begins_right_behind_the_header_however_it_is_cut(tmp_path: Path, header: bytes, size: int):
     async with (
@@ -148,7 +149,7 @@ async def test_the_networks_of_an_app_password_see_the_proxied_address_and_an_un
             writer.close()
             return line.decode()
 
-        assert (await answer(encode_v1(CLIENT))).startswith("a OK")
-        assert (await answer(encode_v2(CLIENT6))).startswith("a NO [NOPERM]")
+        assert (await answer(version_1(CLIENT))).startswith("a OK")
+        assert (await answer(version_2(CLIENT6))).startswith("a NO [NOPERM]")
         # The balancer does not say who it is: that its own address is on the list helps nobody.
         assert (await answer(b"PROXY UNKNOWN\r\n")).startswith("a NO [NOPERM]")
