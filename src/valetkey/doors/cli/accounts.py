@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from valetkey.core.account import Account, AccountKind
+from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.scope import ALL_PERMISSIONS, Permission
-from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table, when
+from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table, tell_done, when
 from valetkey.doors.cli.running import (
     Json,
     PasswordStdin,
@@ -114,26 +114,29 @@ def _add_looking(group: typer.Typer, running: Running) -> None:
 
 def _add_state(group: typer.Typer, running: Running) -> None:
     @group.command()
-    def disable(address: Address) -> None:
+    def disable(address: Address, as_json: Json = False) -> None:
         """Stop an account at once: no login anywhere, open connections are closed, portal sessions end.
 
         Example: [bold]valetkey account disable alice@example.org[/bold]
         """
         closed = running.on_account(address, lambda ports, account_id: accounts.disable(ports, OPERATOR, account_id))
-        say(f"{address} disabled, {connections(closed)} closed.")
+        facts = {"account": address, "state": AccountState.DISABLED, "closed": closed}
+        tell_done(f"{address} disabled, {connections(closed)} closed.", facts, as_json=as_json)
 
     @group.command()
-    def enable(address: Address) -> None:
+    def enable(address: Address, as_json: Json = False) -> None:
         """Let a disabled account log in again, with the app passwords it had.
 
         Example: [bold]valetkey account enable alice@example.org[/bold]
         """
         running.on_account(address, lambda ports, account_id: accounts.enable(ports, OPERATOR, account_id))
-        say(f"{address} enabled.")
+        tell_done(f"{address} enabled.", {"account": address, "state": AccountState.ACTIVE}, as_json=as_json)
 
     @group.command("reset-2fa")
     def reset_second_factors(
-        address: Address, yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")] = False
+        address: Address,
+        yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")] = False,
+        as_json: Json = False,
     ) -> None:
         """Remove all second factors and recovery codes of an account, whose owner lost them.
 
@@ -144,12 +147,13 @@ def _add_state(group: typer.Typer, running: Running) -> None:
         if not yes:
             typer.confirm(f"Remove every second factor of {address}?", abort=True, err=True)
         running.on_account(address, lambda ports, account_id: second_factors.reset(ports, OPERATOR, account_id))
-        say(f"The second factors of {address} are removed.")
+        facts = {"account": address, "has_second_factor": False}
+        tell_done(f"The second factors of {address} are removed.", facts, as_json=as_json)
 
 
 def _add_passwords(group: typer.Typer, running: Running) -> None:
     @group.command()
-    def password(address: Address, password_stdin: PasswordStdin = False) -> None:
+    def password(address: Address, password_stdin: PasswordStdin = False, as_json: Json = False) -> None:
         """Set the main password of a person. It is asked for, never an argument.
 
         Example: [bold]pass show alice | valetkey account password alice@example.org --password-stdin[/bold]
@@ -158,13 +162,15 @@ def _add_passwords(group: typer.Typer, running: Running) -> None:
         running.on_account(
             address, lambda ports, account_id: accounts.set_main_password(ports, OPERATOR, account_id, new)
         )
-        say(f"The main password of {address} is set.")
+        facts = {"account": address, "has_main_password": True}
+        tell_done(f"The main password of {address} is set.", facts, as_json=as_json)
 
     @group.command("upstream-password")
     def upstream_password(
         address: Address,
         remove: Annotated[bool, typer.Option("--remove", help="Forget it.")] = False,
         password_stdin: PasswordStdin = False,
+        as_json: Json = False,
     ) -> None:
         """Store the password that the gateway logs in to the mail server with (login = "stored-password").
 
@@ -174,7 +180,8 @@ def _add_passwords(group: typer.Typer, running: Running) -> None:
         running.on_account(
             address, lambda ports, account_id: accounts.set_upstream_password(ports, OPERATOR, account_id, new)
         )
-        say(f"The upstream password of {address} is {'removed' if remove else 'stored'}.")
+        facts = {"account": address, "has_upstream_password": not remove}
+        tell_done(f"The upstream password of {address} is {'removed' if remove else 'stored'}.", facts, as_json=as_json)
 
 
 def _add_rights(group: typer.Typer, running: Running) -> None:
@@ -182,8 +189,13 @@ def _add_rights(group: typer.Typer, running: Running) -> None:
     def rights(
         address: Address,
         granted: Annotated[
-            list[str] | None, typer.Argument(help=f"From: {', '.join(sorted(ALL_PERMISSIONS))}; or all, or none.")
+            list[str] | None,
+            typer.Argument(
+                help=f"From: {', '.join(sorted(ALL_PERMISSIONS))}; or all, or none.",
+                autocompletion=lambda: sorted([*ALL_PERMISSIONS, "all", "none"]),
+            ),
         ] = None,
+        as_json: Json = False,
     ) -> None:
         """Set what an account's app passwords may do at most; open connections that lose a right are closed.
 
@@ -193,7 +205,8 @@ def _add_rights(group: typer.Typer, running: Running) -> None:
         closed = running.on_account(
             address, lambda ports, account_id: accounts.set_rights(ports, OPERATOR, account_id, wanted)
         )
-        say(f"{address} may: {', '.join(sorted(wanted)) or 'nothing'}. {connections(closed)} closed.")
+        sentence = f"{address} may: {', '.join(sorted(wanted)) or 'nothing'}. {connections(closed)} closed."
+        tell_done(sentence, {"account": address, "rights": wanted, "closed": closed}, as_json=as_json)
 
 
 def _permissions(names: list[str]) -> frozenset[Permission]:
@@ -212,22 +225,32 @@ def _alias_commands(running: Running) -> typer.Typer:
     group = typer.Typer(help="Further addresses that an account logs in with.", no_args_is_help=True)
 
     @group.command()
-    def add(address: Address, alias: Annotated[str, typer.Argument(help="The further address.")]) -> None:
+    def add(
+        address: Address,
+        alias: Annotated[str, typer.Argument(help="The further address.", show_default=False)],
+        as_json: Json = False,
+    ) -> None:
         """Add an alias.
 
         Example: [bold]valetkey account alias add alice@example.org al@example.org[/bold]
         """
         running.on_account(address, lambda ports, account_id: accounts.add_alias(ports, OPERATOR, account_id, alias))
-        say(f"{address} can also log in as {alias}.")
+        tell_done(f"{address} can also log in as {alias}.", {"account": address, "alias": alias}, as_json=as_json)
 
     @group.command()
-    def remove(address: Address, alias: Annotated[str, typer.Argument(help="The further address.")]) -> None:
+    def remove(
+        address: Address,
+        alias: Annotated[str, typer.Argument(help="The further address.", show_default=False)],
+        as_json: Json = False,
+    ) -> None:
         """Remove an alias.
 
         Example: [bold]valetkey account alias remove alice@example.org al@example.org[/bold]
         """
         running.on_account(address, lambda ports, account_id: accounts.remove_alias(ports, OPERATOR, account_id, alias))
-        say(f"{address} can no longer log in as {alias}.")
+        tell_done(
+            f"{address} can no longer log in as {alias}.", {"account": address, "removed": alias}, as_json=as_json
+        )
 
     return group
 
@@ -236,7 +259,11 @@ def _owner_commands(running: Running) -> typer.Typer:
     group = typer.Typer(help="Who manages the app passwords of a shared account.", no_args_is_help=True)
 
     @group.command()
-    def add(address: Address, owner: Annotated[str, typer.Argument(help="The person.")]) -> None:
+    def add(
+        address: Address,
+        owner: Annotated[str, typer.Argument(help="The person.", show_default=False)],
+        as_json: Json = False,
+    ) -> None:
         """Add an owner.
 
         Example: [bold]valetkey account owner add scanner@example.org alice@example.org[/bold]
@@ -247,10 +274,14 @@ def _owner_commands(running: Running) -> typer.Typer:
             await accounts.add_owner(ports, OPERATOR, shared_id, person.id)
 
         running.on_account(address, add_it)
-        say(f"{owner} owns {address}.")
+        tell_done(f"{owner} owns {address}.", {"account": address, "owner": owner}, as_json=as_json)
 
     @group.command()
-    def remove(address: Address, owner: Annotated[str, typer.Argument(help="The person.")]) -> None:
+    def remove(
+        address: Address,
+        owner: Annotated[str, typer.Argument(help="The person.", show_default=False)],
+        as_json: Json = False,
+    ) -> None:
         """Remove an owner.
 
         Example: [bold]valetkey account owner remove scanner@example.org alice@example.org[/bold]
@@ -261,7 +292,7 @@ def _owner_commands(running: Running) -> typer.Typer:
             await accounts.remove_owner(ports, OPERATOR, shared_id, person.id)
 
         running.on_account(address, remove_it)
-        say(f"{owner} no longer owns {address}.")
+        tell_done(f"{owner} no longer owns {address}.", {"account": address, "removed": owner}, as_json=as_json)
 
     return group
 

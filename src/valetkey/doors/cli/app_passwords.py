@@ -2,7 +2,7 @@
 
 # ruff: noqa: FBT002, PLR0917  (typer takes a command's options from its parameters)
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ import typer
 from valetkey.core.account import Account, AccountKind
 from valetkey.core.app_password import AppPassword, SecretFormat
 from valetkey.core.errors import PolicyForbids
-from valetkey.core.restriction import NetworkRule, Restrictions
+from valetkey.core.restriction import NetworkRule, default_restrictions
 from valetkey.core.scope import READY_MADE, describe, ready_made
 from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table, when
 from valetkey.doors.cli.running import Json, PasswordStdin, Running, ask_password, fail
@@ -121,7 +121,10 @@ def _add_create(group: typer.Typer, running: Running) -> None:
     def create(
         address: Address,
         description: Annotated[str, typer.Argument(help="A name that you will recognise.", show_default=False)],
-        choice: Annotated[str, typer.Option("--for", help=f"What it may do: {_CHOICES}.")] = "mail-app",
+        choice: Annotated[
+            str,
+            typer.Option("--for", help=f"What it may do: {_CHOICES}.", autocompletion=lambda: _CHOICES.split(", ")),
+        ] = "mail-app",
         days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Expires after so many days.")] = None,
         network: Annotated[
             list[str] | None, typer.Option(help="Only from this address, network or named network; may be repeated.")
@@ -160,14 +163,12 @@ def _add_create(group: typer.Typer, running: Running) -> None:
 
 async def _create(ports: Ports, wish: _Wish, days: int | None, networks: tuple[str, ...]) -> Issued:
     account = await accounts.find(ports, OPERATOR, wish.address)
-    policy, now = ports.policy, ports.clock.now()
-    lifetime = timedelta(days=days) if days else policy.default_lifetime
-    restrictions = Restrictions(
-        expires_at=now + lifetime if lifetime else None,
-        idle_for=policy.default_idle_for,
-        network_rule=NetworkRule.ALLOWED if networks else NetworkRule.ANYWHERE,
-        allowed_ips=networks,
-    )
+    now = ports.clock.now()
+    restrictions = default_restrictions(ports.policy, now)
+    if days is not None:
+        restrictions = replace(restrictions, expires_at=now + timedelta(days=days))
+    if networks:
+        restrictions = replace(restrictions, network_rule=NetworkRule.ALLOWED, allowed_ips=networks)
     wanted = Wanted(wish.wanted.description, wish.wanted.scope, restrictions, wish.wanted.format)
     if wish.as_person is None:
         if account.kind is AccountKind.PERSON:

@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from valetkey.doors.cli.front import Finding, Level
-from valetkey.doors.cli.output import note, out, say, show_json, show_table
+from valetkey.doors.cli.output import note, out, say, show_json, show_table, tell_done
 from valetkey.doors.cli.running import Json, Running, told
 from valetkey.service import keys as keys_verbs
 from valetkey.service.ports import Ports
@@ -110,13 +110,13 @@ def _key_commands(running: Running) -> typer.Typer:
     commands = typer.Typer(help="The numbered keys that app passwords are kept under.", no_args_is_help=True)
 
     @commands.command()
-    def rotate() -> None:
+    def rotate(as_json: Json = False) -> None:
         """Add a new key and use it from now on. Nobody notices: app passwords move to it as they are used.
 
         Example: [bold]valetkey keys rotate[/bold]
         """
         number = told(lambda: running.front.rotate_keys(running.config))
-        say(f"Key {number} is the current one.")
+        tell_done(f"Key {number} is the current one.", {"current": number}, as_json=as_json)
         note("Back up the key file again. Old keys stay until no app password is under them.")
 
     @commands.command()

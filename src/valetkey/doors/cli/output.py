@@ -32,6 +32,14 @@ def note(text: str) -> None:
     err().print(Text(text, style="dim"))
 
 
+def tell_done(sentence: str, facts: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print what a command has done: a sentence, or its facts as JSON."""
+    if as_json:
+        show_json(facts)
+    else:
+        say(sentence)
+
+
 def show_json(value: Any) -> None:
     """Print a value as JSON with stable keys."""
     sys.stdout.write(json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from valetkey.doors.cli.output import say, show_json, show_table, when
+from valetkey.doors.cli.output import show_json, show_table, tell_done, when
 from valetkey.doors.cli.running import Json, Running, addresses_of, fail
 from valetkey.service import accounts, live
 from valetkey.service.ports import OPERATOR, LiveSession, Ports
@@ -51,7 +51,10 @@ def commands(running: Running) -> typer.Typer:
         show_table(columns, rows, empty="No open connection.")
 
     @group.command()
-    def close(session: Annotated[str, typer.Argument(help="The connection's id, as listed.")]) -> None:
+    def close(
+        session: Annotated[str, typer.Argument(help="The connection's id, as listed.", show_default=False)],
+        as_json: Json = False,
+    ) -> None:
         """Close a connection. Its app password stays valid: to keep it out, revoke that.
 
         Example: [bold]valetkey sessions close s4fQ…[/bold]
@@ -62,7 +65,7 @@ def commands(running: Running) -> typer.Typer:
 
         if not running.do(end):
             fail("There is no such open connection.")
-        say("Closed.")
+        tell_done("Closed.", {"session": session, "closed": 1}, as_json=as_json)
 
     return group
 

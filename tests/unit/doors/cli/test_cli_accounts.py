@@ -2,12 +2,15 @@
 
 import json
 import sqlite3
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 PASSWORD = "meadow-lantern-otter"
+ALICE, SCANNER = "alice@example.org", "scanner@example.org"
 
 
 def test_accounts_are_created_listed_and_shown(people: Any) -> None:
@@ -139,6 +142,55 @@ def test_audit_is_listed_and_verified(people: Any, tmp_path: Path) -> None:
     assert len(people.json("audit", "list", "--limit", "2")) == 2
     verified = people.json("audit", "verify")
     assert (verified["is_intact"], verified["records"]) == (True, len(records))
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "told"),
+    [
+        ("account disable alice@example.org", "", {"account": ALICE, "state": "disabled", "closed": 0}),
+        ("account enable alice@example.org", "", {"account": ALICE, "state": "active"}),
+        ("account rights alice@example.org read,send", "", {"account": ALICE, "rights": ["read", "send"], "closed": 0}),
+        ("account alias add alice@example.org al@example.org", "", {"account": ALICE, "alias": "al@example.org"}),
+        ("account owner remove scanner@example.org alice@example.org", "", {"account": SCANNER, "removed": ALICE}),
+        ("account reset-2fa alice@example.org --yes", "", {"account": ALICE, "has_second_factor": False}),
+        (
+            "account password alice@example.org --password-stdin",
+            "otter-lantern-meadow\n",
+            {"account": ALICE, "has_main_password": True},
+        ),
+        (
+            "account upstream-password alice@example.org --password-stdin",
+            "upstream\n",
+            {"account": ALICE, "has_upstream_password": True},
+        ),
+        ("keys rotate", "", {"current": 2}),
+    ],
+)
+def test_every_verb_answers_in_json_too(people: Any, command: str, given: str, told: dict[str, Any]) -> None:
+    assert people.json(*command.split(), given=given) == told
+
+
+def test_without_a_default_lifetime_the_longest_one_holds(people: Any) -> None:
+    text = people.config.read_text()
+    people.config.write_text(text.replace('#max_lifetime = ""', 'max_lifetime = "30 days"'))
+    made = people.json("app-password", "create", SCANNER, "Scanner", "--for", "send-only", "--network", "192.0.2.0/24")
+    lifetime = datetime.fromisoformat(made["expires_at"]) - datetime.fromisoformat(made["created_at"])
+    assert timedelta(days=29) < lifetime <= timedelta(days=30)
+    assert (made["network_rule"], made["allowed_ips"]) == ("allowed", ["192.0.2.0/24"])
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("valetkey app-password create x y --for s", ["send-only"]),
+        ("valetkey account rights x re", ["read"]),
+        ("valetkey acc", ["account"]),
+    ],
+)
+def test_the_shell_completes_commands_and_choices(people: Any, words: str, offered: list[str]) -> None:
+    place = {"_VALETKEY_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    answer = CliRunner().invoke(people.app, [], env=place, prog_name="valetkey")
+    assert answer.stdout.split() == offered
 
 
 def test_a_record_that_was_changed_is_named(people: Any, tmp_path: Path) -> None:
