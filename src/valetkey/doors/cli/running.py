@@ -82,13 +82,18 @@ def told(work: Callable[[], T]) -> T:
         fail(str(error), EXIT_UNAVAILABLE)
 
 
+def complain(sentence: str) -> None:
+    """Print what is wrong on standard error."""
+    err().print(Text.assemble(("error: ", "bold red"), sentence))
+
+
 def fail(sentence: str, code: int = EXIT_REFUSED) -> NoReturn:
     """End the command with a sentence.
 
     Raises:
         typer.Exit: Always.
     """
-    err().print(Text.assemble(("error: ", "bold red"), sentence))
+    complain(sentence)
     raise typer.Exit(code)
 
 

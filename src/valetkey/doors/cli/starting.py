@@ -7,6 +7,7 @@ import pwd
 import secrets
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +15,10 @@ import typer
 from rich.prompt import Prompt
 from rich.text import Text
 
+from valetkey.core.errors import InvalidInput
 from valetkey.doors.cli.front import DemoOptions, InitAnswers, InitDone
 from valetkey.doors.cli.output import note, out, say
-from valetkey.doors.cli.running import Running, ask_new_password, fail, read_password_line, told
+from valetkey.doors.cli.running import Running, ask_new_password, complain, fail, read_password_line, told
 
 _SYSTEM_CONFIG = Path("/etc/valetkey/valetkey.toml")
 _SYSTEM_STATE = Path("/var/lib/valetkey")
@@ -59,24 +61,26 @@ def _add_init(app: typer.Typer, running: Running) -> None:
         if config.exists():
             fail(f"{config} is there already. Edit it, or name another with --config.")
         ask = _Asking(quiet=non_interactive or not sys.stdin.isatty())
-        name = ask(hostname, "Name that mail clients connect to", socket.getfqdn())
-        place = Path(ask(str(state or ""), "Where to keep database and keys", str(_default_state(config))))
-        portal_at = ask(portal, "Where the portal listens", "127.0.0.1:8080")
-        url = ask(
-            base_url, "Address that people open for the portal", f"http://localhost:{portal_at.rpartition(':')[2]}"
-        )
-        mail = ask(upstream, "Mail server behind the gateway", "127.0.0.1")
-        master = ask(master_user, "Its master user", "valetkey")
-        person = ask(admin, "Your own mail address, for the first account", f"admin@{_domain_of(name)}")
-        runs_as = ask(user, "System user that runs it (empty: whoever starts it)", _service_user())
-        password, is_drawn = _admin_password(from_stdin=password_stdin, quiet=ask.quiet)
-        answers = InitAnswers(config, place, name, person, password, portal_at, url, mail, master, user=runs_as)
-        done = told(lambda: running.front.init(answers))
+
+        def answers() -> InitAnswers:
+            name = ask(hostname, "Name that mail clients connect to", socket.getfqdn())
+            place = ask(str(state or ""), "Where to keep database and keys", str(_default_state(config)))
+            portal_at = ask(portal, "Where the portal listens", "127.0.0.1:8080")
+            near = f"http://localhost:{portal_at.rpartition(':')[2]}"
+            url = ask(base_url, "Address that people open for the portal", near)
+            mail = ask(upstream, "Mail server behind the gateway", "127.0.0.1")
+            master = ask(master_user, "Its master user", "valetkey")
+            person = ask(admin, "Your own mail address, for the first account", f"admin@{_domain_of(name)}")
+            runs_as = ask(user, "System user that runs it (empty: whoever starts it)", _service_user())
+            password = _admin_password(from_stdin=password_stdin, quiet=ask.quiet)
+            return InitAnswers(config, Path(place), name, person, password, portal_at, url, mail, master, user=runs_as)
+
+        given, done = told(lambda: _until_accepted(running, ask, answers))
         for path in done.written:
             note(f"wrote {path}")
         for path in done.kept:
             note(f"kept {path}, which was there already")
-        _say_what_next(answers, done, password if is_drawn else None)
+        _say_what_next(given, done, given.password if ask.quiet and not password_stdin else None)
 
 
 def _add_serve(app: typer.Typer, running: Running) -> None:
@@ -121,25 +125,45 @@ def _add_demo(app: typer.Typer, running: Running) -> None:
 
 
 class _Asking:
-    """Takes an answer from its option, from the person, or from the default."""
+    """Takes an answer from its option, from the person, or from the default; asked again, from the last answer."""
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
+        self._before: dict[str, str] = {}
 
     def __call__(self, given: str, question: str, default: str) -> str:
         """Give the answer."""
-        if given:
-            return given
-        return default if self.quiet else Prompt.ask(question, default=default)
+        before = self._before.get(question)
+        if before is None and (given or self.quiet):
+            answer = given or default
+        else:
+            answer = Prompt.ask(question, default=default if before is None else before)
+        self._before[question] = answer
+        return answer
 
 
-def _admin_password(*, from_stdin: bool, quiet: bool) -> tuple[str, bool]:
-    """Give the admin's password, and whether it was drawn here and so must be shown."""
+def _until_accepted(running: Running, ask: _Asking, answers: Callable[[], InitAnswers]) -> tuple[InitAnswers, InitDone]:
+    """Set up with the answers of a person, who is asked again while one cannot be used.
+
+    Raises:
+        InvalidInput: An answer cannot be used, and nobody is there to be asked.
+        CannotStart: A file cannot be written.
+    """
+    while True:
+        given = answers()
+        try:
+            return given, running.front.init(given)
+        except InvalidInput as error:
+            if ask.quiet:
+                raise
+            complain(f"{error} Here are the questions again, with your answers.")
+
+
+def _admin_password(*, from_stdin: bool, quiet: bool) -> str:
+    """Give the admin's password; where nobody can be asked it is drawn, to be shown."""
     if from_stdin:
-        return read_password_line(), False
-    if quiet:
-        return secrets.token_urlsafe(_DRAWN_OCTETS), True
-    return ask_new_password(from_stdin=False), False
+        return read_password_line()
+    return secrets.token_urlsafe(_DRAWN_OCTETS) if quiet else ask_new_password(from_stdin=False)
 
 
 def _say_what_next(answers: InitAnswers, done: InitDone, drawn: str | None) -> None:

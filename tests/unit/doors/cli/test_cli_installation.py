@@ -1,10 +1,14 @@
 """init, check, config, keys, backup: an installation from nothing, and what is said when something is wrong."""
 
 import os
+import pty
 import pwd
+import select
 import socket
 import sqlite3
 import stat
+import sys
+import termios
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,8 @@ from typer.testing import CliRunner
 from valetkey.app.front import FrontHall
 from valetkey.config import load
 from valetkey.doors.cli import build, config_first
+
+PASSWORD = "meadow-lantern-otter"
 
 
 def problems(cli: Any, *arguments: str) -> list[tuple[str, str, str]]:
@@ -337,3 +343,50 @@ def test_every_command_has_help_that_teaches(bare: Any, command: tuple[str, ...]
     assert "Usage" in said
     if (len(command) == 2 and command[0] != "account") or command in {("init",), ("serve",), ("demo",), ("check",)}:
         assert "Example" in said
+
+
+def test_a_person_is_asked_again_when_an_answer_cannot_be_used(tmp_path: Path) -> None:
+    """On a terminal: one wrong answer costs that answer, and not the others."""
+    config = tmp_path / "valetkey.toml"
+    command = [sys.executable, "-m", "valetkey", "--config", str(config), "init", "--state", str(tmp_path / "state")]
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(command[0], command)
+    try:
+        first = (
+            "mail.example.org",
+            "",
+            "",
+            "no mail server",
+            "",
+            "",
+            "",
+            PASSWORD,
+            PASSWORD,
+        )
+        said = [_answered(terminal, answer) for answer in first]
+        again = ("", "", "", "", "192.0.2.5", "", "", "", PASSWORD, PASSWORD)
+        said += [_answered(terminal, answer) for answer in again]
+        assert "upstream: should be a host name" in said[9]
+        assert "mail.example.org" in said[9]
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    finally:
+        os.close(terminal)
+    written = load(config)
+    assert (written.server.hostname, written.domain[0].imap and written.domain[0].imap.host) == (
+        "mail.example.org",
+        "192.0.2.5",
+    )
+
+
+def _answered(terminal: int, answer: str) -> str:
+    """Wait for a question, answer it, and give what was said up to it."""
+    said = ""
+    while not said.rstrip("\x1b[0m ").endswith(":"):
+        ready, _, _ = select.select([terminal], [], [], 20)
+        assert ready, said
+        said += os.read(terminal, 4096).decode()
+    while answer == PASSWORD and termios.tcgetattr(terminal)[3] & termios.ECHO:
+        select.select([], [], [], 0.01)  # what comes before the echo is off is thrown away
+    os.write(terminal, answer.encode() + b"\n")
+    return said
