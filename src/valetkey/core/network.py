@@ -43,10 +43,7 @@ def parse_network(text: str) -> Network:
     try:
         network = ip_network(value, strict=True)
     except ValueError:
-        raise InvalidInput(
-            "allowed_ips",
-            f"“{value[:60]}” is not an address or a network such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32.",
-        ) from None
+        raise InvalidInput("allowed_ips", _why_no_network(value)) from None
     if isinstance(network, IPv6Network):
         if "%" in value:
             raise InvalidInput("allowed_ips", "An address with a zone id (%eth0) cannot be compared.")
@@ -54,8 +51,17 @@ def parse_network(text: str) -> Network:
         if mapped is not None and network.prefixlen >= _V4_PREFIX_OF_MAPPED:
             network = IPv4Network((mapped, network.prefixlen - _V4_PREFIX_OF_MAPPED))
     if network.prefixlen == 0:
-        raise InvalidInput("allowed_ips", "A /0 network allows everybody; leave the list empty for that.")
+        raise InvalidInput("allowed_ips", "A /0 network is everybody. Name a smaller one.")
     return network
+
+
+def _why_no_network(value: str) -> str:
+    try:
+        around = ip_network(value, strict=False)
+    except ValueError:
+        return f"“{value[:60]}” is not an address or a network such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32."
+    address = value.partition("/")[0]
+    return f"“{value[:60]}” is neither: the address is {address[:60]}, the network around it {around}."
 
 
 def throttle_network(address: Address) -> Network:
@@ -88,7 +94,16 @@ class NamedNetworks:
         Raises:
             InvalidInput: An entry is neither a known name nor a network.
         """
-        return tuple(entry if entry in self.by_name else str(parse_network(entry)) for entry in entries)
+        return tuple(entry if entry in self.by_name else self._network(entry) for entry in entries)
+
+    def _network(self, entry: str) -> str:
+        try:
+            return str(parse_network(entry))
+        except InvalidInput as error:
+            names = ", ".join(sorted(self.by_name))
+            raise InvalidInput(
+                error.field, f"{error} The named networks are: {names}." if names else str(error)
+            ) from None
 
 
 def contains(networks: tuple[Network, ...], address: Address | None) -> bool:

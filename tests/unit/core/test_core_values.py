@@ -103,6 +103,14 @@ def test_what_is_no_network_is_refused(text: str):
         parse_network(text)
 
 
+def test_what_is_nearly_a_network_is_told_what_it_could_be() -> None:
+    with pytest.raises(InvalidInput, match=r"the address is 10\.0\.0\.1, the network around it 10\.0\.0\.0/8"):
+        parse_network("10.0.0.1/8")
+    named = NamedNetworks({"office": (parse_network("192.0.2.0/24"),)})
+    with pytest.raises(InvalidInput, match=r"named networks are: office\."):
+        named.check_entries(("ofice",))
+
+
 def test_networks_have_one_form():
     assert str(parse_network("::ffff:192.0.2.0/120")) == "192.0.2.0/24"
     assert str(parse_network("192.0.2.7")) == "192.0.2.7/32"
