@@ -62,6 +62,7 @@ def demo(state: Path, base: int, *options: str) -> Iterator[dict[str, Any]]:
         finally:
             process.kill()
     assert process.returncode == 0, said
+    assert f"to begin anew: rm -r {state}" in said
     assert not (state / "demo.json").exists()
 
 

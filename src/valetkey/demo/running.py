@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import shlex
 import shutil
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,11 @@ def run_demo(options: DemoOptions) -> None:
             serve(config, extra=extra, on_ready=tell, ends_on_hang_up=True)
         finally:
             files.facts.unlink(missing_ok=True)
+        with suppress(OSError):  # the terminal itself may be gone
+            farewell = (
+                f"Stopped. The next start goes on from here; to begin anew: rm -r {shlex.quote(str(files.state))}"
+            )
+            print(farewell, flush=True)  # noqa: T201  (the same)
 
 
 def demo_code(state: Path) -> str:

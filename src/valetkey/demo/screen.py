@@ -148,7 +148,7 @@ def _code_line(person: Person) -> RenderableType:
 def _factor(person: Person) -> str:
     if person.totp_secret:
         return "a code, shown by the demo"
-    return "none yet" if person.main_password else ""
+    return "none to begin with" if person.main_password else ""
 
 
 def _thunderbird(files: Files, ports: PortNumbers, people: People) -> str:
