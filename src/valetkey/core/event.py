@@ -150,9 +150,10 @@ class AppPasswordIssued:
 
 @dataclass(frozen=True, slots=True)
 class AppPasswordChanged:
-    """An app password was renamed or narrowed."""
+    """An app password was renamed, narrowed or widened."""
 
-    fields: tuple[str, ...]
+    description: str  # as it was called until then
+    fields: tuple[str, ...]  # of "description", "scope", "restrictions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,9 @@ def from_facts(kind: str, facts: dict[str, Any]) -> Event:
     except TypeError:
         raise ValueError(f"unknown facts in event {kind}") from None
     return event
+
+
+_CHANGED = {"description": "its name", "scope": "what it may do", "restrictions": "from where and until when"}
 
 
 def describe(event: Event) -> str:  # noqa: C901  (one flat case per event; assert_never keeps it complete)
@@ -284,8 +288,9 @@ def _describe_credentials(  # noqa: C901, PLR0912  (one flat case per event)
             return f"Signed out of {sessions} session{'' if sessions == 1 else 's'}"
         case AppPasswordIssued(description=description):
             return f"App password “{description}” made"
-        case AppPasswordChanged(fields=fields):
-            return f"App password changed: {', '.join(fields)}"
+        case AppPasswordChanged(description=description, fields=fields):
+            what = ", ".join(_CHANGED.get(field, field) for field in fields)
+            return f"App password “{description}” changed: {what}"
         case AppPasswordRevoked(description=description, reason=reason):
             return f"App password “{description}” revoked{f' ({reason})' if reason else ''}"
         case AppPasswordLapsed(description=description):

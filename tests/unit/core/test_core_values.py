@@ -422,13 +422,20 @@ EVENTS = [
     events.SignedOut(1),
     events.SignedOut(2),
     events.AppPasswordIssued("Phone", "inherit", ("imap",), None, ("anywhere",)),
-    events.AppPasswordChanged(("description",)),
+    events.AppPasswordChanged("Phone", ("description",)),
     events.AppPasswordRevoked("Phone", "lost"),
     events.AppPasswordRevoked("Phone", ""),
     events.AppPasswordLapsed("Phone"),
     events.AppPasswordPinned("192.0.2.0/24"),
     events.KeysRotated(2),
 ]
+
+
+def test_a_change_says_of_what_and_in_words():
+    changed = events.AppPasswordChanged("Phone", ("description", "scope", "restrictions"))
+    assert events.describe(changed) == (
+        "App password “Phone” changed: its name, what it may do, from where and until when"
+    )
 
 
 def test_every_kind_of_event_is_tried_here():
