@@ -152,8 +152,8 @@ class AppPasswordIssued:
 class AppPasswordChanged:
     """An app password was renamed, narrowed or widened."""
 
-    description: str  # as it was called until then
     fields: tuple[str, ...]  # of "description", "scope", "restrictions"
+    description: str = ""  # as it was called until then; the first records do not have it
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +290,7 @@ def _describe_credentials(  # noqa: C901, PLR0912  (one flat case per event)
             return f"App password “{description}” made"
         case AppPasswordChanged(description=description, fields=fields):
             what = ", ".join(_CHANGED.get(field, field) for field in fields)
-            return f"App password “{description}” changed: {what}"
+            return f"App password {f'“{description}” ' if description else ''}changed: {what}"
         case AppPasswordRevoked(description=description, reason=reason):
             return f"App password “{description}” revoked{f' ({reason})' if reason else ''}"
         case AppPasswordLapsed(description=description):

@@ -124,7 +124,7 @@ async def change(
             require_recent_proof(actor, now)
             require_may_issue(writer, actor, account)
         writer.set_app_password(old.id, description=new.description, scope=new.scope, restrictions=new.restrictions)
-        event = AppPasswordChanged(old.description, fields)
+        event = AppPasswordChanged(fields, old.description)
         writer.record(event, actor=actor, at=now, account_id=account.id, credential_id=old.id)
         return new, True
 

@@ -422,7 +422,7 @@ EVENTS = [
     events.SignedOut(1),
     events.SignedOut(2),
     events.AppPasswordIssued("Phone", "inherit", ("imap",), None, ("anywhere",)),
-    events.AppPasswordChanged("Phone", ("description",)),
+    events.AppPasswordChanged(("description",), "Phone"),
     events.AppPasswordRevoked("Phone", "lost"),
     events.AppPasswordRevoked("Phone", ""),
     events.AppPasswordLapsed("Phone"),
@@ -432,10 +432,12 @@ EVENTS = [
 
 
 def test_a_change_says_of_what_and_in_words():
-    changed = events.AppPasswordChanged("Phone", ("description", "scope", "restrictions"))
+    changed = events.AppPasswordChanged(("description", "scope", "restrictions"), "Phone")
     assert events.describe(changed) == (
         "App password “Phone” changed: its name, what it may do, from where and until when"
     )
+    first = events.from_facts("AppPasswordChanged", {"fields": ["scope"]})
+    assert events.describe(first) == "App password changed: what it may do"
 
 
 def test_every_kind_of_event_is_tried_here():

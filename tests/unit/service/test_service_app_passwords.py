@@ -189,7 +189,7 @@ async def test_narrowing_needs_no_fresh_proof_and_widening_does(house: House):
             await app_passwords.change(house.ports, OPERATOR, issued.app_password.id, **wider)
         await app_passwords.change(house.ports, house.acting(alice.account), issued.app_password.id, **wider)
     event = (await newest(house, alice.account.id)).event
-    assert event == AppPasswordChanged("Old phone", ("restrictions",))
+    assert event == AppPasswordChanged(("restrictions",), "Old phone")
 
 
 async def test_a_change_that_changes_nothing_is_no_event(house: House):

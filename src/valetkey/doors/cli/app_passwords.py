@@ -242,6 +242,7 @@ def _facts(app_password: AppPassword) -> dict[str, Any]:
 def _words(app_password: AppPassword, account: Account) -> dict[str, str]:
     can, cannot = describe(app_password.scope, account.rights)
     limits, refusal = app_password.restrictions, app_password.last_refusal
+    maker = account.address if app_password.created_by == account.id else app_password.created_by
     networks = {
         NetworkRule.ANYWHERE: "anywhere",
         NetworkRule.ALLOWED: ", ".join(limits.allowed_ips),
@@ -257,7 +258,7 @@ def _words(app_password: AppPassword, account: Account) -> dict[str, str]:
         "Cannot": ", ".join(cannot) or "–",
         "From": networks[limits.network_rule],
         "Expires": when(limits.expires_at),
-        "Created": f"{when(app_password.created_at)} by {app_password.created_by}",
+        "Created": f"{when(app_password.created_at)} by {maker}",
         "Last used": " from ".join(_last_use(app_password)) if app_password.last_use else "never",
         "Last refused": f"{when(refusal.at)} from {refusal.address}: {refusal.reason}" if refusal else "never",
         "Revoked": f"{when(app_password.revoked_at)} ({app_password.revoked_reason or 'no reason given'})"
