@@ -50,7 +50,10 @@ class PortalSite:
         self.url = f"http://localhost:{self._socket.getsockname()[1]}"
         self.house: House = self.do(lambda: _made(folder))
         app = create_portal(self.house.ports, settings_at(self.url, site_name=site_name))
-        config = uvicorn.Config(app, log_level="warning", lifespan="off", proxy_headers=False, server_header=False)
+        # Without log_config=None uvicorn would set up the logging of the whole test process.
+        config = uvicorn.Config(
+            app, log_config=None, log_level="warning", lifespan="off", proxy_headers=False, server_header=False
+        )
         self._server = uvicorn.Server(config)
         self._serving = asyncio.run_coroutine_threadsafe(self._server.serve([self._socket]), self._loop)
 

@@ -638,7 +638,7 @@ async def test_a_bug_tells_a_number_and_nothing_else(
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     found = re.search(r"<code>([0-9a-f]{10})</code>", answer.text)
     assert found is not None
-    logged = capsys.readouterr().out + caplog.text
+    logged = "".join(capsys.readouterr()) + caplog.text
     assert found.group(1) in logged
     assert "RuntimeError" in logged
     assert "secret-detail" not in logged
