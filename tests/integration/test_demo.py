@@ -29,7 +29,7 @@ PORTS = 14
 
 def free_base() -> int:
     """Find a run of free ports."""
-    for base in range(20000 + os.getpid() % 20000, 65000, PORTS):
+    for base in range(12000 + os.getpid() % 15000, 32000, PORTS):  # below the ports of connections
         sockets = [socket.socket() for _ in range(PORTS)]
         try:
             for number, sock in enumerate(sockets):

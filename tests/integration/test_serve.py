@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.servers.places import free_port
 
 from valetkey.app.installing import install
 from valetkey.app.local_ca import ensure_local_certificate
@@ -24,13 +25,6 @@ from valetkey.config import Config, annotated, load
 from valetkey.config.kinds import Endpoint
 from valetkey.config.sections import Certificate, Ops, Portal
 from valetkey.doors.cli.front import InitAnswers
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @pytest.fixture

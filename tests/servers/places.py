@@ -1,15 +1,17 @@
 """Where a test server lives: a short directory of its own, free ports, and waiting for it to listen."""
 
 import os
+import random
 import shutil
 import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOCALHOST = "127.0.0.1"
+SERVER_PORTS = (10240, 32768)  # Linux gives connections 32768 and above (ip_local_port_range)
 KEEP = "VALETKEY_TEST_KEEP"  # set: what the servers wrote is left in place
 
 
@@ -30,15 +32,18 @@ def own_directory(name: str) -> Iterator[Path]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Choose `count` different TCP ports of 127.0.0.1 on which nothing listens."""
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for each in held:
-            each.bind((LOCALHOST, 0))
-        return [each.getsockname()[1] for each in held]
-    finally:
-        for each in held:
-            each.close()
+    """Choose `count` different TCP ports of 127.0.0.1 on which nothing listens.
+
+    They lie below those that the kernel gives to connections, so that no connection of another test takes one before
+    the server that it is chosen for has started.
+    """
+    ports: list[int] = []
+    while len(ports) < count:
+        port = random.randrange(*SERVER_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOCALHOST, port))
+            ports += [port] if port not in ports else []
+    return ports
 
 
 def free_port() -> int:

@@ -10,7 +10,7 @@ from tests.servers.certificates import CertificateAuthority, ServerCertificate
 from tests.servers.logs import ServerLog
 from tests.servers.maildirs import MAIL_UID
 from tests.servers.people import DOMAIN, EVERYBODY, Person
-from tests.servers.places import LOCALHOST, free_ports, own_directory, wait_until_listening
+from tests.servers.places import LOCALHOST, free_ports, own_directory, wait_until_closed, wait_until_listening
 
 DAEMONS = """\
 cleanup   unix  n  -  n  -     0  cleanup
@@ -84,6 +84,9 @@ class Postfix:
         self._runs = False
         if self._postfix("stop").returncode:
             self._postfix("abort")
+        # Its daemons hold the ports a moment longer than its master.
+        if still := wait_until_closed(self.ports.all()):
+            raise RuntimeError(f"Postfix still listens on {still}")
 
     def _postfix(self, verb: str) -> subprocess.CompletedProcess[str]:
         command = ["/usr/sbin/postfix", "-c", str(self._etc), verb]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.servers.places import free_port
 from typer.testing import CliRunner
 
 from valetkey.app.front import FrontHall
@@ -38,13 +39,6 @@ def with_free_ports(config: Path) -> None:
             '#listen = "127.0.0.1:9095"', f'listen = "127.0.0.1:{free_port()}"'
         )
     )
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def test_version(bare: Any) -> None:
