@@ -1,8 +1,17 @@
-"""The few exceptions that verbs raise. A refused login is no exception: it is a verdict (`core.login`)."""
+"""The few exceptions that verbs raise. A refused login is no exception: it is a verdict (`core.login`).
+
+Each takes its sentence as a template and values, `Refused("Wait {minutes} minutes.", minutes=3)`, or ready-made.
+"""
+
+from valetkey.core.sentence import Sentence
 
 
 class ValetkeyError(Exception):
-    """What went wrong, in one sentence for the person who asked."""
+    """What went wrong, in one sentence for the person who asked: `sentence` to be translated, `str()` in English."""
+
+    def __init__(self, message: str | Sentence, /, **values: object) -> None:
+        self.sentence = message if isinstance(message, Sentence) else Sentence(message, values)
+        super().__init__(str(self.sentence))
 
 
 class Refused(ValetkeyError):  # noqa: N818  (it is an answer, not a fault)
@@ -12,8 +21,8 @@ class Refused(ValetkeyError):  # noqa: N818  (it is an answer, not a fault)
 class InvalidInput(Refused):
     """A value is not acceptable; `field` names it."""
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, field: str, message: str | Sentence, /, **values: object) -> None:
+        super().__init__(message, **values)
         self.field = field
 
 
