@@ -53,7 +53,9 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
             finalize=_finalize,
+            extensions=["jinja2.ext.i18n"],
         )
+        self._environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # added by the extension
         self._environment.globals.update(
             site_name=site_name,
             words=words,
