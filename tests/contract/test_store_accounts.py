@@ -8,11 +8,12 @@ from tests.contract.values import CLI, NOW, a_totp, add_person, an_account
 from valetkey.core.account import AccountKind, AccountState
 from valetkey.core.errors import Conflict, NotFound, ValetkeyError
 from valetkey.core.event import AccountDisabled, KeysRotated
+from valetkey.core.role import Role
 from valetkey.core.scope import Permission
 
 
 async def test_an_account_comes_back_as_it_was_stored(store):
-    shared = an_account("scanner", kind=AccountKind.SHARED, rights=frozenset({Permission.SEND}), is_admin=True)
+    shared = an_account("scanner", kind=AccountKind.SHARED, rights=frozenset({Permission.SEND}), role=Role.ADMIN)
     await store.write(lambda writer: writer.add_account(shared))
     assert await store.read(lambda reader: reader.account("ac_scanner")) == shared
     assert await store.read(lambda reader: reader.account_by_address("scanner@example.org")) == shared

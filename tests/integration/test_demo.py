@@ -22,25 +22,14 @@ from typing import Any
 
 import pytest
 from pyotp import TOTP
+from tests.servers.places import free_run
 
 START_WITHIN = 30
 PORTS = 14
 
 
 def free_base() -> int:
-    """Find a run of free ports."""
-    for base in range(12000 + os.getpid() % 15000, 32000, PORTS):  # below the ports of connections
-        sockets = [socket.socket() for _ in range(PORTS)]
-        try:
-            for number, sock in enumerate(sockets):
-                sock.bind(("127.0.0.1", base + number))
-        except OSError:
-            continue
-        finally:
-            for sock in sockets:
-                sock.close()
-        return base
-    raise AssertionError("no free ports")
+    return free_run(PORTS)
 
 
 @contextmanager
@@ -122,7 +111,7 @@ def test_everything_that_a_script_needs_is_in_the_file(running: dict[str, Any]) 
     assert TOTP(alice["totp_secret"]).now().isdigit()
     assert len(alice["recovery_codes"]) == 10
     assert running["accounts"]["bob@example.test"]["totp_secret"] is None
-    assert running["accounts"]["admin@example.test"]["is_admin"]
+    assert running["accounts"]["admin@example.test"]["role"] == "admin"
     assert running["accounts"]["scanner@example.test"]["owner"] == "alice@example.test"
     for name in ("demo.json", "people.json", "keys.toml", "valetkey.db", "demo.log"):
         assert (state / name).stat().st_mode & 0o077 == 0, name

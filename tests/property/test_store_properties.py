@@ -22,6 +22,7 @@ from valetkey.adapters.store.rows import (
 from valetkey.adapters.store.schema import account, app_password
 from valetkey.core.app_password import LastUse
 from valetkey.core.restriction import NetworkRule, Restrictions
+from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope
 from valetkey.service.ports import LoginEvent
 
@@ -70,9 +71,9 @@ def test_a_moment_without_a_zone_is_a_bug():
         micros(datetime(2026, 1, 1))  # noqa: DTZ001  (that is the claim)
 
 
-@given(st.frozensets(st.sampled_from(Permission)), MOMENTS, st.booleans(), st.booleans())
-def test_an_account_comes_back(rights, at, is_admin, has_second_factor):
-    value = an_account(rights=rights, created_at=at, is_admin=is_admin, has_second_factor=has_second_factor)
+@given(st.frozensets(st.sampled_from(Permission)), MOMENTS, st.sampled_from([None, *Role]), st.booleans())
+def test_an_account_comes_back(rights, at, role, has_second_factor):
+    value = an_account(rights=rights, created_at=at, role=role, has_second_factor=has_second_factor)
     assert account_from((*row_of(account, account_values(value)), int(has_second_factor))) == value
 
 

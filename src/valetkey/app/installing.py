@@ -18,6 +18,7 @@ from valetkey.config.reading import parse
 from valetkey.config.sections import Config, Domain, Keys, Portal, Server, Store, Upstream, standard_listeners
 from valetkey.config.writing import annotated
 from valetkey.core.errors import CannotStart, InvalidInput
+from valetkey.core.role import Role
 from valetkey.doors.cli.front import InitAnswers, InitDone
 from valetkey.doors.gateway.settings import TlsMode, UpstreamLogin
 from valetkey.service import accounts
@@ -81,7 +82,7 @@ def _secret_path(answers: InitAnswers) -> Path:
 
 async def _first_account(config: Config, answers: InitAnswers) -> None:
     async with opened(config, is_new=True) as ports:
-        await accounts.create(ports, OPERATOR, answers.admin, password=answers.password, is_admin=True)
+        await accounts.create(ports, OPERATOR, answers.admin, password=answers.password, role=Role.ADMIN)
 
 
 def _config_of(answers: InitAnswers) -> Config:

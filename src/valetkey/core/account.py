@@ -11,6 +11,7 @@ import idna
 from precis_i18n import get_profile
 
 from valetkey.core.errors import InvalidInput
+from valetkey.core.role import Role
 from valetkey.core.scope import Permission
 
 _LOCAL_PART = get_profile("UsernameCaseMapped")
@@ -46,7 +47,7 @@ class Account:
     has_second_factor: bool
     created_at: datetime
     changed: int  # the change number of the last change to it or to one of its credentials
-    is_admin: bool = False
+    role: Role | None = None  # in the console
 
     @property
     def domain(self) -> str:

@@ -167,6 +167,7 @@ class AppPassword:
     revoked_reason: str | None = None
     last_use: LastUse | None = None
     last_refusal: LastRefusal | None = None
+    rotated_from: str | None = None  # the one that it takes the place of
 
     @property
     def is_live(self) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from valetkey.app import private_files
 from valetkey.core.errors import CannotStart
+from valetkey.core.role import Role
 from valetkey.demo.layout import DOMAIN
 
 _WORDS = [
@@ -99,7 +100,7 @@ class Person:
     main_password: str | None = field(default=None, repr=False)
     totp_secret: str | None = field(default=None, repr=False)  # base32
     recovery_codes: tuple[str, ...] = field(default=(), repr=False)
-    is_admin: bool = False
+    role: Role | None = None
     owner: str | None = None  # of a shared account
 
 
@@ -135,7 +136,7 @@ def draw_people() -> People:
         (
             Person(f"alice@{DOMAIN}", "Alice Archer", _upstream(), _main()),
             Person(f"bob@{DOMAIN}", "Bob Baker", _upstream(), _main()),
-            Person(f"admin@{DOMAIN}", "Ada Admin", _upstream(), _main(), is_admin=True),
+            Person(f"admin@{DOMAIN}", "Ada Admin", _upstream(), _main(), role=Role.ADMIN),
             Person(f"scanner@{DOMAIN}", "Office scanner", _upstream(), owner=f"alice@{DOMAIN}"),
         )
     )

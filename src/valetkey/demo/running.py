@@ -127,7 +127,7 @@ def facts(files: Files, ports: PortNumbers, people: People) -> dict[str, Any]:
                 "main_password": person.main_password,
                 "totp_secret": person.totp_secret,
                 "recovery_codes": person.recovery_codes,
-                "is_admin": person.is_admin,
+                "role": person.role.value if person.role else None,
                 "is_shared": person.owner is not None,
                 "owner": person.owner,
             }

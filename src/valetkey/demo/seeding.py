@@ -57,7 +57,7 @@ async def _accounts(ports: Ports, people: People) -> None:
     for person in people.persons:
         kind = AccountKind.SHARED if person.owner else AccountKind.PERSON
         account = await accounts.create(
-            ports, OPERATOR, person.address, kind=kind, password=person.main_password, is_admin=person.is_admin
+            ports, OPERATOR, person.address, kind=kind, password=person.main_password, role=person.role
         )
         await accounts.set_upstream_password(ports, OPERATOR, account.id, person.upstream_password)
         if person.owner:

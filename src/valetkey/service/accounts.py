@@ -22,6 +22,7 @@ from valetkey.core.event import (
     UpstreamPasswordSet,
 )
 from valetkey.core.main_password import MAX_LENGTH, check_new_password
+from valetkey.core.role import Role
 from valetkey.core.scope import ALL_PERMISSIONS, Permission
 from valetkey.service.app_passwords import close_what_fails
 from valetkey.service.authority import require_operator, require_recent_proof, the_account
@@ -52,7 +53,7 @@ async def create(
     kind: AccountKind = AccountKind.PERSON,
     password: str | None = None,
     rights: frozenset[Permission] = ALL_PERMISSIONS,
-    is_admin: bool = False,
+    role: Role | None = None,
 ) -> Account:
     """Make an account.
 
@@ -73,7 +74,7 @@ async def create(
         has_second_factor=False,
         created_at=now,
         changed=0,
-        is_admin=is_admin,
+        role=role,
     )
     hashed = None if password is None else await _hash(ports, account, password)
 

@@ -8,6 +8,7 @@ from valetkey.core.errors import Conflict, InvalidInput, NotAllowed, NotFound, P
 from valetkey.core.event import AccountDisabled, MainPasswordSet, RightsSet
 from valetkey.core.login import Allowed, Refused
 from valetkey.core.policy import Policy
+from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol, Permission
 from valetkey.service import accounts, activity, login, sign_in
 from valetkey.service.ports import Actor, ActorKind, LiveSession
@@ -18,9 +19,9 @@ async def newest(house: House, account_id: str):
 
 
 async def test_an_account_is_made_once_under_its_canonical_address(house: House):
-    account = await accounts.create(house.ports, OPERATOR, " ALICE@Example.ORG ", password=PASSWORD, is_admin=True)
+    account = await accounts.create(house.ports, OPERATOR, " ALICE@Example.ORG ", password=PASSWORD, role=Role.ADMIN)
     assert account.address == "alice@example.org"
-    assert account.is_admin
+    assert account.role is Role.ADMIN
     assert account.changed > 0
     for name in ("alice", "Alice@example.org", account.id):
         assert await accounts.find(house.ports, OPERATOR, name) == account
@@ -36,7 +37,7 @@ async def test_who_is_not_there_is_not_found(house: House, name: str):
 
 
 async def test_only_the_command_line_runs_accounts(house: House):
-    admin, bob = await house.person(is_admin=True), await house.person("bob@example.org")
+    admin, bob = await house.person(role=Role.ADMIN), await house.person("bob@example.org")
     ports, actor, other = house.ports, house.acting(admin.account), bob.account.id
     for verb in (
         accounts.create(ports, actor, "new@example.org"),

@@ -12,6 +12,7 @@ from valetkey.core.event import AppPasswordChanged, AppPasswordIssued, AppPasswo
 from valetkey.core.login import Allowed, Reason, Refused
 from valetkey.core.policy import Policy
 from valetkey.core.restriction import NetworkRule, Restrictions
+from valetkey.core.role import Role
 from valetkey.core.scope import ALL_PROTOCOLS, MailProtocol, Permission, PermissionMode, Scope, ready_made
 from valetkey.service import accounts, activity, app_passwords, login, upkeep
 from valetkey.service.app_passwords import Wanted
@@ -74,7 +75,7 @@ async def test_a_person_needs_a_second_factor_and_a_fresh_proof(house: House):
 
 
 async def test_nobody_makes_one_for_another_person(house: House):
-    alice, mallory = await house.person(), await house.person("mallory@example.org", is_admin=True)
+    alice, mallory = await house.person(), await house.person("mallory@example.org", role=Role.ADMIN)
     wanted = Wanted("Phone", EVERYTHING)
     with pytest.raises(NotAllowed):
         await app_passwords.issue(house.ports, OPERATOR, alice.account.id, wanted)

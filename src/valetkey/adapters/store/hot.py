@@ -24,7 +24,10 @@ from valetkey.service.ports import Change, FoundLogin
 _BUSY_TIMEOUT = 0.25  # seconds; readers of a WAL wait only while another process recovers or migrates it
 
 _ACCOUNT = ", ".join(f"a.{column.name}" for column in account.c)
-_HAS_SECOND_FACTOR = "EXISTS (SELECT 1 FROM totp t WHERE t.account_id = a.id)"
+_HAS_SECOND_FACTOR = (
+    "(EXISTS (SELECT 1 FROM totp t WHERE t.account_id = a.id)"
+    " OR EXISTS (SELECT 1 FROM passkey k WHERE k.account_id = a.id))"
+)
 _APP_PASSWORD = ", ".join(f"p.{column.name}" for column in APP_PASSWORD_COLUMNS)
 _PROOF = ", ".join(f"p.{column.name}" for column in PROOF_COLUMNS)
 _ACCOUNT_END = len(account.c) + 1

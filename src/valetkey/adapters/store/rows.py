@@ -8,13 +8,14 @@ from functools import lru_cache
 from ipaddress import ip_network
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, or_, select
 
-from valetkey.adapters.store.schema import account, app_password, totp
+from valetkey.adapters.store.schema import account, app_password, passkey, totp
 from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.app_password import AppPassword, LastRefusal, LastUse, Proof, SecretFormat
 from valetkey.core.network import Network
 from valetkey.core.restriction import NetworkRule, Restrictions
+from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,7 +24,10 @@ _MICROSECOND = timedelta(microseconds=1)
 # The columns that `account_from` and `app_password_from` read, in their order.
 ACCOUNT_COLUMNS: tuple[ColumnElement[Any], ...] = (
     *account.c,
-    exists(select(1).where(totp.c.account_id == account.c.id)).label("has_second_factor"),
+    or_(
+        exists(select(1).where(totp.c.account_id == account.c.id)),
+        exists(select(1).where(passkey.c.account_id == account.c.id)),
+    ).label("has_second_factor"),
 )
 APP_PASSWORD_COLUMNS: tuple[ColumnElement[Any], ...] = tuple(app_password.c)[:-4]  # without what proves the secret
 PROOF_COLUMNS: tuple[ColumnElement[Any], ...] = (
@@ -107,7 +111,7 @@ def account_from(row: Sequence[Any]) -> Account:
 
 @lru_cache(maxsize=4096)  # the same row is the same account: nothing here can go stale
 def _account(*row: Any) -> Account:
-    id_, address, kind, state, rights, is_admin, created_at, changed, has_second_factor = row
+    id_, address, kind, state, rights, role, created_at, changed, has_second_factor = row
     return Account(
         id_,
         address,
@@ -117,7 +121,7 @@ def _account(*row: Any) -> Account:
         bool(has_second_factor),
         moment(created_at),
         changed,
-        bool(is_admin),
+        None if role is None else Role(role),
     )
 
 
@@ -129,7 +133,7 @@ def account_values(value: Account) -> dict[str, Any]:
         "kind": value.kind.value,
         "state": value.state.value,
         "rights": words(value.rights),
-        "is_admin": int(value.is_admin),
+        "role": None if value.role is None else value.role.value,
         "created_at": micros(value.created_at),
         "changed": value.changed,
     }
@@ -153,6 +157,7 @@ def app_password_from(row: Sequence[Any]) -> AppPassword:
         row[18],
         None if row[19] is None else LastUse(moment(row[19]), row[20], MailProtocol(row[21]), row[22]),
         None if row[23] is None else LastRefusal(moment(row[23]), row[24], MailProtocol(row[25]), row[26]),
+        row[27],
     )
 
 
@@ -194,6 +199,7 @@ def app_password_values(value: AppPassword) -> dict[str, Any]:
         "created_at": micros(value.created_at),
         "created_by": value.created_by,
         "created_from": value.created_from,
+        "rotated_from": value.rotated_from,
     }
 
 

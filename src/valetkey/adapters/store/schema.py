@@ -12,7 +12,7 @@ account = Table(
     Column("kind", String, nullable=False),
     Column("state", String, nullable=False),
     Column("rights", String, nullable=False),
-    Column("is_admin", Integer, nullable=False),
+    Column("role", String),
     Column("created_at", Integer, nullable=False),
     Column("changed", Integer, nullable=False),
 )
@@ -75,6 +75,7 @@ app_password = Table(
     Column("last_refusal_address", String),
     Column("last_refusal_protocol", String),
     Column("last_refusal_reason", String),
+    Column("rotated_from", String),
     Column("secret_index", LargeBinary),
     Column("tag", LargeBinary),
     Column("key_number", Integer),
@@ -185,4 +186,158 @@ login_event_list = Table(
     Column("account_id", String, primary_key=True),
     Column("entries", Integer, nullable=False),
     Column("dropped", Integer, nullable=False),
+)
+
+passkey = Table(
+    "passkey",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("credential_id", LargeBinary, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", Integer, nullable=False),
+    Column("transports", String, nullable=False),
+    Column("is_synced", Integer, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("last_used_at", Integer),
+)
+
+spent_challenge = Table(
+    "spent_challenge",
+    metadata,
+    Column("hashed", LargeBinary, primary_key=True),
+    Column("spent_at", Integer, nullable=False),
+)
+
+notice_address = Table(
+    "notice_address",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("address", String, nullable=False),
+    Column("confirmed_at", Integer),
+)
+
+one_time_link = Table(
+    "one_time_link",
+    metadata,
+    Column("hashed", LargeBinary, primary_key=True),
+    Column("purpose", String, nullable=False),
+    Column("account_id", String, nullable=False),
+    Column("facts", String, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("expires_at", Integer, nullable=False),
+    Column("used_at", Integer),
+)
+
+recovery = Table(
+    "recovery",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("begun_at", Integer, nullable=False),
+    Column("begun_from", String, nullable=False),
+    Column("opens_at", Integer, nullable=False),
+    Column("closes_at", Integer, nullable=False),
+    Column("noticed_at", Integer, nullable=False),
+    Column("ended_at", Integer),
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("facts", String, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("made_at", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_try_at", Integer, nullable=False),
+)
+
+login_day = Table(
+    "login_day",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("credential_id", String, primary_key=True),
+    Column("day", Integer, primary_key=True),
+    Column("protocol", String, primary_key=True),
+    Column("result", String, primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+
+login_hour = Table(
+    "login_hour",
+    metadata,
+    Column("hour", Integer, primary_key=True),
+    Column("protocol", String, primary_key=True),
+    Column("result", String, primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+
+adoption_day = Table(
+    "adoption_day",
+    metadata,
+    Column("day", Integer, primary_key=True),
+    Column("people", Integer, nullable=False),
+    Column("with_second_factor", Integer, nullable=False),
+    Column("with_passkey", Integer, nullable=False),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("actions", String, nullable=False),
+    Column("allowed_ips", String, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("created_from", String, nullable=False),
+    Column("expires_at", Integer, nullable=False),
+    Column("last_used_at", Integer),
+    Column("last_used_address", String, nullable=False),
+    Column("revoked_at", Integer),
+    Column("revoked_by", String),
+    Column("key_number", Integer, nullable=False),
+    Column("secret_index", LargeBinary),
+)
+
+proposal = Table(
+    "proposal",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("account_id", String),
+    Column("facts", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("proposed_by", String, nullable=False),
+    Column("proposed_at", Integer, nullable=False),
+    Column("expires_at", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("decided_by", String),
+    Column("decided_at", Integer),
+)
+
+site_rules = Table(
+    "site_rules",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("policy", String),
+    Column("networks", String),
+)
+
+api_answer = Table(
+    "api_answer",
+    metadata,
+    Column("token_id", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("status", Integer),
+    Column("body", String),
+    Column("made_at", Integer, nullable=False),
 )

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from valetkey.core.account import Account, AccountKind, AccountState
+from valetkey.core.role import Role
 from valetkey.core.scope import ALL_PERMISSIONS, Permission
 from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table, tell_done, when
 from valetkey.doors.cli.running import (
@@ -61,7 +62,7 @@ def _add_create(group: typer.Typer, running: Running) -> None:
         kind = AccountKind.SHARED if shared else AccountKind.PERSON
 
         async def make(ports: Ports) -> Account:
-            return await accounts.create(ports, OPERATOR, address, kind=kind, password=password, is_admin=admin)
+            return await accounts.create(ports, OPERATOR, address, kind=kind, password=password, role=Role.ADMIN if admin else None)
 
         account = running.do(make)
         if as_json:
@@ -305,7 +306,7 @@ def _facts(account: Account) -> dict[str, Any]:
         "state": account.state,
         "rights": account.rights,
         "has_second_factor": account.has_second_factor,
-        "is_admin": account.is_admin,
+        "role": account.role.value if account.role else None,
         "created_at": account.created_at,
     }
 
@@ -331,7 +332,7 @@ def _words(details: AccountDetails) -> dict[str, str]:
     return {
         "Address": account.address,
         "Id": account.id,
-        "Kind": account.kind.value + (", administrator" if account.is_admin else ""),
+        "Kind": account.kind.value + (f", {account.role.value}" if account.role else ""),
         "State": account.state.value,
         "May at most": ", ".join(sorted(account.rights)) or "nothing",
         "Aliases": ", ".join(details.aliases) or "none",

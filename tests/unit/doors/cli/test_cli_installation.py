@@ -52,7 +52,7 @@ def test_init_writes_what_serve_needs(cli: Any, tmp_path: Path) -> None:
     for name in ("valetkey.db", "keys.toml", "upstream-secret"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600, name
     assert "# The name that mail clients connect to" in (tmp_path / "valetkey.toml").read_text()
-    assert [account["is_admin"] for account in cli.json("account", "list")] == [True]
+    assert [account["role"] for account in cli.json("account", "list")] == ["admin"]
 
 
 def test_init_says_what_to_do_next_and_shows_a_drawn_password_once(bare: Any, tmp_path: Path) -> None:
