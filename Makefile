@@ -5,6 +5,9 @@
 PYTHON ?=
 export PYTHON
 ARGS ?=
+# Whole files of tests go to as many processes as the cores can feed, in the order they stand in: the slow come first.
+# ARGS="-n 0" runs them in one process.
+SPREAD = -n auto --dist loadfile --no-loadscope-reorder
 
 help: ## say what each of these does
 	@echo 'Valetkey: app passwords for mail. What `make` can do here:'
@@ -14,7 +17,7 @@ demo: .venv/run.stamp ## start portal, gateway and a mailbox with sample people 
 	@exec .venv/bin/valetkey demo $(ARGS)
 
 test: packages .venv/dev.stamp ## run all tests; as root on Debian, install the servers and clients they use (ARGS to pytest)
-	@exec .venv/bin/python -m pytest $(ARGS)
+	@exec .venv/bin/python -m pytest $(SPREAD) $(ARGS)
 
 check: .venv/dev.stamp ## look at form, lint, types, imports and the tree
 	@exec scripts/check

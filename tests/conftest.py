@@ -1,26 +1,48 @@
-"""The rules of every test run: what cannot run here is named, and in CI nothing may be left out or skipped."""
+"""The rules of every test run: what cannot run here is named, and in CI nothing may be left out or skipped.
+
+A run may be spread over several processes (pytest-xdist). Each worker collects all tests and tells at its end what it
+has left out; the process that started them names it, counts it and judges by it, as a run in one process does.
+"""
 
 import os
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from tests.servers.logs import ServerLog
 from tests.servers.presence import BY_FIXTURE, BY_MARK, missing
 
-LEFT_OUT = pytest.StashKey[Counter[str]]()
+LEFT_OUT = pytest.StashKey[Counter[str]]()  # what this machine lacks → how many tests need it
+DESELECTED = pytest.StashKey[list[str]]()  # the names of all tests that were collected and will not run
 NEEDS = "needs(program, ...): programs of the machine without which the test cannot run"
+MOST_WORKERS = 8  # each starts mail servers of its own
 
 # Deadlines in milliseconds fail where machines are shared; the tests' claims are not about speed.
 settings.register_profile("valetkey", deadline=None, print_blob=True)
 settings.load_profile("valetkey")
 
 
+@dataclass
+class Deselected:
+    """A test of a worker that did not run, as the closing line counts it."""
+
+    nodeid: str
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the mark `needs` known."""
     config.addinivalue_line("markers", NEEDS)
     config.stash[LEFT_OUT] = Counter()
+    config.stash[DESELECTED] = []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Take one worker more than there are cores for `-n auto`: much of the run is waiting for servers."""
+    return min(len(os.sched_getaffinity(0)) + 1, MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -32,9 +54,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in absent]
 
 
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Remember what will not run, whoever decided so: this file, `-k` or `-m`."""
+    for item in items:
+        item.config.stash[DESELECTED].append(item.nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take over from a worker that ends what it has left out. Each has collected the same tests, so each says the same."""
+    told = getattr(node, "workeroutput", {})  # one that has crashed tells nothing, and the run fails anyhow
+    node.config.stash[LEFT_OUT] |= Counter(told.get("left_out", {}))
+    reporter = node.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and told.get("deselected"):
+        reporter.stats["deselected"] = [Deselected(name) for name in told["deselected"]]
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run in CI that skipped a test or left one out."""
-    if session.exitstatus == pytest.ExitCode.OK and _in_ci() and (_left_out(session.config) or _skipped(session)):
+    """Fail a run in CI that skipped a test or left one out. A worker tells what it has left out, and judges nothing."""
+    if (tells := getattr(session.config, "workeroutput", None)) is not None:
+        tells["left_out"] = dict(session.config.stash[LEFT_OUT])
+        tells["deselected"] = session.config.stash[DESELECTED]
+    elif session.exitstatus == pytest.ExitCode.OK and _in_ci() and (_left_out(session.config) or _skipped(session)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

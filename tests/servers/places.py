@@ -1,5 +1,6 @@
 """Where a test server lives: a short directory of its own, free ports, and waiting for it to listen."""
 
+import atexit
 import os
 import random
 import shutil
@@ -7,11 +8,13 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 LOCALHOST = "127.0.0.1"
-SERVER_PORTS = (10240, 32768)  # Linux gives connections 32768 and above (ip_local_port_range)
+# Linux gives connections 32768 and above (ip_local_port_range): below it none takes a port before its server starts.
+SERVER_PORTS = (10240, 32768)
+BLOCK = 256  # ports that one process of tests has to itself
 KEEP = "VALETKEY_TEST_KEEP"  # set: what the servers wrote is left in place
 
 
@@ -31,24 +34,78 @@ def own_directory(name: str) -> Iterator[Path]:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def free_ports(count: int) -> list[int]:
-    """Choose `count` different TCP ports of 127.0.0.1 on which nothing listens.
+class PortBlock:
+    """Ports that no other process of tests chooses, though several run at once.
 
-    They lie below those that the kernel gives to connections, so that no connection of another test takes one before
-    the server that it is chosen for has started.
+    Whoever holds a block has bound its first port, and keeps it until the process ends. The others are handed out in
+    turns, so that a port which a server has just left rests as long as can be.
     """
+
+    def __init__(self) -> None:
+        firsts = list(range(*SERVER_PORTS, BLOCK))
+        random.shuffle(firsts)
+        held = next((held for first in firsts if (held := _bound(first))), None)
+        if held is None:
+            raise RuntimeError("every block of ports for test servers is taken")
+        self._held = held
+        self._first = held.getsockname()[1]
+        self._next = 1
+        atexit.register(self.close)
+
+    def run_of(self, count: int) -> int:
+        """Give the first of `count` ports in a row on which nothing listens."""
+        for _ in range(BLOCK):
+            if self._next + count > BLOCK:
+                self._next = 1
+            start, self._next = self._first + self._next, self._next + count
+            if all(_is_free(port) for port in range(start, start + count)):
+                return start
+        raise RuntimeError(f"no {count} ports in a row are free from {self._first} on")
+
+    def close(self) -> None:
+        """Leave the block to others."""
+        self._held.close()
+
+
+def free_run(count: int) -> int:
+    """Choose `count` TCP ports of 127.0.0.1 in a row on which nothing listens; give the first."""
+    if not _own_block:
+        _own_block.append(PortBlock())
+    return _own_block[0].run_of(count)
+
+
+def free_ports(count: int) -> list[int]:
+    """Choose `count` different TCP ports of 127.0.0.1 on which nothing listens."""
     ports: list[int] = []
     while len(ports) < count:
-        port = random.randrange(*SERVER_PORTS)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind((LOCALHOST, port))
-            ports += [port] if port not in ports else []
+        port = free_run(1)
+        ports += [port] if port not in ports else []
     return ports
 
 
 def free_port() -> int:
     """Choose one TCP port of 127.0.0.1 on which nothing listens."""
-    return free_ports(1)[0]
+    return free_run(1)
+
+
+_own_block: list[PortBlock] = []  # made when the first port is asked for
+
+
+def _bound(port: int) -> socket.socket | None:
+    sock = socket.socket()
+    try:
+        sock.bind((LOCALHOST, port))
+    except OSError:
+        sock.close()
+        return None
+    return sock
+
+
+def _is_free(port: int) -> bool:
+    probe = _bound(port)
+    if probe is not None:
+        probe.close()
+    return probe is not None
 
 
 def listens(port: int, host: str = LOCALHOST) -> bool:
