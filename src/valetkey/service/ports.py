@@ -18,8 +18,19 @@ from valetkey.core.event import Event
 from valetkey.core.network import NamedNetworks, Network
 from valetkey.core.policy import Policy
 from valetkey.core.restriction import Restrictions
+from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol, Permission, Scope
 from valetkey.core.throttle import ThrottleCounts, ThrottleLimits
+from valetkey.service.store_parts import (
+    ConsoleReader,
+    ConsoleWriter,
+    CountReader,
+    CountWriter,
+    LinkReader,
+    LinkWriter,
+    PasskeyReader,
+    PasskeyWriter,
+)
 
 T = TypeVar("T")
 
@@ -129,6 +140,7 @@ class ActorKind(StrEnum):
     """Who acts."""
 
     ACCOUNT = "account"  # a person, signed in
+    TOKEN = "token"  # noqa: S105  (no secret) a machine, with an API token of an account
     OPERATOR = "operator"  # the command line on the server
     SYSTEM = "system"  # Valetkey itself, such as an expiry
 
@@ -142,11 +154,12 @@ class Actor:
     address: str = ""
     proven_at: datetime | None = None
     session: bytes | None = field(default=None, repr=False)  # the id hash of the portal session that is acted through
+    token_id: str | None = None  # the API token that is acted through
 
     @property
     def name(self) -> str:
         """The form stored in records."""
-        return self.account_id or self.kind.value
+        return self.token_id or self.account_id or self.kind.value
 
 
 OPERATOR = Actor(ActorKind.OPERATOR)
@@ -253,7 +266,7 @@ class PortalSession:
     client: str
 
 
-class Reader(Protocol):
+class Reader(PasskeyReader, LinkReader, CountReader, ConsoleReader, Protocol):
     """What a transaction can read."""
 
     def account(self, account_id: str) -> Account | None: ...
@@ -282,7 +295,7 @@ class Reader(Protocol):
     def key_usage(self) -> dict[int, int]: ...  # key number → live app passwords under it
 
 
-class Writer(Reader, Protocol):
+class Writer(PasskeyWriter, LinkWriter, CountWriter, ConsoleWriter, Reader, Protocol):
     """What a transaction can write. None of these writes an audit event by itself; `record` does."""
 
     def record(
@@ -293,6 +306,7 @@ class Writer(Reader, Protocol):
     def add_account(self, account: Account) -> None: ...  # raises core.errors.Conflict when the address is taken
     def set_account_state(self, account_id: str, state: AccountState) -> None: ...
     def set_rights(self, account_id: str, rights: frozenset[Permission]) -> None: ...
+    def set_role(self, account_id: str, role: Role | None) -> None: ...
     def add_alias(self, account_id: str, address: str) -> None: ...  # raises Conflict
     def remove_alias(self, account_id: str, address: str) -> bool: ...
     def add_owner(self, shared_id: str, person_id: str) -> None: ...

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from valetkey.core.event import describe, to_facts
+from valetkey.core.event import to_facts
+from valetkey.core.event_sentences import describe
 from valetkey.doors.cli.output import say, show_json, show_table
 from valetkey.doors.cli.running import Json, Running, addresses_of, fail
 from valetkey.service import accounts, activity
@@ -48,7 +49,7 @@ def commands(running: Running) -> typer.Typer:
                 f"{r.at:%Y-%m-%d %H:%M:%S}",
                 names.get(r.account_id or "", ""),
                 _who(r, names),
-                describe(r.event),
+                str(describe(r.event)),
             ]
             for r in ordered
         ]
@@ -90,6 +91,6 @@ def _facts(record: AuditRecord, names: dict[str, str]) -> dict[str, object]:
         "app_password": record.credential_id,
         "kind": record.kind,
         "facts": to_facts(record.event),
-        "what": describe(record.event),
+        "what": str(describe(record.event)),
         "hash": record.hash,
     }

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from valetkey.core import event
+from valetkey.core.event_sentences import describe
 from valetkey.doors.web import words
 from valetkey.doors.web.gate import LOOK, SignedInVisit, Visit
 from valetkey.doors.web.pages.app_passwords import whose
@@ -51,7 +52,7 @@ def _by_day(happenings: list[Happening]) -> dict[str, list[Happening]]:
 def _of_record(visit: Visit, record: AuditRecord) -> Happening:
     by = {visit.account.id: "by you", "operator": "by an administrator", "system": "by Valetkey"}
     who = by.get(record.actor, "by another owner")
-    said = event.describe(record.event)
+    said = str(describe(record.event))
     place = record.actor_address
     behind = who + (f", from {place}" if place and place not in said else "")
     if isinstance(record.event, event.SignedIn):

@@ -1,0 +1,287 @@
+"""What portal, console and API ask of the store, part by part; `ports.Reader` and `ports.Writer` join the parts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from valetkey.core.account import Account, AccountKind, AccountState
+from valetkey.core.api_token import ApiToken
+from valetkey.core.app_password import AppPassword
+from valetkey.core.passkey import Passkey
+from valetkey.core.proposal import Proposal, ProposalState
+from valetkey.core.role import Role
+from valetkey.core.scope import MailProtocol
+
+
+class PasskeyReader(Protocol):
+    """Passkeys, read."""
+
+    def passkeys(self, account_id: str) -> tuple[Passkey, ...]: ...
+    def passkey_by_credential(self, credential_id: bytes) -> Passkey | None: ...
+
+
+class PasskeyWriter(PasskeyReader, Protocol):
+    """Passkeys, written."""
+
+    def add_passkey(self, passkey: Passkey) -> None: ...  # raises core.errors.Conflict when the credential is known
+    def remove_passkey(self, passkey_id: str) -> bool: ...
+    def use_passkey(self, passkey_id: str, *, sign_count: int, at: datetime) -> None: ...
+    def spend_challenge(self, hashed: bytes, at: datetime) -> bool: ...  # False: it was spent before
+    def forget_spent_challenges(self, before: datetime) -> int: ...
+
+
+class LinkPurpose(StrEnum):
+    """What a one-time link is for."""
+
+    INVITATION = "invitation"
+    NOTICE_ADDRESS = "notice-address"
+    RECOVERY = "recovery"
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimeLink:
+    """A one-time link, without its token."""
+
+    hashed: bytes = field(repr=False)
+    purpose: LinkPurpose
+    account_id: str
+    facts: dict[str, Any]
+    created_by: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+
+
+class RecoveryState(StrEnum):
+    """How a recovery stands."""
+
+    WAITING = "waiting"
+    CANCELLED = "cancelled"
+    DONE = "done"
+    LAPSED = "lapsed"
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """The recovery of a lost second factor: both proofs were given, the waiting time runs."""
+
+    id: str
+    account_id: str
+    state: RecoveryState
+    begun_at: datetime
+    begun_from: str
+    opens_at: datetime  # from then on it may be finished
+    closes_at: datetime  # and no longer than until then
+    noticed_at: datetime  # when the owner was last told
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeAddress:
+    """Where notices go beside the mailbox; not confirmed, it gets nothing but its confirmation."""
+
+    account_id: str
+    address: str
+    confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedNotice:
+    """A notice that waits to be sent by mail. `sealed` holds what must not lie in the store, such as a link's token."""
+
+    id: int
+    account_id: str
+    kind: str
+    facts: dict[str, Any]
+    sealed: bytes | None = field(repr=False)
+    made_at: datetime
+    tries: int
+    next_try_at: datetime
+
+
+class LinkReader(Protocol):
+    """One-time links, recoveries and notices, read."""
+
+    def one_time_link(self, hashed: bytes) -> OneTimeLink | None: ...
+    def open_links(self, account_id: str, purpose: LinkPurpose) -> tuple[OneTimeLink, ...]: ...
+    def open_recovery(self, account_id: str) -> Recovery | None: ...
+    def open_recoveries(self) -> tuple[Recovery, ...]: ...
+    def notice_address(self, account_id: str) -> NoticeAddress | None: ...
+    def due_notices(self, now: datetime, limit: int = 50) -> tuple[QueuedNotice, ...]: ...
+
+
+class LinkWriter(LinkReader, Protocol):
+    """One-time links, recoveries and notices, written."""
+
+    def add_link(self, link: OneTimeLink) -> None: ...
+    def use_link(self, hashed: bytes, at: datetime) -> bool: ...  # False: unknown, expired or used
+    def end_links(self, account_id: str, purpose: LinkPurpose, at: datetime) -> int: ...
+    def forget_links(self, expired_before: datetime) -> int: ...
+    def add_recovery(self, recovery: Recovery) -> None: ...  # raises Conflict when one is open
+    def set_recovery(self, recovery_id: str, *, state: RecoveryState, at: datetime) -> bool: ...
+    def set_recovery_noticed(self, recovery_id: str, at: datetime) -> None: ...
+    def set_notice_address(self, account_id: str, address: str | None, confirmed_at: datetime | None) -> None: ...
+    def queue_notice(
+        self, account_id: str, kind: str, facts: dict[str, Any], *, at: datetime, sealed: bytes | None = None
+    ) -> None: ...
+    def put_off_notice(self, notice_id: int, next_try_at: datetime) -> None: ...
+    def remove_notice(self, notice_id: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """Logins of one day with one outcome. `result` is "allowed" or a core.login.Reason."""
+
+    day: date  # UTC
+    protocol: MailProtocol
+    result: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """Logins of one hour with one outcome, of the whole site."""
+
+    hour: datetime  # its beginning, UTC
+    protocol: MailProtocol
+    result: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """How many active people there were, and how many of them with a second factor, on one day."""
+
+    day: date
+    people: int
+    with_second_factor: int
+    with_passkey: int
+
+
+class CountReader(Protocol):
+    """Counts over time, read."""
+
+    def login_days(self, account_id: str, credential_id: str | None, since: date) -> tuple[DayCount, ...]: ...
+    def login_hours(self, since: datetime) -> tuple[HourCount, ...]: ...
+    def adoption_days(self, since: date) -> tuple[Adoption, ...]: ...
+    def adoption_now(self, day: date) -> Adoption: ...
+
+
+class CountWriter(CountReader, Protocol):
+    """Counts over time, written; logins are counted by `Store.add_login_events`."""
+
+    def set_adoption(self, adoption: Adoption) -> None: ...
+    def forget_counts(self, before: date) -> int: ...
+
+
+class SecondFactorFilter(StrEnum):
+    """Who has a second factor, as a filter."""
+
+    WITH = "with"
+    WITHOUT = "without"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFilter:
+    """Which accounts the console lists; None is any."""
+
+    search: str = ""
+    kind: AccountKind | None = None
+    state: AccountState | None = None
+    domain: str | None = None
+    role: Role | None = None
+    second_factor: SecondFactorFilter | None = None
+
+
+class AppPasswordFilter(StrEnum):
+    """Which app passwords the console lists."""
+
+    LIVE = "live"
+    NEVER_USED = "never-used"
+    UNUSED_90_DAYS = "unused-90-days"
+    NO_EXPIRY = "no-expiry"
+    BROAD_SCOPE = "broad-scope"  # all that the account may do, or filters
+    REFUSED = "refused"  # the last thing that happened to it was a refusal
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class DomainCount:
+    """A domain and what it holds."""
+
+    domain: str
+    people: int
+    shared: int
+    with_second_factor: int
+    app_passwords: int  # live
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which audit records are listed; None is any."""
+
+    account_id: str | None = None
+    actor: str | None = None
+    kinds: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    credential_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRules:
+    """Policy and named networks as the console saved them, plain JSON; None: those of the configuration file hold."""
+
+    policy: dict[str, Any] | None
+    networks: dict[str, list[str]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAnswer:
+    """What a request with an idempotency key was answered; None while it still runs."""
+
+    request_hash: bytes
+    status: int | None
+    body: str | None
+
+
+class ConsoleReader(Protocol):
+    """What console and API list."""
+
+    def accounts_where(self, wanted: AccountFilter, *, after: str = "", limit: int = 50) -> tuple[Account, ...]: ...
+    def domains(self) -> tuple[DomainCount, ...]: ...
+    def app_passwords_where(
+        self,
+        wanted: AppPasswordFilter,
+        *,
+        now: datetime,
+        search: str = "",
+        after: tuple[datetime, str] | None = None,
+        limit: int = 50,
+    ) -> tuple[tuple[AppPassword, Account], ...]: ...  # newest first, behind (created_at, id)
+    def audit_where(self, wanted: AuditFilter, *, before: int | None = None, limit: int = 100) -> tuple[Any, ...]: ...
+    def api_token(self, token_id: str) -> ApiToken | None: ...
+    def api_token_by_index(self, indexes: Sequence[bytes]) -> ApiToken | None: ...
+    def api_tokens(self, account_id: str | None = None, *, live_only: bool = True) -> tuple[ApiToken, ...]: ...
+    def proposal(self, proposal_id: str) -> Proposal | None: ...
+    def proposals(self, *, open_only: bool, limit: int = 100) -> tuple[Proposal, ...]: ...
+    def site_rules(self) -> SavedRules: ...
+    def api_answer(self, token_id: str, key: str) -> ApiAnswer | None: ...
+
+
+class ConsoleWriter(ConsoleReader, Protocol):
+    """What console and API write."""
+
+    def add_api_token(self, token: ApiToken, key_number: int, index: bytes) -> None: ...
+    def use_api_token(self, token_id: str, *, at: datetime, address: str) -> None: ...
+    def set_api_token_revoked(self, token_id: str, *, at: datetime, by: str) -> bool: ...
+    def add_proposal(self, proposal: Proposal) -> None: ...
+    def decide_proposal(self, proposal_id: str, *, state: ProposalState, by: str, at: datetime) -> bool: ...
+    def set_site_rules(self, rules: SavedRules) -> None: ...
+    def begin_api_answer(self, token_id: str, key: str, request_hash: bytes, at: datetime) -> bool: ...
+    def set_api_answer(self, token_id: str, key: str, status: int, body: str) -> None: ...
+    def drop_api_answer(self, token_id: str, key: str) -> None: ...
+    def forget_api_answers(self, before: datetime) -> int: ...
