@@ -201,6 +201,8 @@ def _of_site(
         case e.NetworksChanged(before=before, after=after):
             return say("Named networks changed: {names}", names=tuple(sorted(before.keys() | after.keys())))
         case e.Exported(what=what, records=records):
-            return counted("{what} exported, {number} record", "{what} exported, {number} records", records, what=what)
+            return counted(
+                "Exported: {what}, {number} record", "Exported: {what}, {number} records", records, what=what
+            )
         case _:
             assert_never(event)
