@@ -4,6 +4,7 @@ from valetkey.adapters.store.accounts import AccountReader, AccountWriter
 from valetkey.adapters.store.activity import ActivityReader, ActivityWriter
 from valetkey.adapters.store.app_passwords import AppPasswordReader, AppPasswordWriter
 from valetkey.adapters.store.audit import AuditReader, AuditWriter
+from valetkey.adapters.store.counts import CountReader, CountWriter
 from valetkey.adapters.store.key_numbers import KeyNumberReader, KeyNumberWriter
 from valetkey.adapters.store.portal_sessions import PortalSessionReader, PortalSessionWriter
 from valetkey.adapters.store.second_factors import SecondFactorReader, SecondFactorWriter
@@ -17,6 +18,7 @@ class SqliteReader(
     PortalSessionReader,
     AuditReader,
     ActivityReader,
+    CountReader,
     ThrottleReader,
     KeyNumberReader,
 ):
@@ -30,6 +32,7 @@ class SqliteWriter(
     PortalSessionWriter,
     AuditWriter,
     ActivityWriter,
+    CountWriter,
     ThrottleWriter,
     KeyNumberWriter,
     SqliteReader,
