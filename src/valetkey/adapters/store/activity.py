@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import select
 
-from valetkey.adapters.store.counts import CountWriter
 from valetkey.adapters.store.rows import micros, moment
 from valetkey.adapters.store.schema import login_event, login_event_list
 from valetkey.adapters.store.transaction import Transaction
@@ -93,12 +92,11 @@ def _event_from(row: Any) -> LoginEvent:
     )
 
 
-class ActivityWriter(ActivityReader, CountWriter):
+class ActivityWriter(ActivityReader):
     """Writes login events."""
 
     def merge_login_events(self, events: Sequence[LoginEvent]) -> None:
-        """Merge a batch that `merged` has made, count it, and drop the oldest entries of lists that are too long by it."""
-        self.count_logins(events)
+        """Merge a batch that `merged` has made, and drop the oldest entries of lists that are too long by it."""
         self._many(_MERGE, [_merge_values(event) for event in events])
         self._many(_SET_LAST_USE, [_last_values(event, event.client) for event in events if _is_use(event)])
         self._many(_SET_LAST_REFUSAL, [_last_values(event, event.result) for event in events if _is_refusal(event)])

@@ -132,13 +132,19 @@ class SqliteStore:
         return await self._run(self._write_lane, partial(self._write_in_thread, work))
 
     async def add_login_events(self, events: Sequence[LoginEvent]) -> None:
-        """Merge login events in one transaction.
+        """Merge login events, and count them, in one transaction.
 
         Raises:
             Unavailable: The database cannot be written, or not in time.
         """
+
+        def add(writer: SqliteWriter) -> None:
+            batch = merged(events)
+            writer.merge_login_events(batch)
+            writer.count_logins(batch)
+
         if events:
-            await self.write(lambda writer: writer.merge_login_events(merged(events)))
+            await self.write(add)
 
     async def verify_audit(self) -> tuple[int, bytes] | AuditFault:
         """Check the whole chain, part by part: the number of records and the last hash, or the first bad record.
