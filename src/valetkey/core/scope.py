@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from valetkey.core.errors import InvalidInput
+from valetkey.core.sentence import Sentence, say
 
 
 class MailProtocol(StrEnum):
@@ -109,8 +110,8 @@ class ReadyMade:
     """A choice in the words of the person who makes an app password."""
 
     key: str
-    title: str
-    sentence: str  # what it can and cannot do
+    title: Sentence
+    sentence: Sentence  # what it can and cannot do
     scope: Scope
 
 
@@ -122,32 +123,32 @@ _CLIENT_PROTOCOLS = frozenset({MailProtocol.IMAP, MailProtocol.POP3, MailProtoco
 READY_MADE: tuple[ReadyMade, ...] = (
     ReadyMade(
         "mail-app",
-        "Mail app",
-        "Reads, sorts and sends mail. Cannot change filters or forwarding.",
+        say("Mail app"),
+        say("Reads, sorts and sends mail. Cannot change filters or forwarding."),
         Scope(PermissionMode.REPLACE, _MAIL, _CLIENT_PROTOCOLS),
     ),
     ReadyMade(
         "mail-app-read-only",
-        "Mail app, read only",
-        "Reads mail in every folder and changes nothing. Cannot send, delete or mark anything.",
+        say("Mail app, read only"),
+        say("Reads mail in every folder and changes nothing. Cannot send, delete or mark anything."),
         Scope(PermissionMode.REPLACE, frozenset({Permission.READ}), frozenset({MailProtocol.IMAP, MailProtocol.POP3})),
     ),
     ReadyMade(
         "send-only",
-        "Send only",
-        "Sends mail, for a scanner, a website or an alarm. Cannot read a single message.",
+        say("Send only"),
+        say("Sends mail, for a scanner, a website or an alarm. Cannot read a single message."),
         Scope(PermissionMode.REPLACE, frozenset({Permission.SEND}), frozenset({MailProtocol.SMTP})),
     ),
     ReadyMade(
         "filters",
-        "Filter editor",
-        "Edits mail filters (Sieve), forwarding included. Cannot read or send mail.",
+        say("Filter editor"),
+        say("Edits mail filters (Sieve), forwarding included. Cannot read or send mail."),
         Scope(PermissionMode.REPLACE, frozenset({Permission.FILTERS}), frozenset({MailProtocol.SIEVE})),
     ),
     ReadyMade(
         "everything",
-        "Everything",
-        "Everything that your account may do, filters and forwarding included.",
+        say("Everything"),
+        say("Everything that your account may do, filters and forwarding included."),
         Scope(PermissionMode.INHERIT, frozenset(), ALL_PROTOCOLS),
     ),
 )
@@ -159,17 +160,17 @@ def ready_made(key: str) -> ReadyMade | None:
 
 
 _DOES = {
-    Permission.READ: "read mail",
-    Permission.FLAG: "mark messages",
-    Permission.WRITE: "save and move messages",
-    Permission.DELETE: "delete messages",
-    Permission.FOLDERS: "manage folders",
-    Permission.SEND: "send mail",
-    Permission.FILTERS: "change filters and forwarding",
+    Permission.READ: say("read mail"),
+    Permission.FLAG: say("mark messages"),
+    Permission.WRITE: say("save and move messages"),
+    Permission.DELETE: say("delete messages"),
+    Permission.FOLDERS: say("manage folders"),
+    Permission.SEND: say("send mail"),
+    Permission.FILTERS: say("change filters and forwarding"),
 }
 
 
-def describe(scope: Scope, rights: frozenset[Permission]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def describe(scope: Scope, rights: frozenset[Permission]) -> tuple[tuple[Sentence, ...], tuple[Sentence, ...]]:
     """Say in words what a credential can do and what it cannot, given the account's rights now."""
     granted = scope.effective(rights)
     reachable = frozenset().union(*(UNLIMITED[p] for p in scope.protocols if may_open(p, granted)), frozenset())

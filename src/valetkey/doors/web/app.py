@@ -4,9 +4,11 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from valetkey.doors.web.catalogues import installed_catalogues
 from valetkey.doors.web.errors import LastResort, add_handlers
 from valetkey.doors.web.gate import Portal, SentForms
-from valetkey.doors.web.pages import account, activity, app_passwords, issuing, recovery, set_up, sign_in
+from valetkey.doors.web.languages import Languages
+from valetkey.doors.web.pages import account, activity, app_passwords, issuing, language, recovery, set_up, sign_in
 from valetkey.doors.web.rendering import Templates, load_static
 from valetkey.doors.web.security import SecurityHeaders, wants_strict_transport
 from valetkey.doors.web.settings import WebSettings
@@ -25,7 +27,8 @@ def create_portal(ports: Ports, settings: WebSettings) -> FastAPI:
     """
     static = load_static()
     app = FastAPI(title=settings.site_name, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    portal = Portal(ports, settings, Templates(settings.site_name, static), SentForms())
+    languages = Languages(installed_catalogues())
+    portal = Portal(ports, settings, Templates(settings.site_name, static), SentForms(), languages)
     app.state.portal = portal
 
     @app.api_route("/static/{name}", methods=["GET", "HEAD"])
@@ -35,7 +38,7 @@ def create_portal(ports: Ports, settings: WebSettings) -> FastAPI:
         return static[name].answer()
 
     # issuing before app_passwords: /app-passwords/new is no id
-    for area in (sign_in, set_up, issuing, app_passwords, account, recovery, activity):
+    for area in (sign_in, set_up, issuing, app_passwords, account, recovery, activity, language):
         app.include_router(area.router)
     add_handlers(app, portal)
     app.add_middleware(LastResort, portal=portal)

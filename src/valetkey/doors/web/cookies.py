@@ -1,8 +1,10 @@
-"""The three cookies of the portal, each with the `__Host-` prefix (RFC 6265bis section 4.1.3.2).
+"""The cookies of the portal, each with the `__Host-` prefix (RFC 6265bis section 4.1.3.2).
 
 The prefix makes browsers insist on Secure, on Path=/ and on no Domain, so no neighbouring host can plant one.
 Browsers take Secure cookies from http://localhost too, so nothing is relaxed for a trial.
 """
+
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,7 +12,10 @@ from starlette.responses import Response
 _SESSION = "__Host-valetkey"
 _FORM = "__Host-valetkey-form"  # proves that a form before sign-in was ours
 _NOTICE = "__Host-valetkey-notice"  # one sentence, carried over a redirect, shown once
+_LANGUAGE = "__Host-valetkey-language"  # the visitor's choice
+_ZONE = "__Host-valetkey-zone"  # the browser's time zone, set by portal.js
 _MAX_TOKEN = 200
+_YEAR_SECONDS = 365 * 86400
 _NOTICE_SECONDS = 60
 
 
@@ -27,6 +32,21 @@ def form_token(request: Request) -> str | None:
 def notice(request: Request) -> str | None:
     """Give the notice that the page before left, or None."""
     return _bounded(request.cookies.get(_NOTICE))
+
+
+def language(request: Request) -> str:
+    """Give the code of the language that the visitor chose, or ""."""
+    return _bounded(request.cookies.get(_LANGUAGE)) or ""
+
+
+def zone(request: Request) -> str:
+    """Give the name of the time zone that the browser said it is in, or ""."""
+    return unquote(_bounded(request.cookies.get(_ZONE)) or "")
+
+
+def set_language(response: Response, code: str) -> None:
+    """Remember the language that the visitor chose."""
+    _set(response, _LANGUAGE, code, max_age=_YEAR_SECONDS)
 
 
 def set_session(response: Response, token: str) -> None:

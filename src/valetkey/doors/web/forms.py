@@ -7,6 +7,8 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from valetkey.core.sentence import Sentence
+
 MAX_BODY = 64 * 1024  # octets
 _MAX_FIELDS = 100
 _BODY_SECONDS = 15.0
@@ -80,5 +82,5 @@ def _parse(body: bytes) -> Form:
     return Form(fields)
 
 
-class Errors(dict[str, str]):
+class Errors(dict[str, Sentence | str]):
     """What is wrong with a form: field name → one sentence. The field "" is the form as a whole."""

@@ -19,10 +19,13 @@ from starlette.responses import Response
 from valetkey.core.account import Account
 from valetkey.doors.web import cookies
 from valetkey.doors.web.forms import Errors, Form, read_form
+from valetkey.doors.web.language import Language
+from valetkey.doors.web.languages import Languages
 from valetkey.doors.web.rendering import Templates
 from valetkey.doors.web.security import check_origin, check_token, local_path
 from valetkey.doors.web.settings import WebSettings
 from valetkey.doors.web.visitor_address import address_of
+from valetkey.doors.web.words import Words
 from valetkey.service import sign_in
 from valetkey.service.ports import Actor, Ports
 from valetkey.service.sign_in import SignedIn
@@ -77,6 +80,12 @@ class Portal:
     settings: WebSettings
     templates: Templates
     sent: SentForms
+    languages: Languages
+
+    def language(self, request: Request) -> Language:
+        """Give the language that a request shall be answered in."""
+        accepted = request.headers.get("accept-language", "")
+        return self.languages.choose(cookies.language(request), accepted, cookies.zone(request))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,7 @@ class Visit:
     signed_in: SignedIn | None
     form: Form
     form_token: str = field(repr=False)
+    language: Language
 
     @property
     def ports(self) -> Ports:
@@ -121,6 +131,11 @@ class Visit:
     def csrf(self) -> str:
         """The token that forms of this page carry."""
         return self.signed_in.session.csrf if self.signed_in else self.form_token
+
+    @property
+    def words(self) -> Words:
+        """What this visitor's pages say about facts."""
+        return Words(self.language)
 
     @property
     def proof_is_old(self) -> bool:
@@ -154,9 +169,10 @@ class Visit:
             "path": self.request.url.path,
             "notice": shown,
             "errors": errors or Errors(),
+            "languages": self.portal.languages,
             **facts,
         }
-        response = self.portal.templates.html(template, everything, 422 if errors else status)
+        response = self.portal.templates.html(template, everything, self.language, 422 if errors else status)
         if shown:
             cookies.forget_notice(response)
         if self.signed_in is None and self.form_token != cookies.form_token(self.request):
@@ -205,6 +221,7 @@ async def _identify(request: Request, portal: Portal) -> Visit:
         signed_in=signed_in,
         form=Form({}),
         form_token=cookies.form_token(request) or portal.ports.entropy.octets(24).hex(),
+        language=portal.language(request),
     )
 
 
@@ -232,6 +249,7 @@ def _check_stage(visit: Visit, needs: Stage, most: Stage) -> None:
     raise SendTo("/set-up")
 
 
+AnyVisit = Annotated[Visit, Depends(entry(Stage.NOBODY))]
 SignInVisit = Annotated[Visit, Depends(entry(Stage.NOBODY, Stage.HALF))]
 HalfVisit = Annotated[Visit, Depends(entry(Stage.HALF, Stage.HALF))]
 LeavingVisit = Annotated[Visit, Depends(entry(Stage.HALF))]

@@ -1,22 +1,54 @@
 """What a page says once about what was just done: a word in a cookie, a sentence on the next page."""
 
+from collections.abc import Callable
+
 from starlette.responses import RedirectResponse, Response
 
+from valetkey.core.sentence import Sentence, counted, say
 from valetkey.doors.web import cookies
-from valetkey.doors.web.words import count
 
 _SENTENCES = {
-    "signed-out": "You are signed out.",
-    "too-late": "That took too long, or this sign-in has ended elsewhere. Sign in again.",
-    "authenticator-added": "The authenticator is set up. From now on either one signs you in.",
-    "authenticator-removed": "The authenticator is removed.",
-    "password-changed": "Your main password is changed. Other browsers were signed out.",
+    "signed-out": say("You are signed out."),
+    "too-late": say("That took too long, or this sign-in has ended elsewhere. Sign in again."),
+    "authenticator-added": say("The authenticator is set up. From now on either one signs you in."),
+    "authenticator-removed": say("The authenticator is removed."),
+    "password-changed": say("Your main password is changed. Other browsers were signed out."),
 }
-_COUNTED = {
-    "revoked": "Revoked. It opens nothing any more.",
-    "revoked-all": "All app passwords are revoked. They open nothing any more.",
-    "narrowed": "Saved.",
-    "others-out": "",
+
+
+def _revoked(closed: int) -> Sentence:
+    return counted(
+        "Revoked. It opens nothing any more. {number} connection closed.",
+        "Revoked. It opens nothing any more. {number} connections closed.",
+        closed,
+    )
+
+
+def _revoked_all(closed: int) -> Sentence:
+    return counted(
+        "All app passwords are revoked. They open nothing any more. {number} connection closed.",
+        "All app passwords are revoked. They open nothing any more. {number} connections closed.",
+        closed,
+    )
+
+
+def _narrowed(closed: int) -> Sentence:
+    return (
+        counted("Saved. {number} connection closed.", "Saved. {number} connections closed.", closed)
+        if closed
+        else say("Saved.")
+    )
+
+
+def _others_out(ended: int) -> Sentence:
+    return counted("{number} other browser was signed out.", "{number} other browsers were signed out.", ended)
+
+
+_COUNTED: dict[str, Callable[[int], Sentence]] = {
+    "revoked": _revoked,
+    "revoked-all": _revoked_all,
+    "narrowed": _narrowed,
+    "others-out": _others_out,
 }
 
 
@@ -27,15 +59,11 @@ def see_other_with(path: str, notice: str, number: int | None = None) -> Respons
     return response
 
 
-def sentence(notice: str) -> str:
+def sentence(notice: str) -> Sentence | str:
     """Give the sentence of a notice, or nothing for one that is not ours."""
     word, _, digits = notice.partition(".")
     if not digits:
         return _SENTENCES.get(word, "")
     if word not in _COUNTED or not digits.isascii() or not digits.isdecimal():
         return ""
-    number = int(digits[:9])
-    if word == "others-out":
-        return f"{count(number, 'other browser')} {'was' if number == 1 else 'were'} signed out."
-    closed = f"{count(number, 'connection')} closed." if number or word != "narrowed" else ""
-    return f"{_COUNTED[word]} {closed}".strip()
+    return _COUNTED[word](int(digits[:9]))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from valetkey.core.app_password import SecretFormat
 from valetkey.core.scope import MailProtocol, Permission, Scope, describe, ready_made
+from valetkey.core.sentence import Sentence, say
 from valetkey.doors.web.settings import ClientEndpoint
 
 
@@ -12,10 +13,10 @@ class Purpose:
     """One choice of the first question."""
 
     key: str
-    title: str
-    sentence: str
+    title: Sentence
+    sentence: Sentence
     ready_made: str  # the key of the scope it brings
-    suggestion: str  # a name for the field, to be made one's own
+    suggestion: Sentence  # a name for the field, to be made one's own
     format: SecretFormat = SecretFormat.DEFAULT
     shows: tuple[MailProtocol, ...] = (MailProtocol.IMAP, MailProtocol.SMTP)  # whose settings are shown with the secret
 
@@ -29,49 +30,53 @@ class Purpose:
 
 
 PURPOSES = (
-    Purpose("phone", "Phone or tablet", "Reads, sorts and sends mail.", "mail-app", "My phone"),
+    Purpose("phone", say("Phone or tablet"), say("Reads, sorts and sends mail."), "mail-app", say("My phone")),
     Purpose(
-        "computer", "Mail program", "Thunderbird, Outlook, Apple Mail on a computer.", "mail-app", "Thunderbird, laptop"
+        "computer",
+        say("Mail program"),
+        say("Thunderbird, Outlook, Apple Mail on a computer."),
+        "mail-app",
+        say("Thunderbird, laptop"),
     ),
     Purpose(
         "scanner",
-        "Scanner or printer",
-        "Sends what it scanned. Reads nothing.",
+        say("Scanner or printer"),
+        say("Sends what it scanned. Reads nothing."),
         "send-only",
-        "Office scanner",
+        say("Office scanner"),
         SecretFormat.DEVICE,
         (MailProtocol.SMTP,),
     ),
     Purpose(
         "website",
-        "Website or alarm",
-        "A program that sends mail. Reads nothing.",
+        say("Website or alarm"),
+        say("A program that sends mail. Reads nothing."),
         "send-only",
-        "Contact form",
+        say("Contact form"),
         shows=(MailProtocol.SMTP,),
     ),
     Purpose(
         "archive",
-        "Archive or backup",
-        "Reads every folder and changes nothing.",
+        say("Archive or backup"),
+        say("Reads every folder and changes nothing."),
         "mail-app-read-only",
-        "Nightly backup",
+        say("Nightly backup"),
         shows=(MailProtocol.IMAP, MailProtocol.POP3),
     ),
     Purpose(
         "filters",
-        "Filter editor",
-        "Edits filters and forwarding. Reads and sends nothing.",
+        say("Filter editor"),
+        say("Edits filters and forwarding. Reads and sends nothing."),
         "filters",
-        "Filter editor",
+        say("Filter editor"),
         shows=(MailProtocol.SIEVE,),
     ),
     Purpose(
         "everything",
-        "Everything",
-        "All that your account may do, filters too. Choose it last.",
+        say("Everything"),
+        say("All that your account may do, filters too. Choose it last."),
         "everything",
-        "My own program",
+        say("My own program"),
         shows=(MailProtocol.IMAP, MailProtocol.SMTP, MailProtocol.POP3, MailProtocol.SIEVE),
     ),
 )

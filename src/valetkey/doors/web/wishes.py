@@ -1,7 +1,7 @@
 """The form in which somebody says what an app password shall be, and what it means."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from valetkey.core.app_password import AppPassword, SecretFormat, check_description
 from valetkey.core.errors import InvalidInput
@@ -9,9 +9,10 @@ from valetkey.core.network import NamedNetworks
 from valetkey.core.policy import Policy
 from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope, describe
+from valetkey.core.sentence import Sentence, counted, say
 from valetkey.doors.web.forms import Errors, Form
 from valetkey.doors.web.purposes import Purpose
-from valetkey.doors.web.words import count, day
+from valetkey.doors.web.words import Words
 
 NEVER, ON_DATE, KEEP = "never", "date", "keep"
 _LIFETIMES = (7, 30, 90, 365)  # days
@@ -46,6 +47,7 @@ class Ground:
     policy: Policy
     networks: NamedNetworks
     now: datetime
+    zone: tzinfo = UTC  # in which a last day ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,33 +104,46 @@ def posted_wishes(form: Form) -> Wishes:
     )
 
 
-def lifetimes(policy: Policy, now: datetime, keeping: AppPassword | None = None) -> tuple[tuple[str, str], ...]:
+def lifetimes(
+    policy: Policy, now: datetime, words: Words, keeping: AppPassword | None = None
+) -> tuple[tuple[str, Sentence], ...]:
     """Give the choices for the expiry: value and words."""
     most = policy.max_lifetime
     days = sorted({*_LIFETIMES, *(one.days for one in (policy.default_lifetime, most) if one)})
     start = keeping.created_at if keeping else now
     fitting = [n for n in days if most is None or now + timedelta(days=n) <= start + most]
-    choices = [(str(n), f"{_span(n)} (until {day(now + timedelta(days=n))})") for n in fitting]
+    choices = [
+        (str(n), say("{span} (until {day})", span=_span(n), day=words.day(now + timedelta(days=n)))) for n in fitting
+    ]
     if keeping is not None:
         held = keeping.restrictions.expires_at
-        choices.insert(0, (KEEP, f"As it is ({'until ' + day(held) if held else 'never expires'})"))
+        now_is = say("As it is (until {day})", day=words.day(held)) if held else say("As it is (never expires)")
+        choices.insert(0, (KEEP, now_is))
     if most is None and (keeping is None or keeping.restrictions.expires_at is not None):
-        choices.append((NEVER, "Never"))
-    return (*choices, (ON_DATE, "On a date …"))
+        choices.append((NEVER, say("Never")))
+    return (*choices, (ON_DATE, say("On a date …")))
 
 
-def idle_times(policy: Policy, keeping: AppPassword | None = None) -> tuple[tuple[str, str], ...]:
+def idle_times(policy: Policy, keeping: AppPassword | None = None) -> tuple[tuple[str, Sentence], ...]:
     """Give the choices for how long it may stay unused: value and words."""
     most = policy.max_idle_for
     days = sorted({*_IDLE_TIMES, *(one.days for one in (policy.default_idle_for, most) if one)})
-    choices = [(str(n), f"After {count(n, 'day')} without use") for n in days if most is None or n <= most.days]
+    choices = [
+        (str(n), counted("After {number} day without use", "After {number} days without use", n))
+        for n in days
+        if most is None or n <= most.days
+    ]
     if keeping is not None:
-        held = keeping.restrictions.idle_for
-        now_is = f"after {count(held.days, 'day')} without use" if held else "never"
-        choices.insert(0, (KEEP, f"As it is ({now_is})"))
+        choices.insert(0, (KEEP, _kept_idle(keeping.restrictions.idle_for)))
     if most is None:
-        choices.append((NEVER, "Never"))
+        choices.append((NEVER, say("Never")))
     return tuple(choices)
+
+
+def _kept_idle(held: timedelta | None) -> Sentence:
+    if held is None:
+        return say("As it is (never)")
+    return counted("As it is (after {number} day without use)", "As it is (after {number} days without use)", held.days)
 
 
 def read_wishes(wishes: Wishes, ground: Ground) -> Read:
@@ -138,11 +153,11 @@ def read_wishes(wishes: Wishes, ground: Ground) -> Read:
     try:
         description = check_description(wishes.description)
     except InvalidInput as problem:
-        errors["description"] = str(problem)
+        errors["description"] = problem.sentence
     scope = _read_scope(wishes, ground, errors)
     held = ground.restrictions or Restrictions()
     restrictions = Restrictions(
-        expires_at=_read_expiry(wishes, held.expires_at, ground.now, errors),
+        expires_at=_read_expiry(wishes, held.expires_at, ground, errors),
         idle_for=_read_idle(wishes, held.idle_for, errors),
         network_rule=_read_rule(wishes, errors),
         allowed_ips=_read_networks(wishes, ground.networks, errors),
@@ -159,11 +174,11 @@ def _read_scope(wishes: Wishes, ground: Ground, errors: Errors) -> Scope:
     protocols = frozenset(one for one in MailProtocol if one.value in wishes.protocols)
     scope = _scope_of(ticked, protocols, ground)
     if not protocols:
-        errors["protocols"] = "Tick at least one protocol; without one it opens nothing."
+        errors["protocols"] = say("Tick at least one protocol; without one it opens nothing.")
     elif not ticked:
-        errors["permissions"] = "Tick at least one permission; without one it may do nothing."
+        errors["permissions"] = say("Tick at least one permission; without one it may do nothing.")
     elif not describe(scope, ground.rights)[0]:
-        errors["permissions"] = (
+        errors["permissions"] = say(
             "With these ticks it could do nothing: reading needs IMAP or POP3, sending needs SMTP, filters need ManageSieve."
         )
     return scope
@@ -180,18 +195,18 @@ def _scope_of(ticked: frozenset[Permission], protocols: frozenset[MailProtocol],
     return Scope(PermissionMode.RESTRICT, left_out | (rights - ticked), protocols)
 
 
-def _read_expiry(wishes: Wishes, held: datetime | None, now: datetime, errors: Errors) -> datetime | None:
+def _read_expiry(wishes: Wishes, held: datetime | None, ground: Ground, errors: Errors) -> datetime | None:
     match wishes.expires:
         case "never":
             return None
         case "keep":
             return held
         case "date":
-            return _end_of_day(wishes.expires_on, errors)
+            return _end_of_day(wishes.expires_on, ground.zone, errors)
     span = _span_of(wishes.expires)
     if span is None:
-        errors["expires_at"] = "Choose when it ends."
-    return None if span is None else now + span
+        errors["expires_at"] = say("Choose when it ends.")
+    return None if span is None else ground.now + span
 
 
 def _span_of(days: str) -> timedelta | None:
@@ -200,11 +215,11 @@ def _span_of(days: str) -> timedelta | None:
     return timedelta(days=number) if 0 < number <= _MOST_DAYS else None
 
 
-def _end_of_day(text: str, errors: Errors) -> datetime | None:
+def _end_of_day(text: str, zone: tzinfo, errors: Errors) -> datetime | None:
     try:
-        return datetime.combine(date.fromisoformat(text.strip()), time(23, 59, 59), UTC)
-    except ValueError:
-        errors["expires_at"] = "Write the date as year-month-day, such as 2027-03-31."
+        return datetime.combine(date.fromisoformat(text.strip()), time(23, 59, 59), zone).astimezone(UTC)
+    except (ValueError, OverflowError):  # no date, or one that is none in UTC
+        errors["expires_at"] = say("Write the date as year-month-day, such as 2027-03-31.")
         return None
 
 
@@ -216,7 +231,7 @@ def _read_idle(wishes: Wishes, held: timedelta | None, errors: Errors) -> timede
             return held
     span = _span_of(wishes.idle)
     if span is None:
-        errors["idle_for"] = "Choose how long it may stay unused."
+        errors["idle_for"] = say("Choose how long it may stay unused.")
     return span
 
 
@@ -224,7 +239,7 @@ def _read_rule(wishes: Wishes, errors: Errors) -> NetworkRule:
     try:
         return NetworkRule(wishes.rule)
     except ValueError:
-        errors["allowed_ips"] = "Choose from where it may be used."
+        errors["allowed_ips"] = say("Choose from where it may be used.")
         return NetworkRule.ALLOWED
 
 
@@ -233,14 +248,14 @@ def _read_networks(wishes: Wishes, networks: NamedNetworks, errors: Errors) -> t
         return ()
     typed = tuple(dict.fromkeys((*wishes.named, *wishes.networks.replace(",", " ").split())))
     if not typed:
-        errors["allowed_ips"] = "Name at least one address or network, or choose another answer."
+        errors["allowed_ips"] = say("Name at least one address or network, or choose another answer.")
     if len(typed) > _MAX_NETWORKS:
-        errors["allowed_ips"] = f"{_MAX_NETWORKS} networks at most."
+        errors["allowed_ips"] = say("{most} networks at most.", most=_MAX_NETWORKS)
         return ()
     try:
         return networks.check_entries(typed)
     except InvalidInput as problem:
-        errors["allowed_ips"] = str(problem)
+        errors["allowed_ips"] = problem.sentence
         return ()
 
 
@@ -248,5 +263,11 @@ def _days(span: timedelta | None) -> str:
     return str(span.days) if span else NEVER
 
 
-def _span(days: int) -> str:
-    return {7: "1 week", 365: "1 year"}.get(days, count(days, "day"))
+def _span(days: int) -> Sentence:
+    match days:
+        case 7:
+            return say("1 week")
+        case 365:
+            return say("1 year")
+        case _:
+            return counted("{number} day", "{number} days", days)

@@ -43,7 +43,7 @@ def flat(routes: Any) -> list[APIRoute]:
 
 
 def fill_in(path: str, credential_id: str = "ap_none") -> str:
-    return path.format(credential_id=credential_id, totp_id="tf_none", name="portal.css") if "{" in path else path
+    return path.format(credential_id=credential_id, totp_id="tf_none", name="tokens.css") if "{" in path else path
 
 
 async def ask(visitor: PortalClient, method: str, path: str, **fields: str) -> Any:
@@ -173,8 +173,8 @@ async def test_every_page_of_a_signed_in_person(
         assert "<main" in response.text
         assert not re.search(r"<script(?![^>]*src=)|\son[a-z]+=|\sstyle=|javascript:", response.text), path
         size = len(response.content)
-        for kind in ("css", "js"):
-            size += len((await visitor.http.get(f"/static/portal.{kind}")).content)
+        for linked in re.findall(r'(?:href|src)="(/static/[^"]+)"', response.text):
+            size += len((await visitor.http.get(linked)).content)
         assert size < 60_000, path
 
 

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from valetkey.core.errors import Conflict, InvalidInput, NotFound, PolicyForbids
+from valetkey.core.sentence import say
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK, FullVisit, SignedInVisit, Visit
 from valetkey.doors.web.notices import see_other_with
@@ -40,7 +41,7 @@ async def remove(visit: FullVisit, totp_id: str) -> Response:
     try:
         await second_factors.remove_totp(visit.ports, visit.actor, totp_id)
     except Conflict as refusal:
-        errors = Errors({"": str(refusal)})
+        errors = Errors({"": refusal.sentence})
         return visit.page("authenticator_remove.html", errors=errors, totp=totp, is_last=is_last)
     return see_other_with("/account", "authenticator-removed")
 
@@ -65,11 +66,11 @@ async def set_password(visit: FullVisit) -> Response:
     """Set the main password; other browsers are signed out."""
     password = visit.form.one("password", 2000)
     if password != visit.form.one("repeated", 2000):
-        return _password_page(visit, Errors({"repeated": "The two passwords are not the same."}))
+        return _password_page(visit, Errors({"repeated": say("The two passwords are not the same.")}))
     try:
         await accounts.set_main_password(visit.ports, visit.actor, visit.account.id, password)
     except (InvalidInput, PolicyForbids) as refusal:
-        return _password_page(visit, Errors({"password": str(refusal)}))
+        return _password_page(visit, Errors({"password": refusal.sentence}))
     return see_other_with("/account", "password-changed")
 
 

@@ -8,13 +8,14 @@ from starlette.responses import Response
 from valetkey.core.account import Account
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import Conflict, NotFound, Unavailable
+from valetkey.core.sentence import say
 from valetkey.doors.web.gate import LOOK, SignedInVisit, Visit
 from valetkey.doors.web.notices import see_other_with
 from valetkey.service import accounts, app_passwords, live
 from valetkey.service.ports import LiveSession
 
 router = APIRouter()
-_REASONS = ("No longer used", "Device lost or stolen", "Used by somebody else", "Other")
+_REASONS = (say("No longer used"), say("Device lost or stolen"), say("Used by somebody else"), say("Other"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,9 @@ async def revoke(visit: SignedInVisit, credential_id: str) -> Response:
     if credential.revoked_at is not None:
         raise Conflict("This app password is revoked already.")
     reason = visit.form.one("reason")
-    revoked = await app_passwords.revoke(visit.ports, visit.actor, credential_id, reason if reason in _REASONS else "")
+    revoked = await app_passwords.revoke(
+        visit.ports, visit.actor, credential_id, reason if reason in map(str, _REASONS) else ""
+    )
     return see_other_with(f"/{shown.query}", "revoked", revoked.closed)
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import Conflict, InvalidInput, PolicyForbids, ProveAgain, Refused
 from valetkey.core.scope import MailProtocol, Permission, Scope
+from valetkey.core.sentence import Sentence, say
 from valetkey.doors.web import cookies
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK, FullVisit, Visit
@@ -31,7 +32,7 @@ from valetkey.service.app_passwords import Wanted
 
 router = APIRouter()
 _PROVE = "prove"  # the field of errors that brings the fields for proving identity into the form
-_PROVE_AGAIN = "Some minutes have passed. Enter your main password and a code, then send the form again."
+_PROVE_AGAIN = say("Some minutes have passed. Enter your main password and a code, then send the form again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Proved:
 
     visit: Visit
     new_token: str | None = None
-    error: str = ""
+    error: Sentence | str = ""
 
     def keep(self, response: Response) -> Response:
         """Give the browser the new session."""
@@ -56,10 +57,10 @@ async def prove_here(visit: Visit) -> Proved:
     try:
         started = await prove_again(visit)
     except Refused as refusal:
-        return Proved(visit, error=str(refusal))
+        return Proved(visit, error=refusal.sentence)
     signed_in = await sign_in.current(visit.ports, started.token)
     if signed_in is None:
-        return Proved(visit, error="The sign-in could not be renewed. Try again.")
+        return Proved(visit, error=say("The sign-in could not be renewed. Try again."))
     return Proved(visit.with_session(started.token, signed_in), started.token)
 
 
@@ -84,7 +85,15 @@ async def make(visit: FullVisit) -> Response:
     if purpose is None:
         raise InvalidInput("purpose", "Choose first what the app password is for.")
     wishes = posted_wishes(visit.form)
-    ground = Ground(purpose.scope, None, shown.account.rights, visit.ports.policy, visit.ports.networks, visit.now)
+    ground = Ground(
+        purpose.scope,
+        None,
+        shown.account.rights,
+        visit.ports.policy,
+        visit.ports.networks,
+        visit.now,
+        visit.language.zone,
+    )
     read = read_wishes(wishes, ground)
     if read.errors:
         return _new_page(visit, shown, purpose, wishes, read.errors)
@@ -118,9 +127,9 @@ def _errors_of(refusal: Refused) -> Errors:
         case ProveAgain():
             return Errors({_PROVE: _PROVE_AGAIN})
         case InvalidInput(field=field):
-            return Errors({field: str(refusal)})
+            return Errors({field: refusal.sentence})
         case _:
-            return Errors({"": str(refusal)})
+            return Errors({"": refusal.sentence})
 
 
 def _new_page(
@@ -139,7 +148,7 @@ def _new_page(
         wishes=wishes,
         proving=errors is not None and _PROVE in errors,
         once=visit.ports.entropy.octets(12).hex(),
-        lifetimes=lifetimes(policy, visit.now),
+        lifetimes=lifetimes(policy, visit.now, visit.words),
         idle_times=idle_times(policy),
         **_choices(visit, shown.account.rights, purpose.scope),
     )
@@ -168,6 +177,7 @@ async def change(visit: FullVisit, credential_id: str) -> Response:
         visit.ports.policy,
         visit.ports.networks,
         visit.now,
+        visit.language.zone,
     )
     read = read_wishes(wishes, ground)
     if read.errors:
@@ -209,7 +219,7 @@ def _change_page(
         credential=credential,
         wishes=wishes,
         proving=errors is not None and _PROVE in errors,
-        lifetimes=lifetimes(policy, visit.now, credential),
+        lifetimes=lifetimes(policy, visit.now, visit.words, credential),
         idle_times=idle_times(policy, credential),
         **_choices(visit, shown.account.rights, credential.scope),
     )

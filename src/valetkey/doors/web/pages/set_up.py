@@ -34,10 +34,10 @@ async def confirm(visit: SignedInVisit) -> Response:
         )
     except InvalidInput as problem:
         if problem.field == "sealed":
-            return _page(visit, _new_offer(visit), name, Errors({"": str(problem)}))
-        return _page(visit, _same_offer(visit, sealed), name, Errors({problem.field: str(problem)}))
+            return _page(visit, _new_offer(visit), name, Errors({"": problem.sentence}))
+        return _page(visit, _same_offer(visit, sealed), name, Errors({problem.field: problem.sentence}))
     except Conflict as refusal:
-        return _page(visit, _same_offer(visit, sealed), name, Errors({"": str(refusal)}))
+        return _page(visit, _same_offer(visit, sealed), name, Errors({"": refusal.sentence}))
     if confirmed.recovery_codes:
         # The session has just become one with a second factor; the page is shown to it as such.
         renewed = await sign_in.current(visit.ports, visit.token)

@@ -36,7 +36,7 @@ async def take_password(visit: SignInVisit) -> Response:
             old_token=visit.token or None,
         )
     except Refused as refusal:
-        return _password_page(visit, name, back, Errors({"": str(refusal)}))
+        return _password_page(visit, name, back, Errors({"": refusal.sentence}))
     return _go_on(started, back)
 
 
@@ -67,7 +67,7 @@ async def take_code(visit: HalfVisit) -> Response:
     except NotAllowed:
         return _begin_again()
     except Refused as refusal:
-        errors = Errors({"recovery_code" if recovering else "code": str(refusal)})
+        errors = Errors({"recovery_code" if recovering else "code": refusal.sentence})
         return visit.page("code.html", errors=errors, back=back, recovering=recovering)
     return _go_on(started, back)
 
@@ -97,7 +97,7 @@ async def take_again(visit: SignedInVisit) -> Response:
     except NotAllowed:
         return _begin_again()
     except Refused as refusal:
-        return visit.page("prove.html", errors=Errors({"": str(refusal)}), back=back)
+        return visit.page("prove.html", errors=Errors({"": refusal.sentence}), back=back)
     response = see_other(back)
     cookies.set_session(response, started.token)
     return response
