@@ -49,6 +49,7 @@ from valetkey.core.second_factor import (
     seed_text,
     step_of,
 )
+from valetkey.core.sentence import say
 from valetkey.core.throttle import ThrottleCounts, ThrottleLimits, is_throttled, minutes_left, secret_key, window_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -193,7 +194,7 @@ def test_each_ready_made_choice_can_do_something_in_each_of_its_protocols():
         can, cannot = describe(choice.scope, ALL_PERMISSIONS)
         assert len(can) + len(cannot) == len(Permission)
     assert ready_made("nothing") is None
-    assert describe(READY_MADE[2].scope, ALL_PERMISSIONS)[0] == ("send mail",)
+    assert describe(READY_MADE[2].scope, ALL_PERMISSIONS)[0] == (say("send mail"),)
 
 
 def test_filters_are_off_unless_asked_for():

@@ -12,13 +12,13 @@ from tests.verbs.site import House, Person
 
 from valetkey.doors.web import create_portal
 
-BEFORE_SIGN_IN = {"/sign-in", "/static/{name}"}
+BEFORE_SIGN_IN = {"/sign-in", "/static/{name}", "/language"}
 HALFWAY = BEFORE_SIGN_IN | {"/sign-in/code", "/sign-out"}
 # What stays open to somebody whose account has no second factor yet: look, revoke, sign out, set one up.
 WITHOUT_FACTOR = {
     "/", "/set-up", "/sign-out", "/prove", "/account", "/activity", "/account/sessions/end-others",
     "/app-passwords/revoke-all", "/app-passwords/{credential_id}", "/app-passwords/{credential_id}/revoke",
-    "/.well-known/change-password", "/static/{name}",
+    "/.well-known/change-password", "/static/{name}", "/language",
 }  # fmt: skip
 
 
@@ -99,6 +99,8 @@ async def test_half_a_sign_in_opens_nothing_but_the_code(portal: FastAPI, visito
         response = await ask(visitor, method, fill_in(path), csrf=token)
         if path == "/sign-out":
             assert response.headers["location"] == "/sign-in"
+        elif path == "/language":
+            assert response.headers["location"] == "/"
         elif path in HALFWAY:
             assert response.status_code in {200, 422}, (method, path)
         elif method == "GET":

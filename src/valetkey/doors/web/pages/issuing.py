@@ -114,6 +114,7 @@ async def _issue(visit: Visit, shown: Whose, purpose: Purpose, wishes: Wishes, w
         return _new_page(visit, shown, purpose, wishes, _errors_of(refusal))
     return visit.page(
         "issued.html",
+        languages=(),  # choosing another would load the page again, and the secret is shown once
         credential=issued.app_password,
         secret=issued.secret.shown,
         whose=shown,

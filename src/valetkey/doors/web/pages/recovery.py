@@ -21,4 +21,4 @@ async def explain(visit: FullVisit) -> Response:
 async def draw(visit: FullVisit) -> Response:
     """Draw a new set and show it, once."""
     codes = await second_factors.draw_recovery_codes(visit.ports, visit.actor)
-    return visit.page("recovery_codes.html", codes=codes, first=False)
+    return visit.page("recovery_codes.html", codes=codes, first=False, languages=())

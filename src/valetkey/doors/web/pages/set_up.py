@@ -42,7 +42,7 @@ async def confirm(visit: SignedInVisit) -> Response:
         # The session has just become one with a second factor; the page is shown to it as such.
         renewed = await sign_in.current(visit.ports, visit.token)
         shown = visit.with_session(visit.token, renewed) if renewed else visit
-        return shown.page("recovery_codes.html", codes=confirmed.recovery_codes, first=True)
+        return shown.page("recovery_codes.html", codes=confirmed.recovery_codes, first=True, languages=())
     return see_other_with("/account", "authenticator-added")
 
 
