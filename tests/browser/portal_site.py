@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import uvicorn
+from tests.browser.component_pages import add_component_pages
 from tests.verbs.site import OPERATOR, House, Person
 
 from valetkey.core.app_password import SecretFormat
@@ -50,6 +51,7 @@ class PortalSite:
         self.url = f"http://localhost:{self._socket.getsockname()[1]}"
         self.house: House = self.do(lambda: _made(folder))
         app = create_portal(self.house.ports, settings_at(self.url, site_name=site_name))
+        add_component_pages(app)
         # Without log_config=None uvicorn would set up the logging of the whole test process.
         config = uvicorn.Config(
             app, log_config=None, log_level="warning", lifespan="off", proxy_headers=False, server_header=False

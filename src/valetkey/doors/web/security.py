@@ -16,10 +16,12 @@ _POLICY = "; ".join(
         "style-src 'self'",
         "script-src 'self'",
         "img-src 'self' data:",
+        "connect-src 'self'",  # server-sent events, passkeys
         "form-action 'self'",
         "frame-ancestors 'none'",
         "base-uri 'none'",
         "require-trusted-types-for 'script'",
+        "trusted-types valetkey-live",  # the one of portal.js
     )
 )
 _HEADERS = {

@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-CSS = files("valetkey.doors.web").joinpath("static", "portal.css").read_text()
+CSS = files("valetkey.doors.web").joinpath("static", "tokens.css").read_text()
 LIGHT, DARK = (
     dict(re.findall(r"--([a-z-]+):\s*(#[0-9a-f]{6})", block))
     for block in re.findall(r":root \{(.*?)\n\s*\}", CSS, re.DOTALL)[:2]
@@ -16,8 +16,12 @@ TEXT = [
     ("accent", "tint"), ("accent-over", "tint"), ("accent-over", "surface"), ("on-accent", "accent"),
     ("on-accent", "accent-over"), ("warn", "warn-tint"), ("bad", "paper"), ("bad", "surface"), ("bad", "sunk"),
     ("bad", "bad-tint"), ("on-bad", "bad"), ("on-bad", "bad-over"),
+    ("ink", "info-tint"), ("soft", "info-tint"), ("info", "info-tint"), ("info", "surface"), ("accent", "sunk"),
+    ("warn", "surface"), ("accent-over", "paper"), ("accent-over", "sunk"), ("bad-over", "surface"), ("soft", "bad-tint"),
 ]  # fmt: skip
 EDGES = [("edge", "surface"), ("edge", "paper"), ("edge", "sunk"), ("accent", "paper"), ("brass", "surface")]
+EDGES += [(f"chart-{ink}", ground) for ink in "abcdef" for ground in ("surface", "sunk")]
+EDGES += [(tone, f"{tone}-tint") for tone in ("warn", "bad", "info")]
 
 
 def luminance(colour: str) -> float:
