@@ -2,14 +2,16 @@
 
 import asyncio
 import sqlite3
+from datetime import timedelta
 
 import pytest
 from tests.contract.values import CLI, NOW, SECOND, add_person
 
 from valetkey.adapters.store import check_file
 from valetkey.core.errors import Unavailable
-from valetkey.core.event import AccountCreated, AppPasswordIssued, KeysRotated, RightsSet
+from valetkey.core.event import AccountCreated, AliasAdded, AppPasswordIssued, KeysRotated, RightsSet
 from valetkey.service.ports import Actor, ActorKind, AuditFault, Change
+from valetkey.service.store_parts import AuditFilter
 
 ALICE = Actor(ActorKind.ACCOUNT, "ac_alice", "192.0.2.1")
 COLUMNS = ("number", "at", "actor", "actor_address", "account_id", "credential_id", "kind", "facts", "hash")
@@ -205,3 +207,29 @@ async def test_a_record_that_cannot_be_read_is_no_empty_list(written, tamper, ch
     tamper(f"UPDATE audit SET {change} WHERE number = 2")
     with pytest.raises(Unavailable, match="record 2"):
         await written.read(lambda reader: reader.audit())
+
+
+async def test_records_are_found_by_what_they_are_about(store):
+    await store.write(add_person)
+    await store.write(lambda writer: add_person(writer, "bob"))
+
+    def fill(writer):
+        for hour, (account, credential) in enumerate((("ac_alice", "ap_phone"), ("ac_bob", None), ("ac_alice", None))):
+            at = NOW + timedelta(hours=hour)
+            writer.record(AliasAdded(f"a{hour}"), actor=CLI, at=at, account_id=account, credential_id=credential)
+
+    await store.write(fill)
+
+    async def found(**wanted):
+        records = await store.read(lambda reader: reader.audit_where(AuditFilter(**wanted)))
+        return [record.number for record in records]
+
+    assert await found() == [5, 4, 3, 2, 1]
+    assert await found(account_id="ac_alice") == [5, 3, 1]
+    assert await found(credential_id="ap_phone") == [3]
+    assert await found(kinds=("AliasAdded",), account_id="ac_bob") == [4]
+    assert await found(since=NOW + timedelta(hours=1)) == [5, 4]
+    assert await found(until=NOW + timedelta(hours=1), kinds=("AliasAdded",)) == [3]
+    assert await found(actor="nobody") == []
+    newest = await store.read(lambda reader: reader.audit_where(AuditFilter(), before=5, limit=2))
+    assert [record.number for record in newest] == [4, 3]

@@ -125,6 +125,13 @@ def the_account(
     return account
 
 
+def acts_on_others(reader: Reader, actor: Actor, account: Account, now: datetime) -> bool:
+    """Tell whether somebody acts on what is another's, as an administrator: its owner is then told."""
+    if actor.kind is ActorKind.OPERATOR:
+        return True
+    return actor.kind is not ActorKind.SYSTEM and not _is_own(reader, actor, account.id, now)
+
+
 def own_account(reader: Reader, actor: Actor, now: datetime | None = None) -> Account:
     """Give the account that the actor is signed in to, or whose API token it shows.
 

@@ -14,6 +14,7 @@ from valetkey.adapters.store.transaction import Transaction
 from valetkey.core.errors import Unavailable
 from valetkey.core.event import Event, from_facts, to_facts
 from valetkey.service.ports import Actor, AuditRecord
+from valetkey.service.store_parts import AuditFilter
 
 # Built once: every change of state passes here.
 _END = select(counter.c.number, counter.c.hash)
@@ -50,6 +51,28 @@ class AuditReader(Transaction):
         statement = select(audit).where(audit.c.number > after)
         if account_id is not None:
             statement = statement.where(audit.c.account_id == account_id)
+        if before is not None:
+            statement = statement.where(audit.c.number < before)
+        return tuple(_record_from(row) for row in self._rows(statement.order_by(audit.c.number.desc()).limit(limit)))
+
+    def audit_where(
+        self, wanted: AuditFilter, *, before: int | None = None, limit: int = 100
+    ) -> tuple[AuditRecord, ...]:
+        """List the audit records that a filter lets pass, newest first, numbered below `before`."""
+        statement = select(audit)
+        for column, value in (
+            (audit.c.account_id, wanted.account_id),
+            (audit.c.credential_id, wanted.credential_id),
+            (audit.c.actor, wanted.actor),
+        ):
+            if value is not None:
+                statement = statement.where(column == value)
+        if wanted.kinds:
+            statement = statement.where(audit.c.kind.in_(wanted.kinds))
+        if wanted.since is not None:
+            statement = statement.where(audit.c.at >= micros(wanted.since))
+        if wanted.until is not None:
+            statement = statement.where(audit.c.at < micros(wanted.until))
         if before is not None:
             statement = statement.where(audit.c.number < before)
         return tuple(_record_from(row) for row in self._rows(statement.order_by(audit.c.number.desc()).limit(limit)))
