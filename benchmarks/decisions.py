@@ -23,6 +23,7 @@ from benchmarks.settings import Effort
 from valetkey.adapters.clock import SystemClock
 from valetkey.adapters.entropy import SystemEntropy
 from valetkey.adapters.hashing import Argon2Hasher
+from valetkey.adapters.rules import StoredRules
 from valetkey.core.login import Allowed, LoginAttempt, Refused
 from valetkey.core.network import NamedNetworks
 from valetkey.core.policy import Policy
@@ -103,8 +104,7 @@ async def _joined(population: Population, recorder: BatchingRecorder) -> AsyncIt
         keys=population.keys,
         live_sessions=_NoSessions(),
         recorder=recorder,
-        policy=Policy(),
-        networks=NamedNetworks({}),
+        rules=StoredRules(population.store, Policy(), NamedNetworks({})),
         throttle=ThrottleLimits(),
     )
     running = asyncio.create_task(recorder.run())

@@ -11,6 +11,7 @@ from typing import Any
 from valetkey.adapters.entropy import SystemEntropy
 from valetkey.adapters.hashing import Argon2Hasher, Settings
 from valetkey.adapters.keys import KeyFile
+from valetkey.adapters.rules import FixedRules
 from valetkey.adapters.store import SqliteStore, open_store
 from valetkey.core.account import Account, AccountKind
 from valetkey.core.login import LoginAttempt
@@ -102,6 +103,13 @@ class Person:
     password: str = PASSWORD
 
 
+def _changed(ports: Ports, changes: dict[str, Any]) -> Ports:
+    if {"policy", "networks"} & changes.keys():
+        rules = FixedRules(changes.pop("policy", ports.policy), changes.pop("networks", ports.networks))
+        changes["rules"] = rules
+    return replace(ports, **changes)
+
+
 class House:
     """The ports of a test, and short words for what tests do often."""
 
@@ -121,20 +129,19 @@ class House:
             keys=self.keys,
             live_sessions=self.live,
             recorder=self.recorder,
-            policy=Policy(),
-            networks=NamedNetworks({"office": (ip_network("203.0.113.0/24"),)}),
+            rules=FixedRules(Policy(), NamedNetworks({"office": (ip_network("203.0.113.0/24"),)})),
             throttle=ThrottleLimits(),
             default_domain="example.org",
         )
-        self.ports = replace(ports, **changes)
+        self.ports = _changed(ports, changes)
 
     def close(self) -> None:
         self.store.close()
         self.hasher.close()
 
     def with_ports(self, **changes: Any) -> Ports:
-        """Change some ports for what follows."""
-        self.ports = replace(self.ports, **changes)
+        """Change some ports for what follows; `policy` and `networks` are those that hold from now on."""
+        self.ports = _changed(self.ports, changes)
         return self.ports
 
     def count_calls(self) -> tuple[Counter[str], Counter[str]]:

@@ -11,6 +11,7 @@ from valetkey.adapters.entropy import SystemEntropy
 from valetkey.adapters.hashing import Argon2Hasher
 from valetkey.adapters.keys import KeyFile
 from valetkey.adapters.live_sessions import ControlSockets
+from valetkey.adapters.rules import StoredRules
 from valetkey.adapters.store import check_keys, open_store
 from valetkey.app.settings import networks_of, policy_of, throttle_of
 from valetkey.config.sections import Config
@@ -67,8 +68,7 @@ async def opened(config: Config, *, is_new: bool = False) -> AsyncIterator[Ports
                 keys=keys,
                 live_sessions=ControlSockets(config.server.run_directory),
                 recorder=recorder,
-                policy=policy_of(config),
-                networks=networks_of(config),
+                rules=StoredRules(store, policy_of(config), networks_of(config)),
                 throttle=throttle_of(config),
                 default_domain=config.server.default_domain or None,
                 issuer=config.portal.site_name,

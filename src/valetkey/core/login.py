@@ -1,7 +1,7 @@
 """The one decision: may this login pass? Pure and total; every gate for every kind of credential is here."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from valetkey.core.account import Account, AccountState
@@ -104,6 +104,7 @@ class Conditions:
     policy: Policy
     networks: NamedNetworks
     now: datetime
+    in_use: bool = False  # over a live session: what is in use is not idle
 
 
 def decide(attempt: LoginAttempt, proven: Proven | None, given: Conditions) -> Allowed | Refused:
@@ -127,7 +128,7 @@ def decide(attempt: LoginAttempt, proven: Proven | None, given: Conditions) -> A
             credential_id=credential.id if credential else None,
             protocol=attempt.protocol,
             permissions=_permissions(proven),
-            expires_at=credential.restrictions.expires_at if credential else None,
+            expires_at=end_of(credential, given.policy) if credential else None,
             changed=proven.account.changed,
         )
     )
@@ -155,28 +156,45 @@ def _first_refusal(attempt: LoginAttempt, proven: Proven, given: Conditions) -> 
 def _credential_refusal(attempt: LoginAttempt, credential: AppPassword, given: Conditions) -> Reason | None:
     if credential.revoked_at is not None:
         return Reason.REVOKED
-    if is_expired(credential, given.now):
+    if is_expired(credential, given.policy, given.now):
         return Reason.EXPIRED
-    if is_idle(credential, given.now):
+    if not given.in_use and is_idle(credential, given.policy, given.now):
         return Reason.IDLE
     if not network_permits(credential.restrictions, attempt.address, given.networks):
         return Reason.NETWORK
     return None
 
 
-def is_expired(credential: AppPassword, now: datetime) -> bool:
+def end_of(credential: AppPassword, policy: Policy) -> datetime | None:
+    """Give when a credential's time is over: its own end, or that of the policy's ceiling if this comes earlier."""
+    own = credential.restrictions.expires_at
+    if policy.max_lifetime is None:
+        return own
+    latest = credential.created_at + policy.max_lifetime
+    return latest if own is None or latest < own else own
+
+
+def idle_limit(credential: AppPassword, policy: Policy) -> timedelta | None:
+    """Give how long a credential may be unused: its own limit, or the policy's ceiling if this is shorter."""
+    own, ceiling = credential.restrictions.idle_for, policy.max_idle_for
+    if own is None or ceiling is None:
+        return own or ceiling
+    return min(own, ceiling)
+
+
+def is_expired(credential: AppPassword, policy: Policy, now: datetime) -> bool:
     """Tell whether a credential's time is over; once seen lapsed it stays so, whatever the clock says later."""
-    expires_at = credential.restrictions.expires_at
-    return credential.lapsed_at is not None or (expires_at is not None and now >= expires_at)
+    end = end_of(credential, policy)
+    return credential.lapsed_at is not None or (end is not None and now >= end)
 
 
-def is_idle(credential: AppPassword, now: datetime) -> bool:
+def is_idle(credential: AppPassword, policy: Policy, now: datetime) -> bool:
     """Tell whether a credential was unused for longer than it may be."""
-    idle_for = credential.restrictions.idle_for
-    if idle_for is None:
+    limit = idle_limit(credential, policy)
+    if limit is None:
         return False
     last = credential.last_use.at if credential.last_use else credential.created_at
-    return now - last > idle_for
+    return now - last > limit
 
 
 def _permissions(proven: Proven) -> frozenset[Permission]:

@@ -1,5 +1,7 @@
 """Client addresses and the networks they are compared with, each in one canonical form."""
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -10,6 +12,9 @@ Network = IPv4Network | IPv6Network
 
 _THROTTLE_PREFIX = {4: 24, 6: 56}
 _V4_PREFIX_OF_MAPPED = 96
+_NAME = re.compile("[A-Za-z][A-Za-z0-9_-]{0,30}")
+_MAX_NAMES = 200
+_MAX_PER_NAME = 200
 
 
 def canonical_address(text: str) -> Address:
@@ -116,3 +121,45 @@ def lies_in(inner: Network, outer: Network) -> bool:
     if isinstance(inner, IPv4Network):
         return isinstance(outer, IPv4Network) and inner.subnet_of(outer)
     return isinstance(outer, IPv6Network) and inner.subnet_of(outer)
+
+
+def network_facts(networks: NamedNetworks) -> dict[str, list[str]]:
+    """Give named networks as plain JSON: name → networks in canonical form."""
+    return {name: [str(network) for network in members] for name, members in networks.by_name.items()}
+
+
+def networks_from(facts: Mapping[str, Sequence[str]]) -> NamedNetworks:
+    """Read named networks as `network_facts` gives them, or as somebody typed them.
+
+    Raises:
+        InvalidInput: A name that cannot be one, a name without a network, what is no network, or too many.
+    """
+    if len(facts) > _MAX_NAMES:
+        raise InvalidInput("networks", "There can be {most} named networks at most.", most=_MAX_NAMES)
+    return NamedNetworks({name: _members(name, entries) for name, entries in facts.items()})
+
+
+def _members(name: str, entries: Sequence[str]) -> tuple[Network, ...]:
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(
+            "networks",
+            "“{name}” cannot name a network: use up to 31 letters, digits and hyphens, a letter first.",
+            name=name[:60],
+        )
+    if not 0 < len(entries) <= _MAX_PER_NAME:
+        raise InvalidInput(
+            "networks", "Give “{name}” at least one address or network, {most} at most.", name=name, most=_MAX_PER_NAME
+        )
+    return tuple(dict.fromkeys(parse_network(entry) for entry in entries))
+
+
+def names_that_grow(old: NamedNetworks, new: NamedNetworks) -> tuple[str, ...]:
+    """Name the networks that have an address in the new list which the old one does not have for them, in order.
+
+    A name that was not there grows too: app passwords may still be limited to it from an earlier time.
+    """
+    return tuple(
+        name
+        for name, members in sorted(new.by_name.items())
+        if not all(any(lies_in(one, other) for other in old.by_name.get(name, ())) for one in members)
+    )

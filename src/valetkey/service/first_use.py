@@ -42,10 +42,14 @@ async def pin_network(ports: Ports, credential: AppPassword, address: Address | 
 
 
 async def stamp_if_expired(ports: Ports, credential: AppPassword) -> None:
-    """Stamp an app password that a login found expired. It is refused whether or not this succeeds."""
-    if credential.lapsed_at is not None:
-        return
+    """Stamp an app password that a login found expired. It is refused whether or not this succeeds.
+
+    One that only the policy's ceiling ends is not stamped: raised again, the ceiling lets it in again.
+    """
     now = ports.clock.now()
+    expires_at = credential.restrictions.expires_at
+    if credential.lapsed_at is not None or expires_at is None or now < expires_at:
+        return
 
     def stamp(writer: Writer) -> None:
         current = writer.app_password(credential.id)

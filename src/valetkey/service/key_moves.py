@@ -14,13 +14,13 @@ _log = structlog.get_logger("valetkey.keys")
 _moving: set[asyncio.Task[None]] = set()  # asyncio itself holds tasks weakly
 
 
-def move_to_current_key(ports: Ports, found: FoundLogin, secret: Secret, *, current: int) -> None:
+def move_to_current_key(ports: Ports, found: FoundLogin, secret: Secret, *, current: int, is_strict: bool) -> None:
     """Begin to move a proven secret to the current key, if it is under an older one or lacks its strict hash.
 
     The login does not wait for it, and a failure changes nothing: the next login tries again.
     """
     is_current = found.proof.key_number == current
-    if is_current and (found.proof.slow_hash is not None or not ports.policy.strict_hash):
+    if is_current and (found.proof.slow_hash is not None or not is_strict):
         return
     task = asyncio.get_running_loop().create_task(_move(ports, found, secret))
     _moving.add(task)

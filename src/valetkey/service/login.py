@@ -1,13 +1,13 @@
 """The only way any door learns whether a mail login may pass: `check`, and `decide_again` for what is open already."""
 
 import hmac
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
 from valetkey.core import app_password as app_passwords
 from valetkey.core.account import Account, AccountKind, canonical_or_nobodys
-from valetkey.core.app_password import AppPassword, Secret, SecretFormat
+from valetkey.core.app_password import Secret, SecretFormat
 from valetkey.core.errors import Unavailable
 from valetkey.core.login import (
     Allowed,
@@ -21,11 +21,12 @@ from valetkey.core.login import (
     Verdict,
     decide,
 )
+from valetkey.core.policy import Policy
 from valetkey.service.faults import place_of
 from valetkey.service.first_use import pin_network, stamp_if_expired
 from valetkey.service.key_moves import move_to_current_key
 from valetkey.service.main_passwords import Outcome, try_main_password
-from valetkey.service.ports import FoundLogin, KeyPurpose, LoginEvent, Ports, Reader, Writer
+from valetkey.service.ports import FoundLogin, KeyPurpose, LoginEvent, Ports, Reader, SiteRules, Writer
 from valetkey.service.throttling import Tally, is_over, network_name, tally
 
 _log = structlog.get_logger("valetkey.login")
@@ -42,6 +43,7 @@ class _Try:
     name: str  # canonical; "" if nobody can have it
     secret: Secret | None  # None: has not the shape of an app password
     numbers: tuple[int, ...]  # of the keys, the current one first; asked once, for each time the file is looked at
+    rules: SiteRules  # as they were when it came; asked once, for each time the store is looked at
 
 
 async def check(ports: Ports, attempt: LoginAttempt) -> Verdict:
@@ -68,7 +70,9 @@ def decide_again(ports: Ports, attempt: LoginAttempt, grant: Grant) -> Verdict:
         found = ports.store.find_proven(grant.account_id, grant.credential_id)
         if found is None or (grant.credential_id is not None and found[1] is None):
             return Refused(Reason.REVOKED, credential_id=grant.credential_id)
-        return decide(attempt, Proven(found[0], _in_use(found[1])), _conditions(ports))
+        rules = ports.rules.current()
+        given = Conditions(rules.policy, rules.networks, ports.clock.now(), in_use=True)
+        return decide(attempt, Proven(*found), given)
     except Unavailable as fault:
         return CannotTell(str(fault))
     except Exception as bug:  # noqa: BLE001  (the same)
@@ -76,21 +80,14 @@ def decide_again(ports: Ports, attempt: LoginAttempt, grant: Grant) -> Verdict:
         return CannotTell(_BROKEN)
 
 
-def _in_use(credential: AppPassword | None) -> AppPassword | None:
-    """Give a credential without its idle limit: what a live session uses is not unused."""
-    if credential is None or credential.restrictions.idle_for is None:
-        return credential
-    return replace(credential, restrictions=replace(credential.restrictions, idle_for=None))
-
-
 async def _check(ports: Ports, attempt: LoginAttempt) -> Verdict:
     name = canonical_or_nobodys(attempt.name, ports.default_domain)
     secret = app_passwords.read(attempt.secret)
-    this = _Try(attempt, name, secret, ports.keys.numbers)
+    this = _Try(attempt, name, secret, ports.keys.numbers, ports.rules.current())
     found = _find(ports, this, secret) if secret else None
-    if found is not None and secret is not None and await _is_proven_slowly(ports, found, secret):
+    if found is not None and secret is not None and await _is_proven_slowly(ports, this.rules.policy, found, secret):
         return await _answer_app_password(ports, this, found, secret)
-    if ports.policy.main_password_opens_mail and (secret is None or secret.format is SecretFormat.DEVICE):
+    if this.rules.policy.main_password_opens_mail and (secret is None or secret.format is SecretFormat.DEVICE):
         return await _answer_main_password(ports, this)
     return await _answer_unproven(ports, this)
 
@@ -101,8 +98,8 @@ def _where(ports: Ports, this: _Try) -> Tally:
     return tally(ports, network=network_name(this.attempt.address), name=this.name, secret=typed)
 
 
-def _conditions(ports: Ports) -> Conditions:
-    return Conditions(ports.policy, ports.networks, ports.clock.now())
+def _conditions(ports: Ports, rules: SiteRules) -> Conditions:
+    return Conditions(rules.policy, rules.networks, ports.clock.now())
 
 
 def _find(ports: Ports, this: _Try, secret: Secret) -> FoundLogin | None:
@@ -117,16 +114,16 @@ def _find(ports: Ports, this: _Try, secret: Secret) -> FoundLogin | None:
     return found if found is not None and found.is_named and is_right else None
 
 
-async def _is_proven_slowly(ports: Ports, found: FoundLogin, secret: Secret) -> bool:
+async def _is_proven_slowly(ports: Ports, policy: Policy, found: FoundLogin, secret: Secret) -> bool:
     """In strict mode compare the Argon2id hash too; a secret from before strict mode has none yet and gets one."""
-    if not ports.policy.strict_hash or found.proof.slow_hash is None:
+    if not policy.strict_hash or found.proof.slow_hash is None:
         return True
     return await ports.hasher.verify(found.proof.slow_hash, secret.text)
 
 
 async def _answer_app_password(ports: Ports, this: _Try, found: FoundLogin, secret: Secret) -> Verdict:
     proven = Proven(found.account, found.app_password)
-    verdict: Verdict = decide(this.attempt, proven, _conditions(ports))
+    verdict: Verdict = decide(this.attempt, proven, _conditions(ports, this.rules))
     match verdict:
         case Allowed():
             verdict = await _pin_first_network(ports, this.attempt, found, verdict)
@@ -135,7 +132,8 @@ async def _answer_app_password(ports: Ports, this: _Try, found: FoundLogin, secr
     answer = await _disguise(ports, this, verdict)
     _record(ports, this.attempt, verdict, found.account)
     if isinstance(answer, Allowed):
-        move_to_current_key(ports, found, secret, current=this.numbers[0])
+        is_strict = this.rules.policy.strict_hash
+        move_to_current_key(ports, found, secret, current=this.numbers[0], is_strict=is_strict)
     return answer
 
 
@@ -145,7 +143,7 @@ async def _pin_first_network(ports: Ports, attempt: LoginAttempt, found: FoundLo
     again = ports.store.find_proven(found.account.id, found.app_password.id)
     if again is None or again[1] is None:
         return Refused(Reason.REVOKED, credential_id=found.app_password.id)
-    return decide(attempt, Proven(*again), _conditions(ports))
+    return decide(attempt, Proven(*again), _conditions(ports, ports.rules.current()))
 
 
 async def _answer_main_password(ports: Ports, this: _Try) -> Verdict:
@@ -155,7 +153,7 @@ async def _answer_main_password(ports: Ports, this: _Try) -> Verdict:
     verdict: Verdict
     match tried.outcome:
         case Outcome.RIGHT if tried.account is not None:
-            verdict = decide(this.attempt, Proven(tried.account, None), _conditions(ports))
+            verdict = decide(this.attempt, Proven(tried.account, None), _conditions(ports, ports.rules.current()))
         case Outcome.THROTTLED:
             verdict = Refused(Reason.THROTTLED)
         case _:
@@ -170,7 +168,7 @@ def _may_open_mail(account: Account) -> bool:
 
 async def _answer_unproven(ports: Ports, this: _Try) -> Verdict:
     is_throttled, account = await _count(ports, this)
-    if not is_throttled and ports.policy.strict_hash and this.secret is not None:
+    if not is_throttled and this.rules.policy.strict_hash and this.secret is not None:
         await ports.hasher.verify(None, this.secret.text)  # as long as a right secret takes
     verdict = Refused(Reason.THROTTLED if is_throttled else Reason.WRONG_SECRET)
     _record(ports, this.attempt, verdict, account)

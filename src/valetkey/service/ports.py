@@ -30,6 +30,7 @@ from valetkey.service.store_parts import (
     LinkWriter,
     PasskeyReader,
     PasskeyWriter,
+    SavedRules,
 )
 
 T = TypeVar("T")
@@ -356,6 +357,12 @@ class Store(Protocol):
     def changes(self, after: int, limit: int = 1000) -> tuple[Change, ...]:
         """The changes behind a number, in order. Called on the event loop."""
 
+    def saved_rules(self) -> SavedRules:
+        """Policy and named networks as the console saved them; the same object until they change.
+
+        Microseconds, from any thread.
+        """
+
     async def read(self, work: Callable[[Reader], T]) -> T:
         """Run `work` on one consistent state."""
 
@@ -380,6 +387,25 @@ class LoginRecorder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SiteRules:
+    """What the administrator has laid down for the whole site."""
+
+    policy: Policy
+    networks: NamedNetworks
+
+
+class Rules(Protocol):
+    """The site's rules: those of the configuration file until the console saves others."""
+
+    def current(self) -> SiteRules:
+        """Give the rules as they hold now. Microseconds, from any thread.
+
+        Raises:
+            core.errors.Unavailable: The store failed, or what it holds cannot be read.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
     """Everything that the verbs need, joined once in `app/join.py`."""
 
@@ -390,8 +416,17 @@ class Ports:
     keys: Keys
     live_sessions: LiveSessions
     recorder: LoginRecorder
-    policy: Policy
-    networks: NamedNetworks
+    rules: Rules
     throttle: ThrottleLimits
     default_domain: str | None = None  # for bare login names
     issuer: str = "Valetkey"  # shown in authenticator apps
+
+    @property
+    def policy(self) -> Policy:
+        """The policy as it holds now; raises Unavailable as `Rules.current` does."""
+        return self.rules.current().policy
+
+    @property
+    def networks(self) -> NamedNetworks:
+        """The named networks as they are now; raises Unavailable as `Rules.current` does."""
+        return self.rules.current().networks

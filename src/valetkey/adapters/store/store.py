@@ -18,11 +18,13 @@ from valetkey.adapters.store.connect import engine
 from valetkey.adapters.store.failures import GONE, failures_translated, raise_ours
 from valetkey.adapters.store.hot import HotReader
 from valetkey.adapters.store.migrate import bring_up_to_date
+from valetkey.adapters.store.rules import SavedRulesReader
 from valetkey.adapters.store.work import SqliteReader, SqliteWriter
 from valetkey.core.account import Account
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import CannotStart, Unavailable
 from valetkey.service.ports import AuditFault, Change, FoundLogin, LoginEvent
+from valetkey.service.store_parts import SavedRules
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -68,6 +70,7 @@ class SqliteStore:
         try:
             with failures_translated():
                 self._hot = HotReader(path)
+                self._rules = SavedRulesReader(path)
                 self._file = _identity(self._name)
                 self._hot.change_number()
         except Unavailable as error:
@@ -80,6 +83,7 @@ class SqliteStore:
         self._writing.dispose()
         self._reading.dispose()
         self._hot.close()
+        self._rules.close()
 
     def find_login(self, name: str, indexes: Sequence[bytes]) -> FoundLogin | None:
         """Find a secret by its indexes. Microseconds, on the event loop.
@@ -112,6 +116,14 @@ class SqliteStore:
             Unavailable: The database cannot be asked.
         """
         return self._ask(self._hot.changes, after, limit)
+
+    def saved_rules(self) -> SavedRules:
+        """Give policy and named networks as the console saved them. Microseconds, from any thread.
+
+        Raises:
+            Unavailable: The database cannot be asked, or what it holds cannot be read.
+        """
+        return self._ask(self._rules.current)
 
     async def read(self, work: Callable[[SqliteReader], T]) -> T:
         """Run `work` on one consistent state, in a thread.

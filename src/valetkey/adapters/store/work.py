@@ -6,7 +6,9 @@ from valetkey.adapters.store.app_passwords import AppPasswordReader, AppPassword
 from valetkey.adapters.store.audit import AuditReader, AuditWriter
 from valetkey.adapters.store.counts import CountReader, CountWriter
 from valetkey.adapters.store.key_numbers import KeyNumberReader, KeyNumberWriter
+from valetkey.adapters.store.links import LinkReader, LinkWriter
 from valetkey.adapters.store.portal_sessions import PortalSessionReader, PortalSessionWriter
+from valetkey.adapters.store.rules import RulesReader, RulesWriter
 from valetkey.adapters.store.second_factors import SecondFactorReader, SecondFactorWriter
 from valetkey.adapters.store.throttle import ThrottleReader, ThrottleWriter
 
@@ -19,8 +21,10 @@ class SqliteReader(
     AuditReader,
     ActivityReader,
     CountReader,
+    LinkReader,
     ThrottleReader,
     KeyNumberReader,
+    RulesReader,
 ):
     """Fulfils `service.ports.Reader`."""
 
@@ -33,8 +37,10 @@ class SqliteWriter(
     AuditWriter,
     ActivityWriter,
     CountWriter,
+    LinkWriter,
     ThrottleWriter,
     KeyNumberWriter,
+    RulesWriter,
     SqliteReader,
 ):
     """Fulfils `service.ports.Writer`."""
