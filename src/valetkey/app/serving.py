@@ -149,11 +149,12 @@ def _servers(
     config: Config, bound: Bound, ports: Ports, certificate: ReloadingCertificate | None
 ) -> list[tuple[WebServer, list[socket.socket]]]:
     portal = create_portal(ports, web_settings(config))
+    stop = portal.state.portal.streams.stop
     servers: list[tuple[WebServer, list[socket.socket]]] = []
     if bound.portal:
-        servers.append((WebServer(portal), _capped(config, bound.portal)))
+        servers.append((WebServer(portal, on_stop=stop), _capped(config, bound.portal)))
     if certificate is not None:
-        servers.append((WebServer(portal, certificate), _capped(config, bound.portal_tls)))
+        servers.append((WebServer(portal, certificate, stop), _capped(config, bound.portal_tls)))
     if bound.ops:
         watched = Watched(ports, ControlSockets(config.server.run_directory), config.server.workers, __version__)
         servers.append((WebServer(create_ops(watched)), _capped(config, bound.ops)))

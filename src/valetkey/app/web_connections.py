@@ -9,18 +9,21 @@ from asyncio import TimerHandle, Transport
 from asyncio.sslproto import SSLProtocol
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from valetkey.core.network import Network, contains, throttle_network
 from valetkey.doors.serve.accepting import address_of
+from valetkey.doors.web.live import KEEP_OPEN
 
 PER_NETWORK = 200  # connections of one /24 or /56; a browser opens six
 IN_ALL = 2000  # of one listener
 _TLS_BUFFER = 32 * 1024  # octets; a record has 16 KiB at most
 _TO_ASK = 20.0  # seconds for the head of a request, from connecting or from the answer before
-_TO_ANSWER = 60.0  # seconds from the head of a request to the last octet of its answer, taken by the peer
+_TO_ANSWER = 60.0  # seconds from the head of a request to the last octet of its answer, taken by the peer; a stream
+# of events has so long from one event to the next
 
 
 class CappedListener(socket.socket):
@@ -109,6 +112,13 @@ class HurriedProtocol(H11Protocol):
     def _look_at_request(self) -> None:
         if self.cycle is not self._asked:
             self._asked = self.cycle
+            self._expect(self.to_answer)
+            # Its task has not begun to run, so it finds this in its scope.
+            self.scope.setdefault("extensions", {})[KEEP_OPEN] = partial(self._keep_open, self.cycle)
+
+    def _keep_open(self, asked: object) -> None:
+        """Renew the deadline of an answer that goes on for long, such as a stream of events, before each piece of it."""
+        if self.cycle is asked:
             self._expect(self.to_answer)
 
     def _expect(self, seconds: float) -> None:

@@ -25,8 +25,14 @@ _LOOK_EVERY = 1.0
 class WebServer(uvicorn.Server):
     """A uvicorn server that says when it is ready and leaves the signals to the process."""
 
-    def __init__(self, app: Any, certificate: "ReloadingCertificate | None" = None) -> None:
-        """Prepare; nothing is opened yet."""
+    def __init__(
+        self,
+        app: Any,
+        certificate: "ReloadingCertificate | None" = None,
+        on_stop: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Prepare; nothing is opened yet. `on_stop` ends what would go on for long, so that stopping need not wait."""
+        self._on_stop = on_stop
         tls: dict[str, Any] = {}
         if certificate is not None:
             tls = {
@@ -62,6 +68,11 @@ class WebServer(uvicorn.Server):
         """Start, and say so."""
         await super().startup(sockets)
         self.is_ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; what goes on for long is told first."""
+        self._on_stop()
+        await super().shutdown(sockets)
 
 
 class ReloadingCertificate:

@@ -24,6 +24,7 @@ from valetkey.doors.web.languages import Languages
 from valetkey.doors.web.rendering import Templates
 from valetkey.doors.web.security import check_origin, check_token, local_path
 from valetkey.doors.web.settings import WebSettings
+from valetkey.doors.web.streams import Streams
 from valetkey.doors.web.visitor_address import address_of
 from valetkey.doors.web.words import Words
 from valetkey.service import sign_in
@@ -81,6 +82,7 @@ class Portal:
     templates: Templates
     sent: SentForms
     languages: Languages
+    streams: Streams = field(default_factory=Streams)
 
     def language(self, request: Request) -> Language:
         """Give the language that a request shall be answered in."""
