@@ -113,7 +113,7 @@ def check_description(text: str) -> str:
             "description", "Give it a name that you will recognise, such as “Phone” or “Office scanner”."
         )
     if len(cleaned) > MAX_DESCRIPTION:
-        raise InvalidInput("description", f"The name may have {MAX_DESCRIPTION} characters at most.")
+        raise InvalidInput("description", "The name may have {most} characters at most.", most=MAX_DESCRIPTION)
     if not cleaned.isprintable():
         raise InvalidInput("description", "The name holds characters that cannot be shown.")
     return cleaned

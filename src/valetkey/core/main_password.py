@@ -38,7 +38,7 @@ def canonical_password(typed: str) -> str:
         InvalidInput: Too long, or not text that can be stored.
     """
     if len(typed) > MAX_LENGTH:
-        raise InvalidInput("password", f"The password may have {MAX_LENGTH} characters at most.")
+        raise InvalidInput("password", "The password may have {most} characters at most.", most=MAX_LENGTH)
     password = unicodedata.normalize("NFC", typed)
     try:
         password.encode()
@@ -58,7 +58,9 @@ def check_new_password(typed: str, *, address: str, min_length: int) -> str:
     password = canonical_password(typed)
     if len(password) < min_length:
         raise InvalidInput(
-            "password", f"Use at least {min_length} characters; a few words that do not belong together are good."
+            "password",
+            "Use at least {least} characters; a few words that do not belong together are good.",
+            least=min_length,
         )
     if looks_like_app_password(password):
         raise InvalidInput("password", "This is an app password. Choose a password of your own.")

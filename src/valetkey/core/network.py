@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from valetkey.core.errors import InvalidInput
+from valetkey.core.sentence import Sentence, say
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -60,13 +61,21 @@ def parse_network(text: str) -> Network:
     return network
 
 
-def _why_no_network(value: str) -> str:
+def _why_no_network(value: str) -> Sentence:
     try:
         around = ip_network(value, strict=False)
     except ValueError:
-        return f"“{value[:60]}” is not an address or a network such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32."
+        return say(
+            "“{value}” is not an address or a network such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32.",
+            value=value[:60],
+        )
     address = value.partition("/")[0]
-    return f"“{value[:60]}” is neither: the address is {address[:60]}, the network around it {around}."
+    return say(
+        "“{value}” is neither: the address is {address}, the network around it {around}.",
+        value=value[:60],
+        address=address[:60],
+        around=around,
+    )
 
 
 def throttle_network(address: Address) -> Network:
@@ -105,10 +114,11 @@ class NamedNetworks:
         try:
             return str(parse_network(entry))
         except InvalidInput as error:
+            if not self.by_name:
+                raise
             names = ", ".join(sorted(self.by_name))
-            raise InvalidInput(
-                error.field, f"{error} The named networks are: {names}." if names else str(error)
-            ) from None
+            both = say("{problem} The named networks are: {names}.", problem=error.sentence, names=names)
+            raise InvalidInput(error.field, both) from None
 
 
 def contains(networks: tuple[Network, ...], address: Address | None) -> bool:

@@ -1,6 +1,6 @@
 """From where, until when, and how long unused: what narrows a credential beside its scope."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
@@ -8,6 +8,7 @@ from typing import TypeVar
 from valetkey.core.errors import InvalidInput, PolicyForbids
 from valetkey.core.network import Address, NamedNetworks, Network, contains, lies_in
 from valetkey.core.policy import Policy
+from valetkey.core.sentence import counted
 
 _Limit = TypeVar("_Limit", datetime, timedelta)
 
@@ -50,6 +51,30 @@ def default_restrictions(policy: Policy, now: datetime) -> Restrictions:
         expires_at=now + lifetime if lifetime is not None else None,
         idle_for=policy.default_idle_for or policy.max_idle_for,
     )
+
+
+def renewed_restrictions(old: Restrictions, policy: Policy, *, created_at: datetime, now: datetime) -> Restrictions:
+    """Give the restrictions of an app password that takes another's place: as long a life again, the rest as it was.
+
+    Where the policy has become stricter since, its ceilings stand in the place of what was longer.
+
+    Args:
+        old: The other's.
+        policy: The site's.
+        created_at: When the other was made.
+        now: The time.
+    """
+    lifetime = old.expires_at - created_at if old.expires_at is not None else None
+    lifetime = _lower(lifetime, policy.max_lifetime)
+    return replace(
+        old,
+        expires_at=now + lifetime if lifetime is not None else None,
+        idle_for=_lower(old.idle_for, policy.max_idle_for),
+    )
+
+
+def _lower(value: timedelta | None, ceiling: timedelta | None) -> timedelta | None:
+    return ceiling if value is None else value if ceiling is None else min(value, ceiling)
 
 
 def is_within(new: Restrictions, old: Restrictions, named: NamedNetworks) -> bool:
@@ -113,7 +138,13 @@ def _check_expiry(expires_at: datetime | None, policy: Policy, created_at: datet
         raise InvalidInput("expires_at", "Choose a date in the future.")
     ceiling = policy.max_lifetime
     if ceiling is not None and (expires_at is None or expires_at > created_at + ceiling):
-        raise PolicyForbids(f"An app password may live {ceiling.days} days at most here. Choose an earlier date.")
+        raise PolicyForbids(
+            counted(
+                "An app password may live {number} day at most here. Choose an earlier date.",
+                "An app password may live {number} days at most here. Choose an earlier date.",
+                ceiling.days,
+            )
+        )
 
 
 def _check_idle(idle_for: timedelta | None, policy: Policy) -> None:
@@ -121,4 +152,10 @@ def _check_idle(idle_for: timedelta | None, policy: Policy) -> None:
         raise InvalidInput("idle_for", "Choose a number of days above zero.")
     ceiling = policy.max_idle_for
     if ceiling is not None and (idle_for is None or idle_for > ceiling):
-        raise PolicyForbids(f"An app password may stay unused for {ceiling.days} days at most here.")
+        raise PolicyForbids(
+            counted(
+                "An app password may stay unused for {number} day at most here.",
+                "An app password may stay unused for {number} days at most here.",
+                ceiling.days,
+            )
+        )

@@ -1,7 +1,7 @@
-"""App passwords: issue, change, revoke, list, and let expire."""
+"""App passwords: issue, change, rotate, revoke, list, and let expire."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -22,13 +22,21 @@ from valetkey.core.restriction import (
     default_restrictions,
     is_within,
 )
+from valetkey.core.role import Action
 from valetkey.core.scope import Scope, check_scope
-from valetkey.service.authority import require_may_issue, require_recent_proof, the_account, the_app_password
+from valetkey.service.authority import (
+    require_may_issue,
+    require_recent_proof,
+    the_account,
+    the_app_password,
+)
 from valetkey.service.expiry import stamp_lapsed
 from valetkey.service.key_moves import proof_of
 from valetkey.service.ports import Actor, Ports, Reader, Writer
 
 _log = structlog.get_logger("valetkey.app_passwords")
+
+OVERLAPS = (timedelta(0), timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=30))
 
 _BATCH = 500
 _MAX_REASON = 200
@@ -53,6 +61,16 @@ class Issued:
 
 
 @dataclass(frozen=True, slots=True)
+class Rotated:
+    """An app password's successor and its secret, the app password that it replaces, and how many connections closed."""
+
+    app_password: AppPassword
+    secret: Secret
+    replaced: AppPassword
+    closed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
     """An app password after it was revoked or changed, and how many of its connections that closed."""
 
@@ -73,13 +91,13 @@ async def issue(ports: Ports, actor: Actor, account_id: str, wanted: Wanted) -> 
     """
     now = ports.clock.now()
     require_recent_proof(actor, now)
-    account = await ports.store.read(lambda reader: _issuable(ports, reader, actor, account_id))
+    account = await ports.store.read(lambda reader: _issuable(ports, reader, actor, account_id, now))
     secret = draw(wanted.format, ports.entropy.choose)
     new = _new(ports, actor, account, wanted, now)
     index, proof = await proof_of(ports, account.id, new.id, secret)
 
     def add(writer: Writer) -> None:
-        check_scope(new.scope, _issuable(ports, writer, actor, account_id).rights)
+        check_scope(new.scope, _issuable(ports, writer, actor, account_id, now).rights)
         writer.add_app_password(new, index, proof)
         writer.record(_issued(new), actor=actor, at=now, account_id=account.id, credential_id=new.id)
 
@@ -113,16 +131,14 @@ async def change(
     now = ports.clock.now()
 
     def apply(writer: Writer) -> tuple[AppPassword, bool]:
-        old, account = the_app_password(writer, actor, credential_id)
-        if not old.is_live:
-            raise Conflict("This app password is no longer in use; make a new one.")
+        old, account = _usable(writer, actor, credential_id, now)
         new = _changed(ports, old, account, now, description=description, scope=scope, restrictions=restrictions)
         fields = tuple(f for f in ("description", "scope", "restrictions") if getattr(old, f) != getattr(new, f))
         if not fields:
             return old, False
         if not (new.scope.is_within(old.scope) and is_within(new.restrictions, old.restrictions, ports.networks)):
             require_recent_proof(actor, now)
-            require_may_issue(writer, actor, account)
+            require_may_issue(writer, actor, account, now)
         writer.set_app_password(old.id, description=new.description, scope=new.scope, restrictions=new.restrictions)
         event = AppPasswordChanged(fields, old.description)
         writer.record(event, actor=actor, at=now, account_id=account.id, credential_id=old.id)
@@ -132,6 +148,41 @@ async def change(
     return Changed(app_password, await close_what_fails(ports, app_password.account_id) if has_changed else 0)
 
 
+async def rotate(ports: Ports, actor: Actor, credential_id: str, overlap: timedelta = timedelta(0)) -> Rotated:
+    """Put a new app password in the place of one, which works on until the overlap ends, or until its own end.
+
+    The new one has the name, the form, what it may do and from where, the pinned network too. It lives as long as the
+    old one was made to live, counted from now, or as long as the policy permits. Without an overlap the old one ends,
+    and its connections are closed, before this returns.
+
+    Raises:
+        ProveAgain: The last proof of identity is older than five minutes.
+        NotFound: No such app password, or not the actor's.
+        Conflict: It is revoked, has expired, or was replaced by one that is in use.
+        NotAllowed: Nobody does it for another person, or the account is disabled.
+        PolicyForbids: No second factor yet, or too many app passwords for both to work side by side.
+        InvalidInput: The overlap is none of `OVERLAPS`, or a named network or a right is there no more.
+        Unavailable: The store failed.
+    """
+    if overlap not in OVERLAPS:
+        raise InvalidInput("overlap", "Choose how long the old one shall still work.")
+    now = ports.clock.now()
+    require_recent_proof(actor, now)
+    old, account = await ports.store.read(lambda reader: _rotatable(ports, reader, actor, credential_id, overlap, now))
+    new_id, secret = ports.entropy.new_id("ap"), draw(old.format, ports.entropy.choose)
+    index, proof = await proof_of(ports, account.id, new_id, secret)
+
+    def apply(writer: Writer) -> tuple[AppPassword, AppPassword]:
+        old, account = _rotatable(ports, writer, actor, credential_id, overlap, now)
+        new = _successor(ports, actor, old, account, new_id, now)
+        writer.add_app_password(new, index, proof)
+        writer.record(_issued(new), actor=actor, at=now, account_id=account.id, credential_id=new.id)
+        return new, _end_later(writer, actor, old, new, now + overlap, now)
+
+    new, replaced = await ports.store.write(apply)
+    return Rotated(new, secret, replaced, 0 if overlap else await close_what_fails(ports, account.id))
+
+
 async def revoke(ports: Ports, actor: Actor, credential_id: str, reason: str = "") -> Changed:
     """Revoke an app password and close its connections. Needs no fresh proof of identity.
 
@@ -139,13 +190,17 @@ async def revoke(ports: Ports, actor: Actor, credential_id: str, reason: str = "
 
     Raises:
         NotFound: No such app password, or not the actor's.
+        NotAllowed: The role or the API token does not permit it.
         Conflict: It was revoked before.
         Unavailable: The store failed; then it is not revoked.
     """
     now = ports.clock.now()
 
     def apply(writer: Writer) -> AppPassword:
-        app_password, _ = the_app_password(writer, actor, credential_id)
+        app_password, account = the_app_password(
+            writer, actor, credential_id, own=Action.OWN_REVOKE, others=Action.REVOKE_APP_PASSWORDS, now=now
+        )
+        _require_may_revoke(writer, actor, account, now)
         return _revoke_in(writer, actor, app_password, reason, now)
 
     app_password = await ports.store.write(apply)
@@ -162,7 +217,10 @@ async def revoke_all(ports: Ports, actor: Actor, account_id: str, reason: str = 
     now = ports.clock.now()
 
     def apply(writer: Writer) -> tuple[AppPassword, ...]:
-        account = the_account(writer, actor, account_id)
+        account = the_account(
+            writer, actor, account_id, own=Action.OWN_REVOKE, others=Action.REVOKE_APP_PASSWORDS, now=now
+        )
+        _require_may_revoke(writer, actor, account, now)
         mine = [one for one in writer.app_passwords(account.id) if one.revoked_at is None]
         return tuple(_revoke_in(writer, actor, one, reason, now) for one in mine)
 
@@ -181,9 +239,13 @@ async def of_account(
         NotFound: No such account, or not the actor's.
         Unavailable: The store failed.
     """
-    return await ports.store.read(
-        lambda reader: reader.app_passwords(the_account(reader, actor, account_id).id, live_only=live_only)
-    )
+    now = ports.clock.now()
+
+    def look(reader: Reader) -> tuple[AppPassword, ...]:
+        account = the_account(reader, actor, account_id, others=Action.SEE_APP_PASSWORDS, now=now)
+        return reader.app_passwords(account.id, live_only=live_only)
+
+    return await ports.store.read(look)
 
 
 async def get(ports: Ports, actor: Actor, credential_id: str) -> AppPassword:
@@ -193,7 +255,27 @@ async def get(ports: Ports, actor: Actor, credential_id: str) -> AppPassword:
         NotFound: No such app password, or not the actor's.
         Unavailable: The store failed.
     """
-    return await ports.store.read(lambda reader: the_app_password(reader, actor, credential_id)[0])
+    now = ports.clock.now()
+    others = Action.SEE_APP_PASSWORDS
+    return await ports.store.read(
+        lambda reader: the_app_password(reader, actor, credential_id, others=others, now=now)[0]
+    )
+
+
+async def successor_of(ports: Ports, actor: Actor, credential_id: str) -> AppPassword | None:
+    """Give the app password that was put in the place of one; None if there is none.
+
+    Raises:
+        NotFound: No such app password, or not the actor's.
+        Unavailable: The store failed.
+    """
+    now = ports.clock.now()
+
+    def look(reader: Reader) -> AppPassword | None:
+        one, _ = the_app_password(reader, actor, credential_id, others=Action.SEE_APP_PASSWORDS, now=now)
+        return _successor_in(reader, one)
+
+    return await ports.store.read(look)
 
 
 async def lapse_expired(ports: Ports) -> int:
@@ -238,7 +320,8 @@ def _issuable(ports: Ports, reader: Reader, actor: Actor, account_id: str) -> Ac
     require_may_issue(reader, actor, account)
     if reader.live_app_password_count(account.id) >= ports.policy.max_app_passwords:
         raise PolicyForbids(
-            f"An account may have {ports.policy.max_app_passwords} app passwords at most. Revoke one that is not used."
+            "An account may have {most} app passwords at most. Revoke one that is not used.",
+            most=ports.policy.max_app_passwords,
         )
     return account
 
@@ -315,7 +398,7 @@ def _reason(typed: str) -> str:
     reason = " ".join(typed.split())
     if len(reason) > _MAX_REASON or not reason.isprintable():
         raise InvalidInput(
-            "reason", f"Give a reason of {_MAX_REASON} characters at most, in letters that can be shown."
+            "reason", "Give a reason of {most} characters at most, in letters that can be shown.", most=_MAX_REASON
         )
     return reason
 

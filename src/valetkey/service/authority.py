@@ -6,12 +6,13 @@ from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import NotAllowed, NotFound, PolicyForbids, ProveAgain
 from valetkey.core.role import TOKEN_ACTIONS, Action, Role, permits
+from valetkey.core.sentence import say
 from valetkey.service.ports import Actor, ActorKind, Reader
 
 PROOF_LASTS = timedelta(minutes=5)
 
-_NO_ACCOUNT = "There is no such account."
-_NO_APP_PASSWORD = "There is no such app password."  # noqa: S105  (a sentence)
+_NO_ACCOUNT = say("There is no such account.")
+_NO_APP_PASSWORD = say("There is no such app password.")
 
 
 def require_operator(actor: Actor) -> None:

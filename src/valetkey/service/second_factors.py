@@ -22,6 +22,7 @@ from valetkey.core.second_factor import (
     recovery_code_hash,
     seed_text,
 )
+from valetkey.core.sentence import say
 from valetkey.service.app_passwords import close_what_fails
 from valetkey.service.authority import own_account, require_operator, require_recent_proof, the_account
 from valetkey.service.codes import seal_context
@@ -31,7 +32,7 @@ MAX_TOTPS = 5  # per account
 _OFFER_LASTS = timedelta(hours=1)
 _MAX_SEALED = 512
 _TIME_OCTETS = 8
-_START_AGAIN = "This set-up has run out. Start it again."
+_START_AGAIN = say("This set-up has run out. Start it again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ async def confirm_totp(ports: Ports, actor: Actor, sealed: str, code: str, name:
         if any(other.id == totp.id for other in others):
             raise Conflict("This authenticator is set up already.")
         if len(others) >= MAX_TOTPS:
-            raise Conflict(f"An account may have {MAX_TOTPS} authenticators. Remove one first.")
+            raise Conflict("An account may have {most} authenticators. Remove one first.", most=MAX_TOTPS)
         writer.add_totp(totp)
         writer.record(SecondFactorAdded(totp.name), actor=actor, at=now, account_id=account.id)
         if not others:

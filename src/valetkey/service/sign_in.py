@@ -13,6 +13,7 @@ from valetkey.core.event import SignedIn as SignedInEvent
 from valetkey.core.event import SignedOut, SignInRefused
 from valetkey.core.network import canonical_address
 from valetkey.core.second_factor import canonical_code
+from valetkey.core.sentence import Sentence, counted, say
 from valetkey.core.throttle import minutes_left
 from valetkey.service.authority import own_account
 from valetkey.service.codes import CodeOutcome, refusal, try_recovery_code, try_totp
@@ -27,9 +28,9 @@ HALF_LIFETIME = timedelta(minutes=10)  # between the main password and the secon
 _TOUCH_EVERY = timedelta(minutes=1)
 _MAX_CLIENT = 200
 
-_NOT_RIGHT = "The address or the password is not right."
-_NEITHER = "The password or the code is not right."
-_AGAIN = "Sign in again."
+_NOT_RIGHT = say("The address or the password is not right.")
+_NEITHER = say("The password or the code is not right.")
+_AGAIN = say("Sign in again.")
 
 _CodeTry = Callable[[Ports, Writer, str, str, datetime], CodeOutcome]
 
@@ -263,11 +264,17 @@ async def sessions(ports: Ports, actor: Actor) -> tuple[PortalSession, ...]:
     return tuple(session for session in found if not _is_over(session, now))
 
 
-async def _try_password(ports: Ports, name: str, password: str, where: Tally, wrong: str) -> tuple[Account, Tried]:
+async def _try_password(ports: Ports, name: str, password: str, where: Tally, wrong: Sentence) -> tuple[Account, Tried]:
     tried = await try_main_password(ports, name=name, password=password, where=where, is_for=_may_sign_in)
     if tried.outcome is Outcome.THROTTLED:
         minutes = minutes_left(ports.clock.now(), ports.throttle)
-        raise Refused(f"Too many tries from your network. Try again in {minutes} minute{'' if minutes == 1 else 's'}.")
+        raise Refused(
+            counted(
+                "Too many tries from your network. Try again in {number} minute.",
+                "Too many tries from your network. Try again in {number} minutes.",
+                minutes,
+            )
+        )
     if tried.outcome is not Outcome.RIGHT or tried.account is None:
         raise Refused(wrong)
     return tried.account, tried
