@@ -32,6 +32,28 @@ class PasskeyWriter(PasskeyReader, Protocol):
     def forget_spent_challenges(self, before: datetime) -> int: ...
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedSignIn:
+    """Sign-ins to the portal with a wrong main password from one network, coalesced."""
+
+    network: str
+    first_at: datetime
+    last_at: datetime
+    count: int
+
+
+class RefusedSignInReader(Protocol):
+    """Refused sign-ins, read."""
+
+    def refused_sign_ins(self, account_id: str) -> tuple[RefusedSignIn, ...]: ...  # latest first
+
+
+class RefusedSignInWriter(RefusedSignInReader, Protocol):
+    """Refused sign-ins, written."""
+
+    def count_refused_sign_in(self, account_id: str | None, network: str, at: datetime) -> None: ...  # None: nobody's
+
+
 class LinkPurpose(StrEnum):
     """What a one-time link is for."""
 
@@ -93,6 +115,7 @@ class QueuedNotice:
 
     id: int
     account_id: str
+    recipient: str  # a mail address: each gets its own, and is tried again alone
     kind: str
     facts: dict[str, Any]
     sealed: bytes | None = field(repr=False)
@@ -106,9 +129,12 @@ class LinkReader(Protocol):
 
     def one_time_link(self, hashed: bytes) -> OneTimeLink | None: ...
     def open_links(self, account_id: str, purpose: LinkPurpose) -> tuple[OneTimeLink, ...]: ...
+    def links_made(self, account_id: str, purpose: LinkPurpose, since: datetime) -> int: ...
     def open_recovery(self, account_id: str) -> Recovery | None: ...
     def open_recoveries(self) -> tuple[Recovery, ...]: ...
+    def recoveries_begun(self, account_id: str, since: datetime) -> int: ...
     def notice_address(self, account_id: str) -> NoticeAddress | None: ...
+    def is_domain_served(self, domain: str) -> bool: ...
     def due_notices(self, now: datetime, limit: int = 50) -> tuple[QueuedNotice, ...]: ...
 
 
@@ -124,10 +150,18 @@ class LinkWriter(LinkReader, Protocol):
     def set_recovery_noticed(self, recovery_id: str, at: datetime) -> None: ...
     def set_notice_address(self, account_id: str, address: str | None, confirmed_at: datetime | None) -> None: ...
     def queue_notice(
-        self, account_id: str, kind: str, facts: dict[str, Any], *, at: datetime, sealed: bytes | None = None
+        self,
+        account_id: str,
+        recipient: str,
+        kind: str,
+        facts: dict[str, Any],
+        *,
+        at: datetime,
+        sealed: bytes | None = None,
     ) -> None: ...
     def put_off_notice(self, notice_id: int, next_try_at: datetime) -> None: ...
     def remove_notice(self, notice_id: int) -> None: ...
+    def remove_notices(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

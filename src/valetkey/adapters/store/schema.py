@@ -210,6 +210,16 @@ spent_challenge = Table(
     Column("spent_at", Integer, nullable=False),
 )
 
+refused_sign_in = Table(
+    "refused_sign_in",
+    metadata,
+    Column("account_id", String, primary_key=True),
+    Column("network", String, primary_key=True),
+    Column("first_at", Integer, nullable=False),
+    Column("last_at", Integer, nullable=False),
+    Column("count", Integer, nullable=False),
+)
+
 notice_address = Table(
     "notice_address",
     metadata,
@@ -250,6 +260,7 @@ notice = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("account_id", String, nullable=False),
+    Column("recipient", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("facts", String, nullable=False),
     Column("sealed", LargeBinary),

@@ -37,6 +37,16 @@ CREATE TABLE spent_challenge (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX spent_challenge_order ON spent_challenge (spent_at);
 
+-- Sign-ins to the portal with a wrong main password, coalesced and bounded per account; '' is for names nobody has.
+CREATE TABLE refused_sign_in (
+  account_id TEXT NOT NULL,
+  network TEXT NOT NULL,
+  first_at INTEGER NOT NULL,
+  last_at INTEGER NOT NULL,
+  count INTEGER NOT NULL CHECK (count > 0),
+  PRIMARY KEY (account_id, network)
+) STRICT, WITHOUT ROWID;
+
 -- Where notices go beside the mailbox, and where recovery is proven.
 CREATE TABLE notice_address (
   account_id TEXT PRIMARY KEY REFERENCES account (id),
@@ -75,6 +85,7 @@ CREATE UNIQUE INDEX recovery_open ON recovery (account_id) WHERE state = 'waitin
 CREATE TABLE notice (
   id INTEGER PRIMARY KEY,
   account_id TEXT NOT NULL REFERENCES account (id),
+  recipient TEXT NOT NULL,
   kind TEXT NOT NULL,
   facts TEXT NOT NULL,
   sealed BLOB,
