@@ -12,6 +12,8 @@ from valetkey.adapters.entropy import SystemEntropy
 from valetkey.adapters.hashing import Argon2Hasher, Settings
 from valetkey.adapters.keys import KeyFile
 from valetkey.adapters.rules import FixedRules
+from valetkey.adapters.passkeys import WebAuthn
+from valetkey.adapters.password_gauge import ZxcvbnGauge
 from valetkey.adapters.store import SqliteStore, open_store
 from valetkey.core.account import Account, AccountKind
 from valetkey.core.login import LoginAttempt
@@ -118,6 +120,7 @@ class House:
         self.keys = KeyFile.load(key_path) if key_path.exists() else KeyFile.create(key_path)
         self.store: SqliteStore = open_store(folder / "valetkey.db")
         self.hasher = Argon2Hasher(CHEAP)
+        self.gauge = ZxcvbnGauge()
         self.clock = SetClock()
         self.live = OpenSessions()
         self.recorder = BatchingRecorder(self.store)
@@ -131,6 +134,8 @@ class House:
             recorder=self.recorder,
             rules=FixedRules(Policy(), NamedNetworks({"office": (ip_network("203.0.113.0/24"),)})),
             throttle=ThrottleLimits(),
+            passkeys=WebAuthn(),
+            gauge=self.gauge,
             default_domain="example.org",
         )
         self.ports = _changed(ports, changes)
@@ -138,6 +143,7 @@ class House:
     def close(self) -> None:
         self.store.close()
         self.hasher.close()
+        self.gauge.close()
 
     def with_ports(self, **changes: Any) -> Ports:
         """Change some ports for what follows; `policy` and `networks` are those that hold from now on."""

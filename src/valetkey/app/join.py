@@ -12,6 +12,8 @@ from valetkey.adapters.hashing import Argon2Hasher
 from valetkey.adapters.keys import KeyFile
 from valetkey.adapters.live_sessions import ControlSockets
 from valetkey.adapters.rules import StoredRules
+from valetkey.adapters.passkeys import WebAuthn
+from valetkey.adapters.password_gauge import ZxcvbnGauge
 from valetkey.adapters.store import check_keys, open_store
 from valetkey.app.settings import networks_of, policy_of, throttle_of
 from valetkey.config.sections import Config
@@ -55,6 +57,7 @@ async def opened(config: Config, *, is_new: bool = False) -> AsyncIterator[Ports
         require_store(config.store.path)
     store = open_store(config.store.path, busy_timeout=config.store.busy_timeout.total_seconds())
     hasher = Argon2Hasher()
+    gauge = ZxcvbnGauge()
     recorder = BatchingRecorder(store)
     try:
         await check_keys(store, keys)
@@ -70,6 +73,8 @@ async def opened(config: Config, *, is_new: bool = False) -> AsyncIterator[Ports
                 recorder=recorder,
                 rules=StoredRules(store, policy_of(config), networks_of(config)),
                 throttle=throttle_of(config),
+                passkeys=WebAuthn(),
+                gauge=gauge,
                 default_domain=config.server.default_domain or None,
                 issuer=config.portal.site_name,
             )
@@ -80,4 +85,5 @@ async def opened(config: Config, *, is_new: bool = False) -> AsyncIterator[Ports
     finally:
         await finish_moves()
         hasher.close()
+        gauge.close()
         store.close()

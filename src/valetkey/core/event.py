@@ -102,6 +102,14 @@ class CodeEntryDisabled:
 
 
 @dataclass(frozen=True, slots=True)
+class PasskeyRefused:
+    """A passkey was used whose counter went back: somebody may have a copy of it."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecoveryCodesDrawn:
     """A new set of recovery codes replaced the old one."""
 
@@ -317,7 +325,7 @@ class Exported:
 Event = (
     AccountCreated | AccountDisabled | AccountEnabled | RightsSet | AliasAdded | AliasRemoved | OwnerAdded | OwnerRemoved
     | MainPasswordSet | UpstreamPasswordSet | UpstreamPasswordRemoved | SecondFactorAdded | SecondFactorRemoved
-    | SecondFactorReset | CodeEntryDisabled | RecoveryCodesDrawn | RecoveryCodeUsed | SignedIn | SignInRefused | SignedOut
+    | SecondFactorReset | CodeEntryDisabled | PasskeyRefused | RecoveryCodesDrawn | RecoveryCodeUsed | SignedIn | SignInRefused | SignedOut
     | AppPasswordIssued | AppPasswordChanged | AppPasswordRevoked | AppPasswordLapsed | AppPasswordPinned | KeysRotated
     | AppPasswordRotated | ConnectionClosed | NoticeAddressSet | NoticeAddressRemoved | RecoveryBegun | RecoveryCancelled
     | RecoveryDone | Invited | InvitationUsed | RoleSet | ApiTokenMade | ApiTokenRevoked | ProposalMade | ProposalDecided

@@ -50,7 +50,7 @@ def describe(event: Event) -> Sentence:
             e.SecondFactorAdded() | e.SecondFactorRemoved() | e.SecondFactorReset() | e.CodeEntryDisabled()
             | e.RecoveryCodesDrawn() | e.RecoveryCodeUsed() | e.SignedIn() | e.SignInRefused() | e.SignedOut()
             | e.NoticeAddressSet() | e.NoticeAddressRemoved() | e.RecoveryBegun() | e.RecoveryCancelled()
-            | e.RecoveryDone()
+            | e.RecoveryDone() | e.PasskeyRefused()
         ):  # fmt: skip
             return _of_sign_in(event)
         case (
@@ -110,7 +110,7 @@ def _of_account(  # noqa: C901, PLR0912  (one flat case per event)
 def _of_sign_in(  # noqa: C901, PLR0912  (one flat case per event)
     event: e.SecondFactorAdded | e.SecondFactorRemoved | e.SecondFactorReset | e.CodeEntryDisabled | e.RecoveryCodesDrawn
     | e.RecoveryCodeUsed | e.SignedIn | e.SignInRefused | e.SignedOut | e.NoticeAddressSet | e.NoticeAddressRemoved
-    | e.RecoveryBegun | e.RecoveryCancelled | e.RecoveryDone,
+    | e.RecoveryBegun | e.RecoveryCancelled | e.RecoveryDone | e.PasskeyRefused,
 ) -> Sentence:  # fmt: skip
     match event:
         case e.SecondFactorAdded(name=name, factor="passkey"):
@@ -125,6 +125,12 @@ def _of_sign_in(  # noqa: C901, PLR0912  (one flat case per event)
             return say("Second factors reset by an administrator")
         case e.CodeEntryDisabled():
             return say("Code entry disabled after too many wrong codes")
+        case e.PasskeyRefused(name=name, address=address):
+            return say(
+                "Passkey “{name}” refused from {address}: its counter went back, so there may be a copy of it",
+                name=name,
+                address=address,
+            )
         case e.RecoveryCodesDrawn(count=count):
             return counted("{number} recovery code made", "{number} recovery codes made", count)
         case e.RecoveryCodeUsed(left=left):

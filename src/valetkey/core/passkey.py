@@ -20,3 +20,11 @@ class Passkey:
     is_synced: bool  # backed up by its provider, so on more than one device
     created_at: datetime
     last_used_at: datetime | None
+
+
+def counter_went_back(kept: int, given: int) -> bool:
+    """Tell whether a signature counter shows that there is a copy of the authenticator (section 6.1.1).
+
+    Authenticators that do not count, such as synced passkeys, always give 0.
+    """
+    return (kept > 0 or given > 0) and given <= kept

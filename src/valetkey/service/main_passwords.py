@@ -1,4 +1,4 @@
-"""Trying a main password, the same way for the portal and for mail: behind the throttle, at equal cost for everybody."""
+"""Main passwords: trying one, the same way for portal and mail, at equal cost for everybody; and choosing a new one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,7 +6,8 @@ from enum import Enum
 
 from valetkey.core.account import Account
 from valetkey.core.errors import InvalidInput
-from valetkey.core.main_password import canonical_password
+from valetkey.core.main_password import canonical_password, check_new_password
+from valetkey.core.password_strength import Strength, require_enough
 from valetkey.service.ports import Ports, Reader, Writer
 from valetkey.service.throttling import Tally, is_over
 
@@ -33,7 +34,13 @@ class Tried:
 
 
 async def try_main_password(
-    ports: Ports, *, name: str, password: str, where: Tally, is_for: Callable[[Account], bool]
+    ports: Ports,
+    *,
+    name: str,
+    password: str,
+    where: Tally,
+    is_for: Callable[[Account], bool],
+    on_wrong: Callable[[Writer, Account | None], None] | None = None,
 ) -> Tried:
     """Compare a main password with that of the account with this name.
 
@@ -46,6 +53,7 @@ async def try_main_password(
         password: As typed.
         where: Under what a failure is counted.
         is_for: Whether an account's main password may be used here at all.
+        on_wrong: What more is written of a wrong password, in the same transaction, for unknown names as well.
 
     Raises:
         Unavailable: The store or the hasher failed; then nothing was told.
@@ -67,6 +75,8 @@ async def try_main_password(
         over = is_over(ports, writer, where)
         if not is_right and not over:
             writer.count_failure(where.window, where.network, where.secret_key)
+            if on_wrong is not None:
+                on_wrong(writer, account)
         return over
 
     if await ports.store.write(settle):
@@ -80,3 +90,22 @@ async def _verify(ports: Ports, hashed: str | None, password: str) -> bool:
     except InvalidInput:
         hashed, canonical = None, ""
     return await ports.hasher.verify(hashed, canonical) and hashed is not None
+
+
+async def fit(ports: Ports, password: str, *, address: str) -> tuple[str, Strength]:
+    """Hold a new main password against the rules; give it in canonical form, with how strong it is.
+
+    Args:
+        ports: The ports.
+        password: As typed.
+        address: Whose it shall be; what is like it is easily guessed.
+
+    Raises:
+        InvalidInput: Too short, too long, an app password, or guessed too soon; said with what would help.
+        Unavailable: The estimate took too long.
+    """
+    canonical = check_new_password(password, address=address, min_length=ports.policy.min_password_length)
+    local, _, domain = address.partition("@")
+    strength = await ports.gauge.measure(canonical, (address, local, domain, domain.partition(".")[0], ports.issuer))
+    require_enough(strength)
+    return canonical, strength

@@ -21,6 +21,7 @@ from valetkey.core.restriction import Restrictions
 from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol, Permission, Scope
 from valetkey.core.throttle import ThrottleCounts, ThrottleLimits
+from valetkey.service.sign_in_parts import Passkeys, PasswordGauge
 from valetkey.service.store_parts import (
     ConsoleReader,
     ConsoleWriter,
@@ -30,6 +31,8 @@ from valetkey.service.store_parts import (
     LinkWriter,
     PasskeyReader,
     PasskeyWriter,
+    RefusedSignInReader,
+    RefusedSignInWriter,
     SavedRules,
 )
 
@@ -267,7 +270,7 @@ class PortalSession:
     client: str
 
 
-class Reader(PasskeyReader, LinkReader, CountReader, ConsoleReader, Protocol):
+class Reader(PasskeyReader, RefusedSignInReader, LinkReader, CountReader, ConsoleReader, Protocol):
     """What a transaction can read."""
 
     def account(self, account_id: str) -> Account | None: ...
@@ -296,7 +299,7 @@ class Reader(PasskeyReader, LinkReader, CountReader, ConsoleReader, Protocol):
     def key_usage(self) -> dict[int, int]: ...  # key number → live app passwords under it
 
 
-class Writer(PasskeyWriter, LinkWriter, CountWriter, ConsoleWriter, Reader, Protocol):
+class Writer(PasskeyWriter, RefusedSignInWriter, LinkWriter, CountWriter, ConsoleWriter, Reader, Protocol):
     """What a transaction can write. None of these writes an audit event by itself; `record` does."""
 
     def record(
@@ -418,6 +421,8 @@ class Ports:
     recorder: LoginRecorder
     rules: Rules
     throttle: ThrottleLimits
+    passkeys: Passkeys
+    gauge: PasswordGauge
     default_domain: str | None = None  # for bare login names
     issuer: str = "Valetkey"  # shown in authenticator apps
 

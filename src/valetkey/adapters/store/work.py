@@ -7,7 +7,9 @@ from valetkey.adapters.store.audit import AuditReader, AuditWriter
 from valetkey.adapters.store.counts import CountReader, CountWriter
 from valetkey.adapters.store.key_numbers import KeyNumberReader, KeyNumberWriter
 from valetkey.adapters.store.links import LinkReader, LinkWriter
+from valetkey.adapters.store.passkeys import PasskeyReader, PasskeyWriter
 from valetkey.adapters.store.portal_sessions import PortalSessionReader, PortalSessionWriter
+from valetkey.adapters.store.refused_sign_ins import RefusedSignInReader, RefusedSignInWriter
 from valetkey.adapters.store.rules import RulesReader, RulesWriter
 from valetkey.adapters.store.second_factors import SecondFactorReader, SecondFactorWriter
 from valetkey.adapters.store.throttle import ThrottleReader, ThrottleWriter
@@ -17,6 +19,8 @@ class SqliteReader(
     AccountReader,
     AppPasswordReader,
     SecondFactorReader,
+    PasskeyReader,
+    RefusedSignInReader,
     PortalSessionReader,
     AuditReader,
     ActivityReader,
@@ -33,6 +37,8 @@ class SqliteWriter(
     AccountWriter,
     AppPasswordWriter,
     SecondFactorWriter,
+    PasskeyWriter,
+    RefusedSignInWriter,
     PortalSessionWriter,
     AuditWriter,
     ActivityWriter,

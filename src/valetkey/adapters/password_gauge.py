@@ -1,0 +1,65 @@
+"""The estimate of passwords, by zxcvbn (Wheeler, USENIX Security 2016)."""
+
+import importlib
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from valetkey.adapters.lane import Lane
+from valetkey.core.password_strength import Strength, Weakness
+
+_LOOKED_AT = 64  # characters; the time that an estimate takes grows fast with them
+_WAITING = 20
+_DEADLINE = 10.0  # seconds
+_WEAKNESSES = {
+    "dictionary": Weakness.COMMON,
+    "spatial": Weakness.KEYBOARD,
+    "repeat": Weakness.REPEATED,
+    "sequence": Weakness.SEQUENCE,
+    "date": Weakness.DATE,
+    "regex": Weakness.DATE,  # a recent year
+}
+
+
+class ZxcvbnGauge:
+    """Fulfils `service.sign_in_parts.PasswordGauge`."""
+
+    def __init__(self) -> None:
+        self._lane = Lane("password-gauge", threads=1, waiting=_WAITING)
+
+    async def measure(self, password: str, known: Sequence[str]) -> Strength:
+        """Estimate a password, given what a guesser knows of the person. Only its beginning is looked at.
+
+        Raises:
+            Unavailable: Too many wait already, or it took too long.
+        """
+        return await self._lane.run(
+            lambda: _measure(password, known), timeout=_DEADLINE, what="The estimate of the password"
+        )
+
+    def close(self) -> None:
+        """End its thread."""
+        self._lane.close()
+
+
+def _measure(password: str, known: Sequence[str]) -> Strength:
+    # Loaded when a password is first set: its word lists take 15 MB, which no gateway worker needs.
+    matching = importlib.import_module("zxcvbn.matching")
+    scoring = importlib.import_module("zxcvbn.scoring")
+    # Not the library's own entry, which keeps the words of the person before in a table that all share.
+    words = {**matching.RANKED_DICTIONARIES, "user_inputs": matching.build_ranked_dict([w.lower() for w in known])}
+    looked_at = unicodedata.normalize("NFKC", password)[:_LOOKED_AT]
+    result = scoring.most_guessable_match_sequence(looked_at, matching.omnimatch(looked_at, words))
+    found: list[dict[str, Any]] = result["sequence"]
+    return Strength(float(result["guesses_log10"]), _weakness(found))
+
+
+def _weakness(found: list[dict[str, Any]]) -> Weakness:
+    """Name the kind of the longest piece that is not mere chance."""
+    pieces = [piece for piece in found if piece["pattern"] != "bruteforce"]
+    if not pieces:
+        return Weakness.NONE
+    longest = max(pieces, key=lambda piece: len(piece["token"]))
+    if longest["pattern"] == "dictionary" and longest["dictionary_name"] == "user_inputs":
+        return Weakness.PERSONAL
+    return _WEAKNESSES.get(longest["pattern"], Weakness.NONE)
