@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,7 @@ def test_the_shell_completes_commands_and_choices(people: Any, words: str, offer
 
 
 def test_a_record_that_was_changed_is_named(people: Any, tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "valetkey.db") as database:
+    with closing(sqlite3.connect(tmp_path / "valetkey.db")) as database, database:
         for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             database.execute(f"DROP TRIGGER {name}")
         database.execute("UPDATE audit SET actor = 'somebody' WHERE number = 2")

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import sys
 import termios
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -267,7 +268,7 @@ def test_check_finds_a_clock_that_was_set_back(cli: Any, tmp_path: Path, monkeyp
     with_free_ports(cli.config)
     newest = cli.json("audit", "list")[-1]["at"]
     assert newest
-    with sqlite3.connect(tmp_path / "valetkey.db") as database:
+    with closing(sqlite3.connect(tmp_path / "valetkey.db")) as database:
         ((value,),) = database.execute("SELECT max(at) FROM audit").fetchall()
     assert value > 0
     monkeypatch.setattr("valetkey.adapters.clock.datetime", _Earlier)
@@ -308,7 +309,7 @@ def test_backup_is_a_whole_copy_without_keys(people: Any, tmp_path: Path) -> Non
     done = people.json("backup", str(target))
     assert done["octets"] == target.stat().st_size
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    with sqlite3.connect(target) as copy:
+    with closing(sqlite3.connect(target)) as copy:
         assert copy.execute("SELECT count(*) FROM account").fetchone() == (3,)
     people("backup", str(target), code=1)
     assert "overwrites nothing" in people.err
