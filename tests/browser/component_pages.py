@@ -23,7 +23,38 @@ NAV = (
     "Overview", "Accounts", "Domains", "Second factors", "App passwords", "Connections", "Logins", "Policy", "Networks",
     "Audit log", "API tokens", "Mail servers", "Proposals",
 )  # fmt: skip
-LOGINS = (31, 28, 40, 44, 12, 9, 35, 38, 41, 37, 52, 14, 8, 39, 44, 46, 41, 38, 11, 7, 42, 47, 45, 40, 36, 13, 10, 48, 51, 22)
+LOGINS = (
+    31,
+    28,
+    40,
+    44,
+    12,
+    9,
+    35,
+    38,
+    41,
+    37,
+    52,
+    14,
+    8,
+    39,
+    44,
+    46,
+    41,
+    38,
+    11,
+    7,
+    42,
+    47,
+    45,
+    40,
+    36,
+    13,
+    10,
+    48,
+    51,
+    22,
+)
 REFUSALS = (0, 1, 0, 0, 0, 0, 2, 0, 1, 0, 0, 0, 0, 0, 26, 31, 4, 0, 0, 0, 1, 0, 0, 2, 0, 0, 0, 1, 0, 0)
 LINES = """ssl_cert = </etc/ssl/mail.pem
 passdb lua {
@@ -33,17 +64,19 @@ passdb lua {
 
 def add_component_pages(app: FastAPI) -> None:
     """Add /components, /components/console and what the first one shows live."""
-    environment = app.state.portal.templates._environment  # noqa: SLF001  (no page of the portal needs a second folder)
+    environment = app.state.portal.templates._environment
     environment.loader = ChoiceLoader([environment.loader, FileSystemLoader(FOLDER)])
 
     @app.get("/components")
     async def components(visit: SignedInVisit, asked: str = "") -> Response:
         errors = {"colour": "Choose a colour.", "size": "That is no size: use a number from 1 to 9."}
-        qr = segno.make("https://example.org/profile", error="m").svg_inline(scale=4, border=3, omitsize=True, svgclass="qr")
+        qr = segno.make("https://example.org/profile", error="m").svg_inline(
+            scale=4, border=3, omitsize=True, svgclass="qr"
+        )
         return visit.page(
             "components.html",
             wrong=errors if asked == "wrong" else {},
-            qr=Markup(qr),  # noqa: S704  (drawn here)
+            qr=Markup(qr),
             lines=LINES,
             soon=visit.now + timedelta(days=3),
         )

@@ -69,7 +69,12 @@ class Visitor:
 
     def sign_in(self, person: Person) -> Page:
         """Sign in completely."""
-        page = self.give_password(person)
+        self.give_password(person)
+        return self.sign_in_with_code(person)
+
+    def sign_in_with_code(self, person: Person) -> Page:
+        """Finish signing in, on the page that asks for the code."""
+        page = self.page
         page.get_by_label("Code from your authenticator").fill(self.site.next_code(person))
         page.get_by_role("button", name="Sign in", exact=True).click()
         page.get_by_role("heading", name="App passwords", level=1).wait_for()

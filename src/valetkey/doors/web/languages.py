@@ -16,6 +16,7 @@ _RANGE = re.compile(
     r"[ \t]*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)[ \t]*(?:;[ \t]*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*)?"
 )
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}")
+_UTC = {"UTC", "Etc/UTC", "GMT", "Etc/GMT"}  # these lie in no region, so they have no name of their own
 
 
 class Languages:
@@ -66,7 +67,7 @@ def _wanted(accepted: str) -> list[str]:
 
 def zone_of(name: str) -> tzinfo:
     """Give a time zone by its IANA name; UTC for one that is not known here."""
-    if _ZONE.fullmatch(name) is None:
+    if _ZONE.fullmatch(name) is None or name in _UTC:
         return UTC
     try:
         return ZoneInfo(name)

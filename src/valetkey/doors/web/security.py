@@ -16,7 +16,6 @@ _POLICY = "; ".join(
         "style-src 'self'",
         "script-src 'self'",
         "img-src 'self' data:",
-        "connect-src 'self'",
         "connect-src 'self'",  # server-sent events, passkeys
         "form-action 'self'",
         "frame-ancestors 'none'",

@@ -1,0 +1,130 @@
+"""The one list of every page: pictures, axe and other proofs go through it. Who adds a page adds it here.
+
+A page that an address leads to is a line in ALICES. What must be done first to see a page is a step of a walk.
+"""
+
+from collections.abc import Callable, Iterator
+
+from playwright.sync_api import Page
+from tests.browser.conftest import Visitor
+from tests.verbs.site import PASSWORD, Person
+
+# What alice sees, who has signed in completely: a name and an address.
+ALICES = (
+    ("list", "/"),
+    ("revoke-all", "/app-passwords/revoke-all"),
+    ("purpose", "/app-passwords/new"),
+    ("new-scanner", "/app-passwords/new?purpose=scanner"),
+    ("activity", "/activity"),
+    ("account", "/account"),
+    ("password", "/account/password"),
+    ("recovery-codes-new", "/account/recovery-codes"),
+    ("authenticator-add", "/set-up"),
+    ("prove", "/prove?next=/account"),
+    ("not-found", "/no-such-page"),
+    ("components", "/components"),
+    ("components-refused", "/components?asked=wrong"),
+    ("components-console", "/components/console"),
+)
+
+Walk = Callable[[Visitor, Person], Iterator[str]]
+
+
+def signing_in(visitor: Visitor, alice: Person) -> Iterator[str]:
+    """From the first page to the list."""
+    page = visitor.go("/sign-in")
+    yield "sign-in"
+    page.get_by_label("Mail address").fill(alice.account.address)
+    page.get_by_label("Main password").fill("not the right one")
+    page.get_by_role("button", name="Go on").click()
+    yield "sign-in-refused"
+    page = visitor.give_password(alice)
+    yield "code"
+    page.get_by_text("I do not have my authenticator").click()
+    page.get_by_label("Recovery code").fill("wrong-code")
+    page.get_by_role("button", name="Use the recovery code").click()
+    yield "code-refused"
+    visitor.sign_in_with_code(alice)
+
+
+def looking(visitor: Visitor, _alice: Person) -> Iterator[str]:
+    """What there is to see, without changing anything."""
+    for name, path in ALICES:
+        visitor.go(path)
+        yield name
+    page = visitor.go("/")
+    page.get_by_text("Revoked and expired").click()
+    yield "list-past"
+    page.get_by_role("link", name="Office scanner", exact=True).click()
+    yield "detail"
+    page.get_by_role("link", name="Revoke", exact=True).click()
+    yield "revoke"
+    page = visitor.go("/account")
+    page.get_by_role("link", name="Remove Phone").click()
+    yield "authenticator-remove"
+    page = visitor.go("/")
+    page.get_by_role("link", name="scanner@example.org").click()
+    yield "list-empty-shared"
+
+
+def making(visitor: Visitor, alice: Person) -> Iterator[str]:
+    """From the wish for an app password to its end."""
+    page = visitor.go("/app-passwords/new")
+    page.get_by_role("link", name="Phone or tablet").click()
+    yield "new"
+    page.get_by_text("Fine-tune").click()
+    page.get_by_label("Only from these networks").check()
+    page.get_by_label("Ends").select_option("date")
+    yield "new-open"
+    page.get_by_label("Name", exact=True).fill(" ")
+    page.get_by_role("button", name="Make the app password").click()
+    yield "new-refused"
+    page.get_by_label("Name", exact=True).fill("Kitchen tablet")
+    page.get_by_label("From anywhere").check()
+    page.get_by_label("Ends").select_option("365")
+    visitor.site.house.clock.move(minutes=6)
+    page.get_by_role("button", name="Make the app password").click()
+    yield "new-prove"
+    page.get_by_label("Main password").fill(PASSWORD)
+    page.get_by_label("Code", exact=True).fill(visitor.site.next_code(alice))
+    page.get_by_role("button", name="Make the app password").click()
+    page.get_by_role("button", name="Copy").first.click()
+    yield "issued"
+    page.get_by_role("link", name="See its details").click()
+    page.get_by_role("link", name="Rename or change").click()
+    yield "change"
+    page = visitor.go("/")
+    page.get_by_role("link", name="Revoke Kitchen tablet").click()
+    page.get_by_role("button", name="Revoke it").click()
+    yield "revoked"
+    page.get_by_role("button", name="Sign out").click()
+    yield "signed-out"
+
+
+def newcomer(visitor: Visitor, _alice: Person) -> Iterator[str]:
+    """Somebody who has no second factor yet sets one up."""
+    bob = visitor.site.person("bob@example.org", two_factor=False)
+    page = visitor.give_password(bob)
+    yield "set-up"
+    page.get_by_label("Six digits").fill("000000")
+    page.get_by_role("button", name="Set it up").click()
+    yield "set-up-refused"
+    visitor.go("/")
+    yield "list-newcomer"
+    page = visitor.go("/set-up")
+    seed = page.locator("#seed").inner_text()
+    page.get_by_label("Six digits").fill(visitor.site.code_of_text(seed))
+    page.get_by_role("button", name="Set it up").click()
+    page.get_by_role("heading", name="Keep these recovery codes").wait_for()
+    yield "recovery-codes"
+
+
+WALKS: tuple[Walk, ...] = (signing_in, looking, making, newcomer)  # in this order
+
+
+def every_page(visitor: Visitor, alice: Person) -> Iterator[tuple[str, Page]]:
+    """Go through all pages in one browser, over a portal with `fill` in it; gives each page's name and the page."""
+    for walk in WALKS:
+        for name in walk(visitor, alice):
+            visitor.page.wait_for_load_state("load")
+            yield name, visitor.page

@@ -1,0 +1,36 @@
+"""Every page under axe, in both colour schemes, wide and narrow; nothing on it is wider than the window."""
+
+import pytest
+from playwright.sync_api import Browser
+from tests.browser.axe import violations
+from tests.browser.conftest import Visitor
+from tests.browser.every_page import every_page
+from tests.browser.portal_site import PortalSite, fill
+
+WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+@pytest.mark.parametrize(("colours", "width"), [("light", 1180), ("dark", 320)])
+def test_every_page(chromium: Browser, site: PortalSite, colours: str, width: int) -> None:
+    complaints: list[str] = []
+    context = chromium.new_context(
+        color_scheme=colours, viewport={"width": width, "height": 800}, reduced_motion="reduce"
+    )
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    alice = site.do(lambda: fill(site.house))
+    found: dict[str, list[str]] = {}
+    for name, page in every_page(Visitor(site, context, complaints), alice):
+        wrong = violations(page)
+        if page.evaluate(WIDER):
+            wrong.append("wider than the window")
+        if wrong:
+            found[name] = wrong
+    context.close()
+    assert [f"{name}: {line}" for name, lines in found.items() for line in lines] == []
+    assert complaints == []
+
+
+def test_axe_finds_what_is_wrong(scripted: Visitor) -> None:
+    page = scripted.go("/sign-in")
+    page.evaluate("document.querySelectorAll('label').forEach((label) => label.remove())")
+    assert any(line.startswith("label") for line in violations(page))
