@@ -7,7 +7,7 @@ from gettext import NullTranslations
 from typing import Literal
 
 from babel import Locale
-from babel.dates import format_date, format_time, get_timezone_name
+from babel.dates import format_date, format_time, get_timezone_gmt, get_timezone_name
 from babel.lists import format_list
 from babel.numbers import format_decimal
 
@@ -15,6 +15,7 @@ from valetkey.core.errors import ValetkeyError
 from valetkey.core.sentence import Sentence, say
 
 _FORMATS = {"en": Locale("en", "GB")}  # the English of the texts: 20 November 2026, 14:05
+_SOME_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _STAMP = say("{day}, {time} {zone}")
 
 
@@ -41,7 +42,8 @@ class Language:
     @property
     def zone_name(self) -> str:
         """What the time zone is called, such as "Coordinated Universal Time"."""
-        return get_timezone_name(self.zone, width="long", locale=self.locale)
+        zone = _SOME_TIME if self.zone is UTC else self.zone  # Babel knows the name of UTC only from a time in it
+        return get_timezone_name(zone, width="long", locale=self.locale)
 
     def gettext(self, message: str) -> str:
         """Translate a text of the source code; what has no translation stays English."""
@@ -100,7 +102,10 @@ class Language:
 
     def stamp(self, moment: datetime) -> str:
         """Give date, time and the zone that they are told in."""
-        zone = get_timezone_name(moment.astimezone(self.zone), width="short", locale=self.locale)
+        there = moment.astimezone(self.zone)
+        zone = get_timezone_name(there, width="short", locale=self.locale)
+        if zone[:1] in "+-":  # one without a short name in this language
+            zone = get_timezone_gmt(there, width="long", locale=self.locale)
         values = {"day": self.day(moment), "time": self.clock(moment), "zone": zone}
         return self.translated(Sentence(_STAMP.message, values))
 
