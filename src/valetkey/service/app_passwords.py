@@ -1,7 +1,7 @@
-"""App passwords: issue, change, rotate, revoke, list, and let expire."""
+"""App passwords: issue, change, revoke, list, and let expire."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -25,7 +25,9 @@ from valetkey.core.restriction import (
 from valetkey.core.role import Action
 from valetkey.core.scope import Scope, check_scope
 from valetkey.service.authority import (
+    acts_on_others,
     require_may_issue,
+    require_over,
     require_recent_proof,
     the_account,
     the_app_password,
@@ -35,8 +37,6 @@ from valetkey.service.key_moves import proof_of
 from valetkey.service.ports import Actor, Ports, Reader, Writer
 
 _log = structlog.get_logger("valetkey.app_passwords")
-
-OVERLAPS = (timedelta(0), timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=30))
 
 _BATCH = 500
 _MAX_REASON = 200
@@ -58,16 +58,6 @@ class Issued:
 
     app_password: AppPassword
     secret: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Rotated:
-    """An app password's successor and its secret, the app password that it replaces, and how many connections closed."""
-
-    app_password: AppPassword
-    secret: Secret
-    replaced: AppPassword
-    closed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +89,7 @@ async def issue(ports: Ports, actor: Actor, account_id: str, wanted: Wanted) -> 
     def add(writer: Writer) -> None:
         check_scope(new.scope, _issuable(ports, writer, actor, account_id, now).rights)
         writer.add_app_password(new, index, proof)
-        writer.record(_issued(new), actor=actor, at=now, account_id=account.id, credential_id=new.id)
+        writer.record(issued_event(new), actor=actor, at=now, account_id=account.id, credential_id=new.id)
 
     await ports.store.write(add)
     return Issued(new, secret)
@@ -131,7 +121,7 @@ async def change(
     now = ports.clock.now()
 
     def apply(writer: Writer) -> tuple[AppPassword, bool]:
-        old, account = _usable(writer, actor, credential_id, now)
+        old, account = usable(writer, actor, credential_id, now)
         new = _changed(ports, old, account, now, description=description, scope=scope, restrictions=restrictions)
         fields = tuple(f for f in ("description", "scope", "restrictions") if getattr(old, f) != getattr(new, f))
         if not fields:
@@ -146,41 +136,6 @@ async def change(
 
     app_password, has_changed = await ports.store.write(apply)
     return Changed(app_password, await close_what_fails(ports, app_password.account_id) if has_changed else 0)
-
-
-async def rotate(ports: Ports, actor: Actor, credential_id: str, overlap: timedelta = timedelta(0)) -> Rotated:
-    """Put a new app password in the place of one, which works on until the overlap ends, or until its own end.
-
-    The new one has the name, the form, what it may do and from where, the pinned network too. It lives as long as the
-    old one was made to live, counted from now, or as long as the policy permits. Without an overlap the old one ends,
-    and its connections are closed, before this returns.
-
-    Raises:
-        ProveAgain: The last proof of identity is older than five minutes.
-        NotFound: No such app password, or not the actor's.
-        Conflict: It is revoked, has expired, or was replaced by one that is in use.
-        NotAllowed: Nobody does it for another person, or the account is disabled.
-        PolicyForbids: No second factor yet, or too many app passwords for both to work side by side.
-        InvalidInput: The overlap is none of `OVERLAPS`, or a named network or a right is there no more.
-        Unavailable: The store failed.
-    """
-    if overlap not in OVERLAPS:
-        raise InvalidInput("overlap", "Choose how long the old one shall still work.")
-    now = ports.clock.now()
-    require_recent_proof(actor, now)
-    old, account = await ports.store.read(lambda reader: _rotatable(ports, reader, actor, credential_id, overlap, now))
-    new_id, secret = ports.entropy.new_id("ap"), draw(old.format, ports.entropy.choose)
-    index, proof = await proof_of(ports, account.id, new_id, secret)
-
-    def apply(writer: Writer) -> tuple[AppPassword, AppPassword]:
-        old, account = _rotatable(ports, writer, actor, credential_id, overlap, now)
-        new = _successor(ports, actor, old, account, new_id, now)
-        writer.add_app_password(new, index, proof)
-        writer.record(_issued(new), actor=actor, at=now, account_id=account.id, credential_id=new.id)
-        return new, _end_later(writer, actor, old, new, now + overlap, now)
-
-    new, replaced = await ports.store.write(apply)
-    return Rotated(new, secret, replaced, 0 if overlap else await close_what_fails(ports, account.id))
 
 
 async def revoke(ports: Ports, actor: Actor, credential_id: str, reason: str = "") -> Changed:
@@ -262,22 +217,6 @@ async def get(ports: Ports, actor: Actor, credential_id: str) -> AppPassword:
     )
 
 
-async def successor_of(ports: Ports, actor: Actor, credential_id: str) -> AppPassword | None:
-    """Give the app password that was put in the place of one; None if there is none.
-
-    Raises:
-        NotFound: No such app password, or not the actor's.
-        Unavailable: The store failed.
-    """
-    now = ports.clock.now()
-
-    def look(reader: Reader) -> AppPassword | None:
-        one, _ = the_app_password(reader, actor, credential_id, others=Action.SEE_APP_PASSWORDS, now=now)
-        return _successor_in(reader, one)
-
-    return await ports.store.read(look)
-
-
 async def lapse_expired(ports: Ports) -> int:
     """Stamp what has expired since the last time, and close the connections that it opened; run every minute.
 
@@ -315,15 +254,54 @@ async def close_what_fails(ports: Ports, account_id: str) -> int:
         return 0
 
 
-def _issuable(ports: Ports, reader: Reader, actor: Actor, account_id: str) -> Account:
-    account = the_account(reader, actor, account_id)
-    require_may_issue(reader, actor, account)
-    if reader.live_app_password_count(account.id) >= ports.policy.max_app_passwords:
-        raise PolicyForbids(
-            "An account may have {most} app passwords at most. Revoke one that is not used.",
-            most=ports.policy.max_app_passwords,
-        )
+def usable(reader: Reader, actor: Actor, credential_id: str, now: datetime) -> tuple[AppPassword, Account]:
+    """Give an app password of the actor's own that can be changed, with its account, within the caller's transaction.
+
+    Raises:
+        NotFound: No such app password, or not the actor's; no role changes another person's.
+        Conflict: It is revoked or has expired.
+    """
+    found, account = the_app_password(reader, actor, credential_id, own=Action.OWN_MAKE, now=now)
+    expires_at = found.restrictions.expires_at
+    if not found.is_live or (expires_at is not None and expires_at <= now):
+        raise Conflict("This app password is no longer in use; make a new one.")
+    return found, account
+
+
+def require_room(ports: Ports, reader: Reader, account: Account) -> None:
+    """Let pass an account that may have one more app password.
+
+    Raises:
+        PolicyForbids: It has as many as the policy permits.
+    """
+    most = ports.policy.max_app_passwords
+    if reader.live_app_password_count(account.id) >= most:
+        raise PolicyForbids("An account may have {most} app passwords at most. Revoke one that is not used.", most=most)
+
+
+def issued_event(new: AppPassword) -> AppPasswordIssued:
+    """Give the audit event of a new app password."""
+    expires_at, rule = new.restrictions.expires_at, new.restrictions.network_rule
+    listed = ", ".join(sorted(new.scope.permissions))
+    return AppPasswordIssued(
+        description=new.description,
+        permissions=f"{new.scope.mode.value}: {listed}" if listed else new.scope.mode.value,
+        protocols=tuple(sorted(new.scope.protocols)),
+        expires_at=expires_at.isoformat() if expires_at else None,
+        from_networks=new.restrictions.allowed_ips if rule is NetworkRule.ALLOWED else (rule.value,),
+    )
+
+
+def _issuable(ports: Ports, reader: Reader, actor: Actor, account_id: str, now: datetime) -> Account:
+    account = the_account(reader, actor, account_id, own=Action.OWN_MAKE, now=now)
+    require_may_issue(reader, actor, account, now)
+    require_room(ports, reader, account)
     return account
+
+
+def _require_may_revoke(reader: Reader, actor: Actor, account: Account, now: datetime) -> None:
+    if acts_on_others(reader, actor, account, now):
+        require_over(reader, actor, Action.REVOKE_APP_PASSWORDS, account, now)
 
 
 def _new(ports: Ports, actor: Actor, account: Account, wanted: Wanted, now: datetime) -> AppPassword:
@@ -340,18 +318,6 @@ def _new(ports: Ports, actor: Actor, account: Account, wanted: Wanted, now: date
         created_at=now,
         created_by=actor.name,
         created_from=actor.address,
-    )
-
-
-def _issued(new: AppPassword) -> AppPasswordIssued:
-    expires_at, rule = new.restrictions.expires_at, new.restrictions.network_rule
-    listed = ", ".join(sorted(new.scope.permissions))
-    return AppPasswordIssued(
-        description=new.description,
-        permissions=f"{new.scope.mode.value}: {listed}" if listed else new.scope.mode.value,
-        protocols=tuple(sorted(new.scope.protocols)),
-        expires_at=expires_at.isoformat() if expires_at else None,
-        from_networks=new.restrictions.allowed_ips if rule is NetworkRule.ALLOWED else (rule.value,),
     )
 
 
