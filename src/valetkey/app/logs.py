@@ -1,4 +1,4 @@
-"""Log lines: names and values, text on a terminal and JSON elsewhere. Nothing of app-password shape gets into one."""
+"""Log lines: names and values, text on a terminal and JSON elsewhere. Nothing of the shape of an app password or an API token gets in."""
 
 import logging
 import re
@@ -13,8 +13,10 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 # `vkey` and its letters in whatever grouping; a shorter run behind the prefix is masked too, in case it was cut.
 _BETWEEN = "[\\s\u00ad\u180e\u200b-\u200f\u2010-\u2015\u2060\u2212\ufe58\ufe63\uff0d\ufeff\u30fc_-]*"
 _SECRET = re.compile(f"v{_BETWEEN}k{_BETWEEN}e{_BETWEEN}y(?:{_BETWEEN}[a-z]){{12,24}}(?![a-z])", re.IGNORECASE)
-_SHORTEST_SECRET = 16  # characters: the prefix and twelve letters
-_MASK = "vkey-***"
+# An API token, cut or whole.
+_TOKEN = re.compile("vkt_[a-z0-9]{12,}", re.IGNORECASE)
+_SHORTEST_SECRET = 16  # characters: the prefix and twelve letters, of either kind
+_MASK, _TOKEN_MASK = "vkey-***", "vkt_***"
 _MAX_TEXT = 20_000  # what is longer is not looked at
 _HEAD, _TAIL = 1000, 3000  # what is kept of a long text; the end of a traceback says most
 
@@ -83,7 +85,7 @@ class _Lines:
 
 
 def cleaned(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Mask what looks like an app password and escape what a terminal would obey, in every text of a line."""
+    """Mask what looks like an app password or an API token and escape what a terminal would obey, in every text of a line."""
     exception = event.pop("exception", None)
     found = {_clean_name(key): _clean(value) for key, value in event.items()}
     if exception:
@@ -112,7 +114,9 @@ def _clean(value: Any) -> Any:
 
 
 def _clean_text(text: str) -> str:
-    masked = _SECRET.sub(_MASK, text[:_MAX_TEXT]) if len(text) >= _SHORTEST_SECRET else text
+    masked = text
+    if len(text) >= _SHORTEST_SECRET:
+        masked = _TOKEN.sub(_TOKEN_MASK, _SECRET.sub(_MASK, text[:_MAX_TEXT]))
     masked = masked.rstrip("\n")
     if masked.isprintable():
         return masked

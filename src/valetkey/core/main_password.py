@@ -2,6 +2,7 @@
 
 import unicodedata
 
+from valetkey.core.api_token import looks_like_api_token
 from valetkey.core.app_password import looks_like_app_password
 from valetkey.core.errors import InvalidInput
 
@@ -64,6 +65,8 @@ def check_new_password(typed: str, *, address: str, min_length: int) -> str:
         )
     if looks_like_app_password(password):
         raise InvalidInput("password", "This is an app password. Choose a password of your own.")
+    if looks_like_api_token(password):
+        raise InvalidInput("password", "This is an API token. Choose a password of your own.")
     if _is_easy(password, address):
         raise InvalidInput("password", "This password is among the first that a guesser tries. Choose another one.")
     return password

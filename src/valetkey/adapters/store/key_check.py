@@ -28,7 +28,8 @@ def _hold_against(reader: SqliteReader, held: dict[int, bytes]) -> frozenset[int
             f"This key file does not belong to this database: key {other[0]} is another one. "
             "Put the right key file back; with this one no password would work."
         )
-    missing = sorted((frozenset(reader.key_usage()) | reader.sealing_keys()) - held.keys())
+    used = frozenset(reader.key_usage()) | reader.sealing_keys() | reader.token_keys()
+    missing = sorted(used - held.keys())
     if missing:
         raise CannotStart(
             f"This key file does not belong to this database: key {missing[0]} is missing, and still in use. "

@@ -13,6 +13,7 @@ from valetkey.adapters.store.refused_sign_ins import RefusedSignInReader, Refuse
 from valetkey.adapters.store.rules import RulesReader, RulesWriter
 from valetkey.adapters.store.second_factors import SecondFactorReader, SecondFactorWriter
 from valetkey.adapters.store.throttle import ThrottleReader, ThrottleWriter
+from valetkey.adapters.store.tokens import TokenReader, TokenWriter
 
 
 class SqliteReader(
@@ -29,6 +30,7 @@ class SqliteReader(
     ThrottleReader,
     KeyNumberReader,
     RulesReader,
+    TokenReader,
 ):
     """Fulfils `service.ports.Reader`."""
 
@@ -47,6 +49,7 @@ class SqliteWriter(
     ThrottleWriter,
     KeyNumberWriter,
     RulesWriter,
+    TokenWriter,
     SqliteReader,
 ):
     """Fulfils `service.ports.Writer`."""
