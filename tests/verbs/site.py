@@ -11,9 +11,9 @@ from typing import Any
 from valetkey.adapters.entropy import SystemEntropy
 from valetkey.adapters.hashing import Argon2Hasher, Settings
 from valetkey.adapters.keys import KeyFile
-from valetkey.adapters.rules import FixedRules
 from valetkey.adapters.passkeys import WebAuthn
 from valetkey.adapters.password_gauge import ZxcvbnGauge
+from valetkey.adapters.rules import FixedRules
 from valetkey.adapters.store import SqliteStore, open_store
 from valetkey.core.account import Account, AccountKind
 from valetkey.core.login import LoginAttempt
@@ -26,7 +26,7 @@ from valetkey.core.throttle import ThrottleLimits
 from valetkey.service import accounts, app_passwords, second_factors, sign_in
 from valetkey.service.activity import BatchingRecorder
 from valetkey.service.app_passwords import Issued, Wanted
-from valetkey.service.ports import Actor, ActorKind, LiveSession, Ports
+from valetkey.service.ports import Actor, ActorKind, LiveSession, LiveSurvey, Ports
 
 START = datetime(2026, 3, 1, 12, 0, 10, tzinfo=UTC)
 PASSWORD = "otter lamp bicycle seven"
@@ -56,6 +56,7 @@ class OpenSessions:
     sessions: list[LiveSession] = field(default_factory=list)
     fails: Callable[[LiveSession], bool] = lambda _: False
     broken: Exception | None = None
+    silent: int = 0  # workers that do not answer
 
     async def apply_changes(self, account_id: str) -> int:
         if self.broken is not None:
@@ -68,6 +69,9 @@ class OpenSessions:
         if self.broken is not None:
             raise self.broken
         return tuple(one for one in self.sessions if account_id in {None, one.account_id})
+
+    async def survey(self, account_id: str | None) -> LiveSurvey:
+        return LiveSurvey(await self.list(account_id), self.silent)
 
     async def close(self, session_id: str) -> bool:
         before = len(self.sessions)
@@ -172,7 +176,7 @@ class House:
 
     async def set_up_authenticator(self, person: Person) -> None:
         offer = second_factors.offer_totp(self.ports, self.acting(person.account), person.account.address)
-        seed, _ = second_factors._open_offer(self.ports, person.actor, offer.sealed, self.clock.now())
+        seed, _ = second_factors._open_offer(self.ports, person.actor, offer.sealed)
         confirmed = await second_factors.confirm_totp(
             self.ports, self.acting(person.account), offer.sealed, self.code(seed), "Phone"
         )

@@ -13,7 +13,7 @@ from typing import TypeVar
 import structlog
 
 from valetkey.core.scope import MailProtocol
-from valetkey.service.ports import LiveSession
+from valetkey.service.ports import LiveSession, LiveSurvey
 from valetkey.wire.control import AnswerReader, Done, Item, Question, Sample, Verb, decode_sample, encode_question
 from valetkey.wire.machine import PeerError
 
@@ -28,8 +28,9 @@ _LONGEST_PATH = 107  # octets of a unix socket's address
 @dataclass(frozen=True, slots=True)
 class _Answer:
     worker: str
-    items: tuple[Item, ...]
-    result: int
+    items: tuple[Item, ...] = ()
+    result: int = 0
+    is_silent: bool = False  # the worker is there and did not answer
 
 
 class ControlSockets:
@@ -48,9 +49,14 @@ class ControlSockets:
 
     async def list(self, account_id: str | None) -> tuple[LiveSession, ...]:
         """List the open connections, of one account or of all, the oldest first."""
-        answers = await self._ask_all(Question(Verb.LIST, account_id or ""))
+        return (await self.survey(account_id)).sessions
+
+    async def survey(self, account_id: str | None) -> LiveSurvey:
+        """List them too, and tell how many workers did not answer."""
+        answers = await self._ask_each(Question(Verb.LIST, account_id or ""))
         sessions = [_read(_session, item) for answer in answers for item in answer.items]
-        return tuple(sorted((each for each in sessions if each is not None), key=lambda each: each.opened_at))
+        known = sorted((each for each in sessions if each is not None), key=lambda each: each.opened_at)
+        return LiveSurvey(tuple(known), sum(answer.is_silent for answer in answers))
 
     async def close(self, session_id: str) -> bool:
         """Close one; False if it is not open."""
@@ -69,6 +75,9 @@ class ControlSockets:
         return tuple(sorted(answer.worker for answer in await self._ask_all(Question(Verb.PING))))
 
     async def _ask_all(self, question: Question) -> tuple[_Answer, ...]:
+        return tuple(answer for answer in await self._ask_each(question) if not answer.is_silent)
+
+    async def _ask_each(self, question: Question) -> tuple[_Answer, ...]:
         answers = await asyncio.gather(*(self._ask(path, question) for path in self._sockets()))
         return tuple(answer for answer in answers if answer is not None)
 
@@ -87,6 +96,7 @@ class ControlSockets:
             _remove(path, found)
         except (OSError, TimeoutError, PeerError) as error:
             _log.warning("worker_did_not_answer", worker=worker, verb=question.verb.value, why=type(error).__name__)
+            return _Answer(worker, is_silent=True)
         return None
 
 

@@ -1,5 +1,6 @@
 """App passwords: issue, change, revoke, list, and let expire."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from valetkey.core.app_password import (
 )
 from valetkey.core.errors import Conflict, InvalidInput, PolicyForbids, Unavailable
 from valetkey.core.event import AppPasswordChanged, AppPasswordIssued, AppPasswordRevoked
+from valetkey.core.notice import NoticeKind
 from valetkey.core.restriction import (
     NetworkRule,
     Restrictions,
@@ -34,6 +36,7 @@ from valetkey.service.authority import (
 )
 from valetkey.service.expiry import stamp_lapsed
 from valetkey.service.key_moves import proof_of
+from valetkey.service.notices import tell
 from valetkey.service.ports import Actor, Ports, Reader, Writer
 
 _log = structlog.get_logger("valetkey.app_passwords")
@@ -90,6 +93,8 @@ async def issue(ports: Ports, actor: Actor, account_id: str, wanted: Wanted) -> 
         check_scope(new.scope, _issuable(ports, writer, actor, account_id, now).rights)
         writer.add_app_password(new, index, proof)
         writer.record(issued_event(new), actor=actor, at=now, account_id=account.id, credential_id=new.id)
+        facts = {"description": new.description, "address": actor.address}
+        tell(writer, account.id, NoticeKind.APP_PASSWORD_MADE, now, **facts)
 
     await ports.store.write(add)
     return Issued(new, secret)
@@ -155,8 +160,11 @@ async def revoke(ports: Ports, actor: Actor, credential_id: str, reason: str = "
         app_password, account = the_app_password(
             writer, actor, credential_id, own=Action.OWN_REVOKE, others=Action.REVOKE_APP_PASSWORDS, now=now
         )
-        _require_may_revoke(writer, actor, account, now)
-        return _revoke_in(writer, actor, app_password, reason, now)
+        is_others = _is_others(writer, actor, account, now)
+        revoked = revoke_in(writer, actor, app_password, reason, now)
+        if is_others:
+            tell_revoked(writer, account.id, (revoked,), now)
+        return revoked
 
     app_password = await ports.store.write(apply)
     return Changed(app_password, await close_what_fails(ports, app_password.account_id))
@@ -175,9 +183,12 @@ async def revoke_all(ports: Ports, actor: Actor, account_id: str, reason: str = 
         account = the_account(
             writer, actor, account_id, own=Action.OWN_REVOKE, others=Action.REVOKE_APP_PASSWORDS, now=now
         )
-        _require_may_revoke(writer, actor, account, now)
-        mine = [one for one in writer.app_passwords(account.id) if one.revoked_at is None]
-        return tuple(_revoke_in(writer, actor, one, reason, now) for one in mine)
+        is_others = _is_others(writer, actor, account, now)
+        theirs = [one for one in writer.app_passwords(account.id) if one.revoked_at is None]
+        revoked = tuple(revoke_in(writer, actor, one, reason, now) for one in theirs)
+        if is_others and revoked:
+            tell_revoked(writer, account.id, revoked, now)
+        return revoked
 
     open_before = await _open_sessions(ports, account_id)
     revoked = await ports.store.write(apply)
@@ -299,9 +310,18 @@ def _issuable(ports: Ports, reader: Reader, actor: Actor, account_id: str, now: 
     return account
 
 
-def _require_may_revoke(reader: Reader, actor: Actor, account: Account, now: datetime) -> None:
-    if acts_on_others(reader, actor, account, now):
-        require_over(reader, actor, Action.REVOKE_APP_PASSWORDS, account, now)
+def tell_revoked(writer: Writer, account_id: str, revoked: Sequence[AppPassword], now: datetime) -> None:
+    """Have an owner told what an administrator has revoked, within the caller's transaction."""
+    names = tuple(one.description for one in revoked)
+    tell(writer, account_id, NoticeKind.REVOKED_BY_ADMINISTRATOR, now, names=names)
+
+
+def _is_others(reader: Reader, actor: Actor, account: Account, now: datetime) -> bool:
+    """Tell whether an administrator acts; refuse whoever may not act on somebody with a role."""
+    if not acts_on_others(reader, actor, account, now):
+        return False
+    require_over(reader, actor, Action.REVOKE_APP_PASSWORDS, account, now)
+    return True
 
 
 def _new(ports: Ports, actor: Actor, account: Account, wanted: Wanted, now: datetime) -> AppPassword:
@@ -346,7 +366,13 @@ def _changed(
     return new
 
 
-def _revoke_in(writer: Writer, actor: Actor, app_password: AppPassword, reason: str, now: datetime) -> AppPassword:
+def revoke_in(writer: Writer, actor: Actor, app_password: AppPassword, reason: str, now: datetime) -> AppPassword:
+    """Revoke an app password and record it within the caller's transaction; who may, the caller has asked.
+
+    Raises:
+        Conflict: It was revoked before.
+        InvalidInput: The reason is too long or cannot be shown.
+    """
     why = _reason(reason)
     if not writer.set_revoked(app_password.id, at=now, by=actor.name, reason=why):
         raise Conflict("This app password was revoked before.")

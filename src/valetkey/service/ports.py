@@ -21,6 +21,7 @@ from valetkey.core.restriction import Restrictions
 from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol, Permission, Scope
 from valetkey.core.throttle import ThrottleCounts, ThrottleLimits
+from valetkey.service.mail_parts import Mailer
 from valetkey.service.sign_in_parts import Passkeys, PasswordGauge
 from valetkey.service.store_parts import (
     ConsoleReader,
@@ -123,6 +124,14 @@ class LiveSession:
     worker: str
 
 
+@dataclass(frozen=True, slots=True)
+class LiveSurvey:
+    """Open mail connections, and how many workers did not say in time which ones they have."""
+
+    sessions: tuple[LiveSession, ...]
+    silent: int = 0
+
+
 class LiveSessions(Protocol):
     """The open mail connections on every worker of this machine."""
 
@@ -134,7 +143,10 @@ class LiveSessions(Protocol):
         """
 
     async def list(self, account_id: str | None) -> tuple[LiveSession, ...]:
-        """List the open connections, of one account or of all."""
+        """List the open connections, of one account or of all, as far as workers answer."""
+
+    async def survey(self, account_id: str | None) -> LiveSurvey:
+        """List them too, and tell how many workers did not answer within a second."""
 
     async def close(self, session_id: str) -> bool:
         """Close one; False if it is not open."""
@@ -423,6 +435,7 @@ class Ports:
     throttle: ThrottleLimits
     passkeys: Passkeys
     gauge: PasswordGauge
+    mailer: Mailer | None = None  # None: this site sends no mail, so nobody is told and no link is mailed
     default_domain: str | None = None  # for bare login names
     issuer: str = "Valetkey"  # shown in authenticator apps
 

@@ -7,6 +7,7 @@ from valetkey.core.account import Account
 from valetkey.core.app_password import AppPassword, Secret, draw
 from valetkey.core.errors import Conflict, InvalidInput
 from valetkey.core.event import AppPasswordRotated
+from valetkey.core.notice import NoticeKind
 from valetkey.core.restriction import check_restrictions, renewed_restrictions
 from valetkey.core.role import Action
 from valetkey.core.scope import check_scope
@@ -14,6 +15,7 @@ from valetkey.service.app_passwords import close_what_fails, issued_event, requi
 from valetkey.service.authority import require_may_issue, require_recent_proof, the_app_password
 from valetkey.service.expiry import stamp_lapsed
 from valetkey.service.key_moves import proof_of
+from valetkey.service.notices import tell
 from valetkey.service.ports import Actor, Ports, Reader, Writer
 
 # How long the old one may still work; without any overlap it ends at once.
@@ -70,6 +72,8 @@ async def rotate(ports: Ports, actor: Actor, credential_id: str, overlap: timede
         new = _successor(turn, old, account, new_id)
         writer.add_app_password(new, index, proof)
         writer.record(issued_event(new), actor=actor, at=turn.now, account_id=account.id, credential_id=new.id)
+        facts = {"description": new.description, "address": actor.address}
+        tell(writer, account.id, NoticeKind.APP_PASSWORD_ROTATED, turn.now, **facts)
         return new, _end_later(turn, writer, old, new)
 
     new, replaced = await ports.store.write(apply)

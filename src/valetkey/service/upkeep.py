@@ -1,15 +1,19 @@
 """What is done every minute without being asked."""
 
+from datetime import datetime, timedelta
+
 from valetkey.core.throttle import window_of
 from valetkey.service import app_passwords
+from valetkey.service.portal_sessions import IDLE_LIFETIME, LIFETIME
 from valetkey.service.ports import Ports, Writer
-from valetkey.service.sign_in import IDLE_LIFETIME, LIFETIME
 
+DAYS_KEPT = timedelta(days=400)  # logins counted by day: a year, and what it is compared with
+HOURS_KEPT = timedelta(days=90)  # logins counted by hour
 _KEPT_WINDOWS = 2  # the running one and the one before, for a clock that goes back a little
 
 
 async def every_minute(ports: Ports) -> int:
-    """Stamp what has expired, and remove portal sessions and failure counters that are over.
+    """Stamp what has expired, count people once a day, and remove what is over: sessions, failures, old counts.
 
     Returns:
         How many app passwords were stamped as expired.
@@ -23,6 +27,15 @@ async def every_minute(ports: Ports) -> int:
     def tidy(writer: Writer) -> None:
         writer.remove_stale_portal_sessions(created_before=now - LIFETIME, seen_before=now - IDLE_LIFETIME)
         writer.forget_failures(window_of(now, ports.throttle) - _KEPT_WINDOWS + 1)
+        writer.forget_counts(days_before=(now - DAYS_KEPT).date(), hours_before=now - HOURS_KEPT)
+        _count_people(writer, now)
 
     await ports.store.write(tidy)
     return lapsed
+
+
+def _count_people(writer: Writer, now: datetime) -> None:
+    """Keep once a day (UTC) how many people there are, and how many of them with a second factor."""
+    today = now.date()
+    if not writer.adoption_days(today):
+        writer.set_adoption(writer.adoption_now(today))

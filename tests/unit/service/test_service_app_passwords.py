@@ -329,3 +329,62 @@ async def test_administrators_see_and_revoke_by_the_command_line(house: House):
     assert (
         await app_passwords.revoke(house.ports, OPERATOR, issued.app_password.id)
     ).app_password.revoked_by == "operator"
+
+
+async def told(house: House) -> list[tuple[str, str, dict]]:
+    due = await house.store.read(lambda reader: reader.due_notices(house.clock.now(), 50))
+    return [(one.recipient, one.kind, one.facts) for one in due]
+
+
+async def test_helpdesk_sees_and_revokes_and_the_owner_is_told(house: House):
+    alice, helper = await house.person(), await house.person("help@example.org", role=Role.HELPDESK)
+    one, other = (await house.issue(alice)).app_password, (await house.issue(alice, "Laptop")).app_password
+    before = len(await told(house))
+    actor = house.acting(helper.account)
+    assert await app_passwords.get(house.ports, actor, one.id) == one
+    assert len(await app_passwords.of_account(house.ports, actor, alice.account.id)) == 2
+    revoked = await app_passwords.revoke(house.ports, actor, one.id, "stolen")
+    assert revoked.app_password.revoked_by == helper.account.id
+    await app_passwords.revoke_all(house.ports, actor, alice.account.id)
+    news = (await told(house))[before:]
+    assert [(to, kind) for to, kind, _ in news] == [("alice@example.org", "revoked-by-administrator")] * 2
+    assert [facts["names"] for *_, facts in news] == [[one.description], [other.description]]
+    with pytest.raises(NotFound):
+        await app_passwords.change(house.ports, actor, other.id, description="Mine")
+
+
+async def test_helpdesk_does_not_act_on_somebody_with_a_role(house: House):
+    admin, helper = (
+        await house.person("boss@example.org", role=Role.ADMIN),
+        await house.person("help@example.org", role=Role.HELPDESK),
+    )
+    one = (await house.issue(admin)).app_password
+    actor = house.acting(helper.account)
+    assert await app_passwords.get(house.ports, actor, one.id) == one
+    for verb in (
+        app_passwords.revoke(house.ports, actor, one.id),
+        app_passwords.revoke_all(house.ports, actor, admin.account.id),
+    ):
+        with pytest.raises(NotAllowed):
+            await verb
+    assert (await app_passwords.get(house.ports, actor, one.id)).is_live
+
+
+async def test_who_has_no_role_sees_and_revokes_nothing_of_others_and_an_auditor_only_sees(house: House):
+    alice, mallory = await house.person(), await house.person("mallory@example.org")
+    auditor = await house.person("audit@example.org", role=Role.AUDITOR)
+    one = (await house.issue(alice)).app_password
+    for verb in (app_passwords.get, app_passwords.revoke):
+        with pytest.raises(NotFound):
+            await verb(house.ports, house.acting(mallory.account), one.id)
+    assert await app_passwords.get(house.ports, house.acting(auditor.account), one.id) == one
+    with pytest.raises(NotAllowed):
+        await app_passwords.revoke(house.ports, house.acting(auditor.account), one.id)
+
+
+async def test_whoever_revokes_what_is_their_own_is_not_told_of_it(house: House):
+    alice = await house.person()
+    one = (await house.issue(alice)).app_password
+    assert [kind for _, kind, _ in await told(house)].count("app-password-made") == 1
+    await app_passwords.revoke(house.ports, alice.actor, one.id)
+    assert "revoked-by-administrator" not in [kind for _, kind, _ in await told(house)]
