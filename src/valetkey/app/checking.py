@@ -11,6 +11,7 @@ from valetkey.adapters.keys import KeyFile
 from valetkey.adapters.live_sessions import ControlSockets
 from valetkey.adapters.store import check_file
 from valetkey.app.checking_certificates import certificate_findings
+from valetkey.app.checking_mailer import mailer_findings
 from valetkey.app.checking_portal import portal_findings
 from valetkey.app.checking_upstreams import upstream_findings
 from valetkey.app.findings import good, problem, warning
@@ -45,6 +46,7 @@ def findings(path: Path, account: str | None) -> Iterator[Finding]:
     yield from keys_and_store
     yield from _ports(config)
     yield from certificate_findings(config, datetime.now(UTC))
+    yield from mailer_findings(config)
     is_usable = all(finding.level is Level.GOOD for finding in keys_and_store)
     yield from upstream_findings(config, account if is_usable else None)
     if account and not is_usable:

@@ -15,6 +15,7 @@ from valetkey.adapters.rules import StoredRules
 from valetkey.adapters.passkeys import WebAuthn
 from valetkey.adapters.password_gauge import ZxcvbnGauge
 from valetkey.adapters.store import check_keys, open_store
+from valetkey.app.mailing import mailer_of
 from valetkey.app.settings import networks_of, policy_of, throttle_of
 from valetkey.config.sections import Config
 from valetkey.core.errors import CannotStart
@@ -75,6 +76,7 @@ async def opened(config: Config, *, is_new: bool = False) -> AsyncIterator[Ports
                 throttle=throttle_of(config),
                 passkeys=WebAuthn(),
                 gauge=gauge,
+                mailer=mailer_of(config),
                 default_domain=config.server.default_domain or None,
                 issuer=config.portal.site_name,
             )

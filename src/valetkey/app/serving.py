@@ -16,6 +16,7 @@ from valetkey import __version__
 from valetkey.adapters.live_sessions import ControlSockets
 from valetkey.app.join import opened
 from valetkey.app.local_ca import LocalCertificate, ensure_local_certificate
+from valetkey.app.mailing import keep_sending, letterhead_of
 from valetkey.app.settings import certificates_of, gateway_settings, local_certificate, portal_urls, web_settings
 from valetkey.app.sockets import bind
 from valetkey.app.supervisor import Run, Supervisor, Work
@@ -129,7 +130,10 @@ def _portal(config: Config, bound: Bound, local: LocalCertificate | None) -> Run
     async def run(stop: asyncio.Event, ready: Callable[[], None]) -> None:
         async with opened(config) as ports:
             certificate = _portal_certificate(config, local) if bound.portal_tls else None
-            tasks = [asyncio.create_task(_keep_tidy(ports))]
+            tasks = [
+                asyncio.create_task(_keep_tidy(ports)),
+                asyncio.create_task(keep_sending(ports, letterhead_of(config))),
+            ]
             if certificate is not None:
                 tasks.append(asyncio.create_task(certificate.follow()))
             if local is not None:

@@ -32,6 +32,7 @@ def policy_of(config: Config) -> Policy:
         require_tls=section.require_tls,
         strict_hash=section.strict_hash,
         min_password_length=section.min_password_length,
+        recovery_wait=section.recovery_wait,
     )
 
 

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from valetkey.adapters.mailer import MailEncryption
 from valetkey.config.kinds import Endpoint
 from valetkey.config.lines import Place
-from valetkey.config.sections import Config, Domain, Listener, Upstream
+from valetkey.config.sections import Config, Domain, Listener, MailerSection, Upstream
+from valetkey.core.errors import InvalidInput
+from valetkey.core.mail_address import mail_address
+from valetkey.core.policy import LEAST_RECOVERY_WAIT, MOST_RECOVERY_WAIT
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.gateway.settings import TlsMode, UpstreamLogin
 
@@ -18,6 +22,7 @@ def contradictions(config: Config) -> Iterator[Contradiction]:
     """Find the settings that do not go together."""
     yield from _portal(config)
     yield from _policy(config)
+    yield from _mailer(config.mailer)
     yield from _doubled_addresses(config)
     for number, listener in enumerate(config.listener):
         yield from _listener(listener, ("listener", number), config)
@@ -58,6 +63,24 @@ def _policy(config: Config) -> Iterator[Contradiction]:
     if policy.default_idle_for and policy.max_idle_for and policy.default_idle_for > policy.max_idle_for:
         mend = "make it no longer than max_idle_for"
         yield ("policy", "default_idle_for"), "[policy] default_idle_for", "longer than max_idle_for", mend
+    if not LEAST_RECOVERY_WAIT <= policy.recovery_wait <= MOST_RECOVERY_WAIT:
+        yield ("policy", "recovery_wait"), "[policy] recovery_wait", "out of range", "choose 1 to 30 days"
+
+
+def _mailer(mailer: MailerSection) -> Iterator[Contradiction]:
+    if not mailer.host:
+        return
+    if mailer.encryption is MailEncryption.NONE and mailer.host not in _LOCAL_HOSTS:
+        what = "one-time links would cross the network in the clear"
+        yield ("mailer", "encryption"), "[mailer] encryption", what, 'use "tls" or "starttls"'
+    try:
+        mail_address(mailer.sender)
+    except InvalidInput:
+        mend = "name the address that the mails come from, such as valetkey@example.org"
+        yield ("mailer", "sender"), "[mailer] sender", "not a mail address", mend
+    if bool(mailer.user) != (mailer.password_file is not None):
+        mend = "give both, or neither"
+        yield ("mailer", "user"), "[mailer] user", "user and password_file go together", mend
 
 
 def _doubled_addresses(config: Config) -> Iterator[Contradiction]:

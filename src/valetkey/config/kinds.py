@@ -114,6 +114,10 @@ def _host(value: Any, _: Path) -> str:
     return text
 
 
+def _host_or_none(value: Any, folder: Path) -> str:
+    return "" if value == "" else _host(value, folder)
+
+
 def _endpoint(value: Any, _: Path) -> Endpoint:
     text = _as_text(value)
     host, colon, port = text.rpartition(":")
@@ -228,6 +232,7 @@ PATH = Kind("a path, relative to this file", _path, lambda value: quoted(str(val
 DOMAIN = Kind("a host or domain name", _domain, quoted)
 DOMAIN_OR_STAR = Kind('a mail domain, or "*"', _domain_or_star, quoted)
 HOST = Kind("a host name or an IP address", _host, quoted)
+HOST_OR_NONE = Kind('a host name or an IP address, or "" for none', _host_or_none, quoted)
 ENDPOINT = Kind("host:port", _endpoint, lambda value: quoted(str(value)))
 ENDPOINT_OR_NONE = Kind('host:port, or "" for none', _endpoint_or_none, lambda value: quoted(str(value or "")))
 URL = Kind("a web address", _url, quoted)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from valetkey.adapters.mailer import MailEncryption
 from valetkey.config.kinds import (
     DOMAIN,
     DOMAIN_OR_STAR,
@@ -17,6 +18,7 @@ from valetkey.config.kinds import (
     ENDPOINT_OR_NONE,
     FLAG,
     HOST,
+    HOST_OR_NONE,
     NETWORKS,
     PATH,
     PORT,
@@ -29,6 +31,7 @@ from valetkey.config.kinds import (
 )
 from valetkey.config.setting import named_networks, optional_table, required_table, table, tables, value
 from valetkey.core.network import Network
+from valetkey.core.policy import LEAST_RECOVERY_WAIT
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.gateway.settings import TlsMode, UpstreamLogin, UserForm
 
@@ -117,6 +120,10 @@ class Portal:
     tls_base_url: str = value(
         URL, "The address that people open for `tls_listen`. Empty: https:// with hostname and port.", ""
     )
+    language: str = value(
+        TEXT, "The language of mails, which go to people whose browser is not asked: en, de or another installed one.",
+        "en",
+    )  # fmt: skip
     site_name: str = value(TEXT, "Shown at the top of each page and in authenticator apps.", "Valetkey")
     trusted_proxies: tuple[Network, ...] = value(
         NETWORKS, "Reverse proxies whose X-Forwarded-For is believed.", (), example=("127.0.0.1/32", "::1/128")
@@ -161,6 +168,33 @@ class PolicySection:
         FLAG, "Keep new app passwords under Argon2id too; each login then costs milliseconds.", False
     )
     min_password_length: int = value(count(8, 128), "The least length of a main password.", 12)
+    recovery_wait: timedelta = value(
+        DURATION,
+        "Whoever lost a second factor waits so long, and is told at every address, before a recovery takes it away: "
+        "1 to 30 days.",
+        LEAST_RECOVERY_WAIT * 3,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MailerSection:
+    """The server that notices, invitations and recovery links are handed to. Without it none are sent."""
+
+    host: str = value(HOST_OR_NONE, "Where it is. Empty: no mail is sent.", "", example="127.0.0.1")
+    port: int = value(PORT, "Its port: 465 for tls, 587 for starttls.", 465)
+    encryption: MailEncryption = value(
+        choice(MailEncryption),
+        "Its certificate is always verified; none is for a server on this machine.",
+        MailEncryption.TLS,
+    )
+    sender: str = value(TEXT, "The address that the mails come from.", "", example="valetkey@example.org")
+    user: str = value(TEXT, "As whom to log in. Empty: without logging in.", "", example="valetkey@example.org")
+    password_file: Path | None = value(
+        PATH, "A file with the password. Only its owner may read it.", None, example=Path("mailer-password")
+    )
+    ca_file: Path | None = value(
+        PATH, "Verify with this authority and not with the system's.", None, example=Path("ca.pem")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +348,7 @@ class Config:
     portal: Portal = table(Portal)
     ops: Ops = table(Ops)
     policy: PolicySection = table(PolicySection)
+    mailer: MailerSection = table(MailerSection)
     throttle: Throttle = table(Throttle)
     networks: Mapping[str, tuple[Network, ...]] = named_networks(
         "Names for networks, which people can choose when they limit where an app password works.",

@@ -18,6 +18,7 @@ class NoticeKind(StrEnum):
     FACTOR_ADDED = "factor-added"
     FACTOR_REMOVED = "factor-removed"
     FACTORS_RESET = "factors-reset"
+    PASSKEY_REFUSED = "passkey-refused"
     RECOVERY_CODES_MADE = "recovery-codes-made"
     MAIN_PASSWORD_CHANGED = "main-password-changed"  # noqa: S105  (no secret)
     NOTICE_ADDRESS_CHANGED = "notice-address-changed"
@@ -44,6 +45,7 @@ FACTS: dict[NoticeKind, frozenset[str]] = {
     NoticeKind.FACTOR_ADDED: frozenset({"name", "address"}),
     NoticeKind.FACTOR_REMOVED: frozenset({"name", "address"}),
     NoticeKind.FACTORS_RESET: frozenset(),
+    NoticeKind.PASSKEY_REFUSED: frozenset({"name", "address"}),
     NoticeKind.RECOVERY_CODES_MADE: frozenset({"address"}),
     NoticeKind.MAIN_PASSWORD_CHANGED: frozenset({"address"}),
     NoticeKind.NOTICE_ADDRESS_CHANGED: frozenset({"new"}),
@@ -136,7 +138,14 @@ _SAID: dict[NoticeKind, tuple[Sentence, Sentence]] = {
     ),
     NoticeKind.FACTORS_RESET: (
         say("Second factors of {account} taken away"),
-        say("Two administrators took away all second factors of {account}. Sign in and set up a new one."),
+        say("Administrators took away all second factors of {account}. Sign in and set up a new one."),
+    ),
+    NoticeKind.PASSKEY_REFUSED: (
+        say("A passkey of {account} may have been copied"),
+        say(
+            "The passkey “{name}” of {account} was refused, because its counter went back: somebody may have a copy "
+            "of it. Sign in another way, remove it, and add it anew."
+        ),
     ),
     NoticeKind.RECOVERY_CODES_MADE: (
         say("New recovery codes for {account}"),
@@ -230,6 +239,7 @@ _TO_DO: dict[NoticeKind, tuple[Sentence, ...]] = {
     NoticeKind.FACTOR_ADDED: (_NOT_YOU,),
     NoticeKind.FACTOR_REMOVED: (_NOT_YOU,),
     NoticeKind.FACTORS_RESET: (_ASK,),
+    NoticeKind.PASSKEY_REFUSED: (_NOT_YOU,),
     NoticeKind.RECOVERY_CODES_MADE: (_NOT_YOU,),
     NoticeKind.MAIN_PASSWORD_CHANGED: (_NOT_YOU,),
     NoticeKind.NOTICE_ADDRESS_CHANGED: (_NOT_YOU,),

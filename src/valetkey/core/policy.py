@@ -10,6 +10,8 @@ from valetkey.core.errors import InvalidInput
 _MAX_APP_PASSWORDS = 10_000
 _MIN_PASSWORD_LENGTHS = range(8, 129)
 _LONGEST = timedelta(days=36_500)
+LEAST_RECOVERY_WAIT = timedelta(hours=24)  # long enough that a notice is read
+MOST_RECOVERY_WAIT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Policy:
     require_tls: bool = True
     strict_hash: bool = False  # Argon2id behind the keyed index, docs/decisions
     min_password_length: int = 12
+    recovery_wait: timedelta = LEAST_RECOVERY_WAIT * 3  # between both proofs and the end of the second factors
 
 
 def _is_more(old: Any, new: Any) -> bool:
@@ -84,6 +87,8 @@ def check_policy(policy: Policy) -> Policy:
         raise InvalidInput("min_password_length", "Choose a number between {least} and {most}.", least=least, most=most)
     for name in ("default_lifetime", "max_lifetime", "default_idle_for", "max_idle_for"):
         _check_duration(name, getattr(policy, name))
+    if not LEAST_RECOVERY_WAIT <= policy.recovery_wait <= MOST_RECOVERY_WAIT:
+        raise InvalidInput("recovery_wait", "Choose a waiting time between 24 hours and 30 days.")
     _check_default("default_lifetime", policy.default_lifetime, policy.max_lifetime)
     _check_default("default_idle_for", policy.default_idle_for, policy.max_idle_for)
     return policy

@@ -23,6 +23,7 @@ from valetkey.core.scope import MailProtocol, Permission, Scope
 from valetkey.core.throttle import ThrottleCounts, ThrottleLimits
 from valetkey.service.mail_parts import Mailer
 from valetkey.service.sign_in_parts import Passkeys, PasswordGauge
+from valetkey.service.mail_parts import Mailer
 from valetkey.service.store_parts import (
     ConsoleReader,
     ConsoleWriter,
@@ -435,6 +436,7 @@ class Ports:
     throttle: ThrottleLimits
     passkeys: Passkeys
     gauge: PasswordGauge
+    mailer: Mailer | None = None  # None: this site sends no mail, so nobody is told and no link is mailed
     mailer: Mailer | None = None  # None: this site sends no mail, so nobody is told and no link is mailed
     default_domain: str | None = None  # for bare login names
     issuer: str = "Valetkey"  # shown in authenticator apps
