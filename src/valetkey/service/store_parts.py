@@ -194,6 +194,18 @@ class Adoption:
     with_passkey: int
 
 
+@dataclass(frozen=True, slots=True)
+class LoginFilter:
+    """Which login events of one account are listed; None and () are any."""
+
+    account_id: str
+    credential_id: str | None = None
+    results: tuple[str, ...] = ()  # "allowed" or core.login.Reason
+    refused_only: bool = False
+    since: datetime | None = None  # by when the same thing happened last
+    until: datetime | None = None
+
+
 class CountReader(Protocol):
     """Counts over time, read."""
 
@@ -286,6 +298,7 @@ class ConsoleReader(Protocol):
     """What console and API list."""
 
     def accounts_where(self, wanted: AccountFilter, *, after: str = "", limit: int = 50) -> tuple[Account, ...]: ...
+    def administrators(self) -> tuple[Account, ...]: ...  # active ones, by address
     def domains(self) -> tuple[DomainCount, ...]: ...
     def app_passwords_where(
         self,
@@ -315,6 +328,7 @@ class ConsoleWriter(ConsoleReader, Protocol):
     def set_api_token_revoked(self, token_id: str, *, at: datetime, by: str) -> bool: ...
     def add_proposal(self, proposal: Proposal) -> None: ...
     def decide_proposal(self, proposal_id: str, *, state: ProposalState, by: str, at: datetime) -> bool: ...
+    def set_proposal_facts(self, proposal_id: str, facts: dict[str, Any]) -> None: ...
     def set_site_rules(self, rules: SavedRules) -> None: ...
     def begin_api_answer(self, token_id: str, key: str, request_hash: bytes, at: datetime) -> bool: ...
     def set_api_answer(self, token_id: str, key: str, status: int, body: str) -> None: ...

@@ -10,6 +10,7 @@ from valetkey.adapters.store.schema import account, address, main_password, owne
 from valetkey.adapters.store.transaction import Transaction
 from valetkey.core.account import Account, AccountState
 from valetkey.core.errors import Conflict
+from valetkey.core.role import Role
 from valetkey.core.scope import Permission
 
 _TAKEN = "This address is taken."
@@ -102,6 +103,15 @@ class AccountWriter(AccountReader):
             NotFound: There is no such account.
         """
         self._change_one(update(account).where(account.c.id == account_id).values(rights=words(rights)), "account")
+
+    def set_role(self, account_id: str, role: Role | None) -> None:
+        """Set an account's role in the console, or take it away.
+
+        Raises:
+            NotFound: There is no such account.
+        """
+        value = None if role is None else role.value
+        self._change_one(update(account).where(account.c.id == account_id).values(role=value), "account")
 
     def add_alias(self, account_id: str, name: str) -> None:
         """Let an account log in with one more address.

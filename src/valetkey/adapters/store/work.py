@@ -2,13 +2,16 @@
 
 from valetkey.adapters.store.accounts import AccountReader, AccountWriter
 from valetkey.adapters.store.activity import ActivityReader, ActivityWriter
+from valetkey.adapters.store.answers import AnswerReader, AnswerWriter
 from valetkey.adapters.store.app_passwords import AppPasswordReader, AppPasswordWriter
 from valetkey.adapters.store.audit import AuditReader, AuditWriter
+from valetkey.adapters.store.console import ConsoleListReader
 from valetkey.adapters.store.counts import CountReader, CountWriter
 from valetkey.adapters.store.key_numbers import KeyNumberReader, KeyNumberWriter
 from valetkey.adapters.store.links import LinkReader, LinkWriter
 from valetkey.adapters.store.passkeys import PasskeyReader, PasskeyWriter
 from valetkey.adapters.store.portal_sessions import PortalSessionReader, PortalSessionWriter
+from valetkey.adapters.store.proposals import ProposalReader, ProposalWriter
 from valetkey.adapters.store.refused_sign_ins import RefusedSignInReader, RefusedSignInWriter
 from valetkey.adapters.store.rules import RulesReader, RulesWriter
 from valetkey.adapters.store.second_factors import SecondFactorReader, SecondFactorWriter
@@ -31,6 +34,9 @@ class SqliteReader(
     KeyNumberReader,
     RulesReader,
     TokenReader,
+    ProposalReader,
+    AnswerReader,
+    ConsoleListReader,
 ):
     """Fulfils `service.ports.Reader`."""
 
@@ -50,6 +56,8 @@ class SqliteWriter(
     KeyNumberWriter,
     RulesWriter,
     TokenWriter,
+    ProposalWriter,
+    AnswerWriter,
     SqliteReader,
 ):
     """Fulfils `service.ports.Writer`."""
