@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import decisions, logins, memory, relaying, servers
+from benchmarks import decisions, logins, memory, pages, relaying, servers
 from benchmarks.findings import Finding, machine, show, write_json
 from benchmarks.settings import QUICK, USUAL, Effort
 
@@ -19,7 +19,7 @@ _BESIDE_OTHERS: dict[str, _Part] = {
     "relay": relaying.measure,
     "memory": memory.measure,
 }
-_PARTS = ("decisions", *_BESIDE_OTHERS)
+_PARTS = ("decisions", *_BESIDE_OTHERS, "pages")
 
 
 def main() -> int:
@@ -37,7 +37,7 @@ def main() -> int:
     for name in chosen.parts or _PARTS:
         begin = time.monotonic()
         try:
-            findings += _measured(name, effort, lacking)
+            findings += _measured(name, effort, lacking, left_out)
         except (OSError, RuntimeError) as error:  # the other parts' figures are not to be lost with this one
             failed = True
             left_out.append(f"{name}, which failed: {error}")
@@ -48,9 +48,11 @@ def main() -> int:
     return int(failed)
 
 
-def _measured(name: str, effort: Effort, lacking: dict[str, str]) -> list[Finding]:
+def _measured(name: str, effort: Effort, lacking: dict[str, str], left_out: list[str]) -> list[Finding]:
     if name == "decisions":
         return decisions.measure(effort)
+    if name == "pages":
+        return pages.measure(effort, left_out)
     with (
         tempfile.TemporaryDirectory(prefix="valetkey-bench-", ignore_cleanup_errors=True) as folder,
         servers.ground(Path(folder), relaying.MESSAGE) as where,

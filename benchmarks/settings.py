@@ -13,6 +13,8 @@ class Effort:
     rounds: int = 3  # the servers take turns
     relay_seconds: float = 2.0  # of each server, kind of connection, and load
     sessions: int = 2_000  # idle ones
+    people: int = 500  # with an account, where pages are measured
+    page_loads: int = 200  # of each page
 
 
 USUAL = Effort()
@@ -23,4 +25,6 @@ QUICK = Effort(
     rounds=1,
     relay_seconds=0.6,
     sessions=300,
+    people=50,
+    page_loads=30,
 )
