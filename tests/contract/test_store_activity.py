@@ -10,6 +10,7 @@ from valetkey.adapters.store import activity
 from valetkey.core.app_password import LastRefusal, LastUse
 from valetkey.core.scope import MailProtocol
 from valetkey.core.throttle import ThrottleCounts
+from valetkey.service.store_parts import LoginFilter
 
 
 @pytest.fixture
@@ -56,6 +57,27 @@ async def test_names_that_nobody_has_share_one_list(alice):
     await alice.add_login_events([nobodys])
     assert await events_of(alice, None) == (nobodys,)
     assert await events_of(alice) == ()
+
+
+async def test_logins_are_found_by_what_they_are_about(alice):
+    events = (
+        a_login(),
+        a_login(result="network", last_at=NOW + SECOND),
+        a_login(credential_id=None, result="wrong-secret", last_at=NOW + 2 * SECOND),
+        a_login(credential_id="ap_other", client="K-9", last_at=NOW + 3 * SECOND),
+    )
+    await alice.add_login_events([*events, a_login(account_id="ac_bob")])
+
+    async def found(limit=10, **wanted):
+        logins = await alice.read(lambda reader: reader.login_events_where(LoginFilter("ac_alice", **wanted), limit))
+        return [events.index(login) for login in logins]
+
+    assert await found() == [3, 2, 1, 0]
+    assert await found(2) == [3, 2]
+    assert await found(credential_id="ap_phone") == [1, 0]
+    assert await found(refused_only=True) == [2, 1]
+    assert await found(results=("network", "allowed")) == [3, 1, 0]
+    assert await found(since=NOW + SECOND, until=NOW + 3 * SECOND) == [2, 1]
 
 
 async def test_nothing_to_write_writes_nothing(alice):

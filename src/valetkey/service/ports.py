@@ -23,7 +23,6 @@ from valetkey.core.scope import MailProtocol, Permission, Scope
 from valetkey.core.throttle import ThrottleCounts, ThrottleLimits
 from valetkey.service.mail_parts import Mailer
 from valetkey.service.sign_in_parts import Passkeys, PasswordGauge
-from valetkey.service.mail_parts import Mailer
 from valetkey.service.store_parts import (
     ConsoleReader,
     ConsoleWriter,
@@ -31,6 +30,7 @@ from valetkey.service.store_parts import (
     CountWriter,
     LinkReader,
     LinkWriter,
+    LoginFilter,
     PasskeyReader,
     PasskeyWriter,
     RefusedSignInReader,
@@ -307,6 +307,7 @@ class Reader(PasskeyReader, RefusedSignInReader, LinkReader, CountReader, Consol
         self, *, account_id: str | None = None, after: int = 0, before: int | None = None, limit: int = 100
     ) -> tuple[AuditRecord, ...]: ...
     def login_events(self, account_id: str | None, limit: int = 100) -> tuple[LoginEvent, ...]: ...
+    def login_events_where(self, wanted: LoginFilter, limit: int = 100) -> tuple[LoginEvent, ...]: ...
     def login_events_dropped(self, account_id: str | None) -> int: ...
     def throttle_counts(self, window: int, network: str, secret_key: bytes) -> ThrottleCounts: ...
     def key_usage(self) -> dict[int, int]: ...  # key number → live app passwords under it
@@ -436,7 +437,6 @@ class Ports:
     throttle: ThrottleLimits
     passkeys: Passkeys
     gauge: PasswordGauge
-    mailer: Mailer | None = None  # None: this site sends no mail, so nobody is told and no link is mailed
     mailer: Mailer | None = None  # None: this site sends no mail, so nobody is told and no link is mailed
     default_domain: str | None = None  # for bare login names
     issuer: str = "Valetkey"  # shown in authenticator apps

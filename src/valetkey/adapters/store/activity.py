@@ -11,6 +11,7 @@ from valetkey.adapters.store.schema import login_event, login_event_list
 from valetkey.adapters.store.transaction import Transaction
 from valetkey.core.scope import MailProtocol
 from valetkey.service.ports import LoginEvent
+from valetkey.service.store_parts import LoginFilter
 
 ACCOUNT_ENTRIES = 1_000  # kept per account
 NOBODY_ENTRIES = 10_000  # kept for names that no account has, all together
@@ -69,6 +70,22 @@ class ActivityReader(Transaction):
     def login_events(self, account_id: str | None, limit: int = 100) -> tuple[LoginEvent, ...]:
         """List the login events of an account, or those of unknown names (None), the latest first."""
         statement = select(login_event).where(login_event.c.account_id == (account_id or _NOBODY))
+        order = (login_event.c.last_at.desc(), login_event.c.id.desc())
+        return tuple(_event_from(row) for row in self._rows(statement.order_by(*order).limit(limit)))
+
+    def login_events_where(self, wanted: LoginFilter, limit: int = 100) -> tuple[LoginEvent, ...]:
+        """List the login events of an account that a filter lets pass, the latest first."""
+        statement = select(login_event).where(login_event.c.account_id == wanted.account_id)
+        if wanted.credential_id is not None:
+            statement = statement.where(login_event.c.credential_id == wanted.credential_id)
+        if wanted.results:
+            statement = statement.where(login_event.c.result.in_(wanted.results))
+        if wanted.refused_only:
+            statement = statement.where(login_event.c.result != _ALLOWED)
+        if wanted.since is not None:
+            statement = statement.where(login_event.c.last_at >= micros(wanted.since))
+        if wanted.until is not None:
+            statement = statement.where(login_event.c.last_at < micros(wanted.until))
         order = (login_event.c.last_at.desc(), login_event.c.id.desc())
         return tuple(_event_from(row) for row in self._rows(statement.order_by(*order).limit(limit)))
 
