@@ -10,6 +10,7 @@ from valetkey.core.event import ApiTokenMade, ApiTokenRevoked
 from valetkey.core.network import Address, contains, unmapped
 from valetkey.core.notice import NoticeKind
 from valetkey.core.role import Action
+from valetkey.core.sentence import say
 from valetkey.service.authority import (
     acts_on_others,
     own_account,
@@ -25,8 +26,8 @@ MAX_TOKENS = 50  # live ones, per account
 MAX_NETWORKS = 100  # entries that limit one token
 _NOTED_EVERY = timedelta(minutes=1)
 
-_NO_TOKEN = "There is no such API token."  # noqa: S105  (a sentence)
-_WRONG = "This API token does not work."
+_NO_TOKEN = say("There is no such API token.")
+_WRONG = say("This API token does not work.")
 
 
 @dataclass(frozen=True, slots=True)
