@@ -9,7 +9,7 @@ from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.scope import MailProtocol, ready_made
 from valetkey.core.second_factor import code_at, step_of
 from valetkey.demo.people import People, Person, SampleAppPassword
-from valetkey.service import accounts, app_passwords, second_factors, sign_in
+from valetkey.service import accounts, app_passwords, portal_sessions, second_factors, sign_in
 from valetkey.service.app_passwords import Wanted
 from valetkey.service.ports import OPERATOR, Actor, LoginEvent, Ports
 
@@ -49,7 +49,7 @@ async def seed(ports: Ports, people: People) -> People:
     clock.go_to(now - timedelta(days=5))
     made.append(await _issue(earlier, _proven(actor, clock), alice.address, "everything", "Filters and all"))
     await _history(earlier, _proven(actor, clock), alice.address, made[0].id, now)
-    await sign_in.sign_out(earlier, token)
+    await portal_sessions.sign_out(earlier, token)
     return replace(people.with_person(alice), app_passwords=tuple(made))
 
 

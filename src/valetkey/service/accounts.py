@@ -21,11 +21,16 @@ from valetkey.core.event import (
     UpstreamPasswordRemoved,
     UpstreamPasswordSet,
 )
-from valetkey.core.main_password import MAX_LENGTH, check_new_password
+from valetkey.core.main_password import MAX_LENGTH
+from valetkey.core.notice import NoticeKind
+from valetkey.core.passkey import Passkey
+from valetkey.core.password_strength import Strength
 from valetkey.core.role import Role
 from valetkey.core.scope import ALL_PERMISSIONS, Permission
 from valetkey.service.app_passwords import close_what_fails
 from valetkey.service.authority import require_operator, require_recent_proof, the_account
+from valetkey.service.main_passwords import fit
+from valetkey.service.notices import tell
 from valetkey.service.ports import Actor, Ports, Reader, Totp, Writer
 
 _log = structlog.get_logger("valetkey.accounts")
@@ -40,6 +45,7 @@ class AccountDetails:
     owners: tuple[Account, ...]  # of a shared account
     owned: tuple[Account, ...]  # shared accounts that this person owns
     totps: tuple[Totp, ...] = field(repr=False)
+    passkeys: tuple[Passkey, ...] = field(repr=False)
     recovery_codes_left: int
     has_main_password: bool
     has_upstream_password: bool
@@ -76,7 +82,7 @@ async def create(
         changed=0,
         role=role,
     )
-    hashed = None if password is None else await _hash(ports, account, password)
+    hashed = None if password is None else (await _hash(ports, account, password))[0]
 
     def add(writer: Writer) -> Account:
         writer.add_account(account)
@@ -178,6 +184,7 @@ async def details(ports: Ports, actor: Actor, account_id: str) -> AccountDetails
             owners=reader.owners(account.id),
             owned=reader.owned(account.id),
             totps=reader.totps(account.id),
+            passkeys=reader.passkeys(account.id),
             recovery_codes_left=reader.recovery_codes_left(account.id),
             has_main_password=reader.main_password(account.id) is not None,
             has_upstream_password=reader.upstream_password(account.id) is not None,
@@ -285,8 +292,8 @@ async def set_rights(ports: Ports, actor: Actor, account_id: str, rights: frozen
     return await close_what_fails(ports, account_id)
 
 
-async def set_main_password(ports: Ports, actor: Actor, account_id: str, password: str) -> None:
-    """Set a person's main password. Ends the account's other portal sessions and what it opened in mail.
+async def set_main_password(ports: Ports, actor: Actor, account_id: str, password: str) -> Strength:
+    """Set a person's main password; give how strong it is. Ends the account's other portal sessions and mail by it.
 
     Raises:
         ProveAgain: The last proof of identity is older than five minutes.
@@ -297,16 +304,18 @@ async def set_main_password(ports: Ports, actor: Actor, account_id: str, passwor
     now = ports.clock.now()
     require_recent_proof(actor, now)
     account = await ports.store.read(lambda reader: the_account(reader, actor, account_id))
-    hashed = await _hash(ports, account, password)
+    hashed, strength = await _hash(ports, account, password)
 
     def apply(writer: Writer) -> None:
         the_account(writer, actor, account_id)
         writer.set_main_password(account_id, hashed)
         writer.remove_portal_sessions(account_id, keep=actor.session if actor.account_id == account_id else None)
         writer.record(MainPasswordSet(), actor=actor, at=now, account_id=account_id)
+        tell(writer, account_id, NoticeKind.MAIN_PASSWORD_CHANGED, now, address=actor.address)
 
     await ports.store.write(apply)
     await _close_opened_by_main_password(ports, account_id)
+    return strength
 
 
 async def set_upstream_password(ports: Ports, actor: Actor, account_id: str, password: str | None) -> None:
@@ -363,12 +372,11 @@ def _carried(password: str) -> bytes:
         raise InvalidInput("password", "The password holds something that is not a character.") from None
 
 
-async def _hash(ports: Ports, account: Account, password: str) -> str:
+async def _hash(ports: Ports, account: Account, password: str) -> tuple[str, Strength]:
     if account.kind is not AccountKind.PERSON:
         raise InvalidInput("password", "A shared account has no main password; its owners sign in with their own.")
-    return await ports.hasher.hash(
-        check_new_password(password, address=account.address, min_length=ports.policy.min_password_length)
-    )
+    canonical, strength = await fit(ports, password, address=account.address)
+    return await ports.hasher.hash(canonical), strength
 
 
 async def _change(

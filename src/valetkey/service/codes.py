@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 
 from valetkey.core.errors import Refused
-from valetkey.core.event import CodeEntryDisabled, RecoveryCodeUsed
+from valetkey.core.event import CodeEntryDisabled, RecoveryCodeUsed, SignInRefused
 from valetkey.core.second_factor import (
     CodeEntry,
     TotpLimits,
@@ -16,7 +16,7 @@ from valetkey.core.second_factor import (
     code_entry,
     recovery_code_hash,
 )
-from valetkey.service.ports import SYSTEM, KeyPurpose, Ports, Totp, Writer
+from valetkey.service.ports import SYSTEM, Actor, ActorKind, KeyPurpose, Ports, Totp, Writer
 from valetkey.service.throttling import is_over, tally
 
 TOTP_LIMITS = TotpLimits()
@@ -29,6 +29,7 @@ class CodeOutcome(Enum):
     WRONG = "wrong code"
     PAUSED = "too many wrong codes"
     DISABLED = "code entry disabled"
+    NOTHING = "no authenticator"  # that could take a code
 
 
 def seal_context(account_id: str, totp_id: str) -> str:
@@ -46,6 +47,8 @@ def try_totp(ports: Ports, writer: Writer, account_id: str, typed: str, now: dat
         (totp, code_entry(totp.wrong_codes, totp.wrong_at, now, TOTP_LIMITS)) for totp in writer.totps(account_id)
     ]
     open_now = [totp for totp, entry in entries if entry is CodeEntry.OPEN]
+    if not entries:
+        return CodeOutcome.NOTHING
     if not open_now:
         return CodeOutcome.PAUSED if any(entry is CodeEntry.PAUSED for _, entry in entries) else CodeOutcome.DISABLED
     if canonical_code(typed) is None:
@@ -82,6 +85,13 @@ def try_recovery_code(ports: Ports, writer: Writer, account_id: str, typed: str,
     return CodeOutcome.WRONG
 
 
+def record_refused(writer: Writer, account_id: str, outcome: CodeOutcome, address: str, now: datetime) -> None:
+    """Record a wrong code. While code entry is paused nothing is tried, so nothing is written."""
+    if outcome is CodeOutcome.WRONG:
+        actor = Actor(ActorKind.ACCOUNT, account_id, address)
+        writer.record(SignInRefused(outcome.value, address), actor=actor, at=now, account_id=account_id)
+
+
 def refusal(outcome: CodeOutcome) -> Refused:
     """Say in a sentence why a code was not taken."""
     match outcome:
@@ -91,5 +101,7 @@ def refusal(outcome: CodeOutcome) -> Refused:
             return Refused(
                 "Code entry is disabled after too many wrong codes. Use a recovery code, or ask for a reset."
             )
+        case CodeOutcome.NOTHING:
+            return Refused("This account has no authenticator app. Use your passkey or a recovery code.")
         case CodeOutcome.WRONG | CodeOutcome.RIGHT:
             return Refused("This code is not right, or it was used already. Wait for the next one.")

@@ -1,12 +1,13 @@
 """The sessions of browsers: how long they last, how they are renewed, listed and ended."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from valetkey.core.account import Account, AccountState
 from valetkey.core.errors import NotAllowed, NotFound
 from valetkey.core.event import SignedOut
+from valetkey.core.sentence import say
 from valetkey.service.authority import own_account
 from valetkey.service.ports import Actor, ActorKind, PortalSession, Ports, Reader, Writer
 from valetkey.service.tokens import find_session, id_hash, new_token
@@ -14,7 +15,7 @@ from valetkey.service.tokens import find_session, id_hash, new_token
 LIFETIME = timedelta(hours=24)  # NIST SP 800-63B-4 2.2.3
 IDLE_LIFETIME = timedelta(hours=1)
 HALF_LIFETIME = timedelta(minutes=10)  # between the main password and the second factor
-AGAIN = "Sign in again."
+AGAIN = say("Sign in again.")
 _MAX_CLIENT = 200
 _PUBLIC_ID_OCTETS = 9
 
@@ -42,29 +43,29 @@ def still_active(reader: Reader, account_id: str) -> Account:
     return account
 
 
-def begin(
-    ports: Ports,
-    writer: Writer,
-    account_id: str,
-    token: str,
-    *,
-    now: datetime,
-    proven: bool,
-    has_second_factor: bool,
-    address: str,
-    client: str,
-) -> PortalSession:
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """What a session begins with."""
+
+    account_id: str
+    address: str  # the client's, or "" if unknown
+    client: str  # the User-Agent, untrusted
+    is_proven: bool  # False: half finished
+    has_second_factor: bool = False
+
+
+def begin(ports: Ports, writer: Writer, new: NewSession, token: str, now: datetime) -> PortalSession:
     """Put a new session under a token."""
     session = PortalSession(
         id_hash=id_hash(ports, token),
-        account_id=account_id,
+        account_id=new.account_id,
         csrf=new_token(ports),
         created_at=now,
         seen_at=now,
-        proven_at=now if proven else None,
-        has_second_factor=has_second_factor,
-        address=address,
-        client=client[:_MAX_CLIENT],
+        proven_at=now if new.is_proven else None,
+        has_second_factor=new.has_second_factor,
+        address=new.address,
+        client=new.client[:_MAX_CLIENT],
     )
     writer.add_portal_session(session)
     return session

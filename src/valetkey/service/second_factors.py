@@ -1,37 +1,23 @@
 """Second factors: authenticator apps and recovery codes."""
 
-import base64
-import binascii
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 
-from valetkey.core.app_password import check_description
-from valetkey.core.errors import Conflict, InvalidInput, NotAllowed, NotFound, PolicyForbids, Unavailable
-from valetkey.core.event import (
-    RecoveryCodesDrawn,
-    SecondFactorAdded,
-    SecondFactorRemoved,
-    SecondFactorReset,
-)
-from valetkey.core.second_factor import (
-    RECOVERY_CODES,
-    SEED_OCTETS,
-    accepted_step,
-    draw_recovery_code,
-    provisioning_uri,
-    recovery_code_hash,
-    seed_text,
-)
+from valetkey.core.errors import Conflict, InvalidInput, NotAllowed, NotFound, PolicyForbids
+from valetkey.core.event import SecondFactorReset
+from valetkey.core.notice import NoticeKind
+from valetkey.core.second_factor import SEED_OCTETS, accepted_step, provisioning_uri, seed_text
 from valetkey.core.sentence import say
+from valetkey.service import factors
 from valetkey.service.app_passwords import close_what_fails
 from valetkey.service.authority import own_account, require_operator, require_recent_proof, the_account
 from valetkey.service.codes import seal_context
-from valetkey.service.ports import Actor, KeyPurpose, Ports, Totp, Writer
+from valetkey.service.notices import tell
+from valetkey.service.ports import Actor, Ports, Totp, Writer
+from valetkey.service.sealed_forms import open_form, seal_form
 
 MAX_TOTPS = 5  # per account
 _OFFER_LASTS = timedelta(hours=1)
-_MAX_SEALED = 512
-_TIME_OCTETS = 8
 _START_AGAIN = say("This set-up has run out. Start it again.")
 
 
@@ -67,9 +53,8 @@ def offer_totp(ports: Ports, actor: Actor, address: str) -> TotpOffer:
     now = ports.clock.now()
     require_recent_proof(actor, now)
     seed = ports.entropy.octets(SEED_OCTETS)
-    payload = int(now.timestamp()).to_bytes(_TIME_OCTETS, "big") + seed + ports.entropy.new_id("tp").encode()
-    sealed = ports.keys.seal(payload, _offer_context(actor))
-    return _shown(ports, base64.urlsafe_b64encode(sealed).decode(), seed, address)
+    sealed = seal_form(ports, seed + ports.entropy.new_id("tp").encode(), _offer_context(actor))
+    return _shown(ports, sealed, seed, address)
 
 
 def same_offer(ports: Ports, actor: Actor, sealed: str, address: str) -> TotpOffer:
@@ -79,7 +64,7 @@ def same_offer(ports: Ports, actor: Actor, sealed: str, address: str) -> TotpOff
         InvalidInput: The offer is not this account's, or too old.
         NotAllowed: Not a person who is signed in.
     """
-    seed, _ = _open_offer(ports, actor, sealed, ports.clock.now())
+    seed, _ = _open_offer(ports, actor, sealed)
     return _shown(ports, sealed, seed, address)
 
 
@@ -97,7 +82,7 @@ async def confirm_totp(ports: Ports, actor: Actor, sealed: str, code: str, name:
     """
     now = ports.clock.now()
     require_recent_proof(actor, now)
-    seed, totp_id = _open_offer(ports, actor, sealed, now)
+    seed, totp_id = _open_offer(ports, actor, sealed)
     step = accepted_step(seed, code, now, last_step=-1)
     if step is None:
         raise InvalidInput(
@@ -105,8 +90,8 @@ async def confirm_totp(ports: Ports, actor: Actor, sealed: str, code: str, name:
         )
     account_id = actor.account_id or ""
     kept = ports.keys.seal(seed, seal_context(account_id, totp_id))
-    totp = Totp(totp_id, account_id, _name(name), kept, step, 0, None, now, now)
-    codes = _draw(ports)
+    totp = Totp(totp_id, account_id, factors.factor_name(name), kept, step, 0, None, now, now)
+    codes = factors.draw_codes(ports)
 
     def add(writer: Writer) -> bool:
         account = own_account(writer, actor)
@@ -116,11 +101,7 @@ async def confirm_totp(ports: Ports, actor: Actor, sealed: str, code: str, name:
         if len(others) >= MAX_TOTPS:
             raise Conflict("An account may have {most} authenticators. Remove one first.", most=MAX_TOTPS)
         writer.add_totp(totp)
-        writer.record(SecondFactorAdded(totp.name), actor=actor, at=now, account_id=account.id)
-        if not others:
-            _keep_codes(ports, writer, actor, codes, now)
-            _upgrade_session(writer, actor, now)
-        return not others
+        return factors.added(ports, writer, actor, account, totp.name, factor=factors.TOTP, codes=codes, now=now)
 
     is_first = await ports.store.write(add)
     if is_first:
@@ -129,12 +110,12 @@ async def confirm_totp(ports: Ports, actor: Actor, sealed: str, code: str, name:
 
 
 async def remove_totp(ports: Ports, actor: Actor, totp_id: str) -> None:
-    """Remove an authenticator; the last one stays, for only an administrator takes a second factor away.
+    """Remove an authenticator; the last second factor stays.
 
     Raises:
         ProveAgain: The last proof of identity is older than five minutes.
         NotFound: No such authenticator of one's own.
-        Conflict: It is the last one.
+        Conflict: It is the last second factor.
         Unavailable: The store failed.
     """
     now = ports.clock.now()
@@ -145,10 +126,8 @@ async def remove_totp(ports: Ports, actor: Actor, totp_id: str) -> None:
         totps = {totp.id: totp for totp in writer.totps(account.id)}
         if totp_id not in totps:
             raise NotFound("There is no such authenticator.")
-        if len(totps) == 1:
-            raise Conflict("This is your only authenticator. Add another one before you remove it.")
+        factors.removed(writer, actor, account, totps[totp_id].name, factor=factors.TOTP, now=now)
         writer.remove_totp(totp_id)
-        writer.record(SecondFactorRemoved(totps[totp_id].name), actor=actor, at=now, account_id=account.id)
 
     await ports.store.write(remove)
 
@@ -163,12 +142,14 @@ async def draw_recovery_codes(ports: Ports, actor: Actor) -> tuple[str, ...]:
     """
     now = ports.clock.now()
     require_recent_proof(actor, now)
-    codes = _draw(ports)
+    codes = factors.draw_codes(ports)
 
     def keep(writer: Writer) -> None:
-        if not own_account(writer, actor).has_second_factor:
+        account = own_account(writer, actor)
+        if not account.has_second_factor:
             raise PolicyForbids("Set up your second factor first.")
-        _keep_codes(ports, writer, actor, codes, now)
+        factors.keep_codes(ports, writer, actor, codes, now)
+        tell(writer, account.id, NoticeKind.RECOVERY_CODES_MADE, now, address=actor.address)
 
     await ports.store.write(keep)
     return codes
@@ -187,11 +168,9 @@ async def reset(ports: Ports, actor: Actor, account_id: str) -> None:
 
     def apply(writer: Writer) -> None:
         account = the_account(writer, actor, account_id)
-        for totp in writer.totps(account.id):
-            writer.remove_totp(totp.id)
-        writer.set_recovery_codes(account.id, (), now)
-        writer.remove_portal_sessions(account.id)
+        factors.take_all_away(writer, account.id, now)
         writer.record(SecondFactorReset(), actor=actor, at=now, account_id=account.id)
+        tell(writer, account.id, NoticeKind.FACTORS_RESET, now)
 
     await ports.store.write(apply)
 
@@ -206,41 +185,8 @@ def _offer_context(actor: Actor) -> str:
     return f"totp offer\0{actor.account_id}"
 
 
-def _open_offer(ports: Ports, actor: Actor, sealed: str, now: datetime) -> tuple[bytes, str]:
-    if len(sealed) > _MAX_SEALED:
+def _open_offer(ports: Ports, actor: Actor, sealed: str) -> tuple[bytes, str]:
+    payload = open_form(ports, sealed, _offer_context(actor), lasts=_OFFER_LASTS)
+    if payload is None:
         raise InvalidInput("sealed", _START_AGAIN)
-    try:
-        octets = base64.b64decode(sealed.encode("ascii"), altchars=b"-_", validate=True)
-        payload = ports.keys.unseal(octets, _offer_context(actor))
-    except (UnicodeError, binascii.Error, Unavailable):
-        raise InvalidInput("sealed", _START_AGAIN) from None
-    made = int.from_bytes(payload[:_TIME_OCTETS], "big")
-    if not 0 <= now.timestamp() - made + 1 <= _OFFER_LASTS.total_seconds():
-        raise InvalidInput("sealed", _START_AGAIN)
-    return payload[_TIME_OCTETS : _TIME_OCTETS + SEED_OCTETS], payload[_TIME_OCTETS + SEED_OCTETS :].decode()
-
-
-def _name(typed: str) -> str:
-    try:
-        return check_description(typed)
-    except InvalidInput as fault:
-        raise InvalidInput("name", str(fault)) from None
-
-
-def _draw(ports: Ports) -> tuple[str, ...]:
-    return tuple(draw_recovery_code(ports.entropy.choose) for _ in range(RECOVERY_CODES))
-
-
-def _keep_codes(ports: Ports, writer: Writer, actor: Actor, codes: tuple[str, ...], now: datetime) -> None:
-    account_id = actor.account_id or ""
-    key = ports.keys.derive(KeyPurpose.RECOVERY, ports.keys.current)
-    hashes = [hashed for code in codes if (hashed := recovery_code_hash(key, account_id, code)) is not None]
-    writer.set_recovery_codes(account_id, hashes, now)
-    writer.record(RecoveryCodesDrawn(len(hashes)), actor=actor, at=now, account_id=account_id)
-
-
-def _upgrade_session(writer: Writer, actor: Actor, now: datetime) -> None:
-    session = writer.portal_session(actor.session) if actor.session else None
-    writer.remove_portal_sessions(actor.account_id or "")
-    if session is not None and session.account_id == actor.account_id:
-        writer.add_portal_session(replace(session, has_second_factor=True, proven_at=now, seen_at=now))
+    return payload[:SEED_OCTETS], payload[SEED_OCTETS:].decode()

@@ -14,7 +14,7 @@ from valetkey.service.second_factors import MAX_TOTPS, confirm_totp, offer_totp
 def offered(house: House, person):
     actor = house.acting(person.account)
     offer = offer_totp(house.ports, actor, person.account.address)
-    seed, _ = second_factors._open_offer(house.ports, actor, offer.sealed, house.clock.now())
+    seed, _ = second_factors._open_offer(house.ports, actor, offer.sealed)
     return actor, offer, seed
 
 
@@ -98,7 +98,7 @@ async def test_the_last_authenticator_stays(house: House):
     records = await activity.audit(house.ports, OPERATOR, account_id=alice.account.id, limit=1)
     assert records[0].event == SecondFactorRemoved("Tablet")
     first = (await accounts.details(house.ports, alice.actor, alice.account.id)).totps[0]
-    with pytest.raises(Conflict, match="only authenticator"):
+    with pytest.raises(Conflict, match="only second factor"):
         await second_factors.remove_totp(house.ports, actor, first.id)
     with pytest.raises(NotFound):
         await second_factors.remove_totp(house.ports, actor, "tp_nothing")

@@ -20,9 +20,19 @@ from valetkey.core.event import (
     SignInRefused,
 )
 from valetkey.core.throttle import ThrottleLimits
-from valetkey.service import accounts, activity, app_passwords, second_factors, sign_in, upkeep
+from valetkey.service import (
+    accounts,
+    activity,
+    app_passwords,
+    portal_sessions,
+    proving,
+    second_factors,
+    sign_in,
+    upkeep,
+)
 from valetkey.service.app_passwords import Wanted, issue
 from valetkey.service.ports import Hasher
+from valetkey.service.proving import Proof
 from valetkey.service.sign_in import NextStep
 
 WRONG = "The address or the password is not right."
@@ -30,6 +40,10 @@ WRONG = "The address or the password is not right."
 
 async def start(house: House, name: str = "alice", password: str = PASSWORD, *, address: str = HOME, old=None):
     return await sign_in.start(house.ports, name, password, address=address, client="Firefox", old_token=old)
+
+
+async def prove_again(house: House, token: str, *, password: str, code: str, address: str):
+    return await proving.prove_again(house.ports, token, Proof(password, code), address=address)
 
 
 async def kinds(house: House, account_id: str) -> list[type]:
@@ -62,9 +76,7 @@ async def test_tokens_are_new_at_each_step_and_kept_nowhere(house: House, tmp_pa
     half = await start(house)
     done = await sign_in.prove_code(house.ports, half.token, house.code(alice.seed), address=HOME)
     house.clock.move(seconds=30)
-    again = await sign_in.prove_again(
-        house.ports, done.token, password=PASSWORD, code=house.code(alice.seed), address=HOME
-    )
+    again = await prove_again(house, done.token, password=PASSWORD, code=house.code(alice.seed), address=HOME)
     tokens = [half.token, done.token, again.token]
     assert len(set(tokens)) == 3
     assert len({one.session.csrf for one in (half, done, again)}) == 3
@@ -145,7 +157,7 @@ async def test_an_account_without_a_second_factor_may_only_set_one_up(house: Hou
     assert signed_in.is_complete
     actor = sign_in.actor_of(signed_in, HOME)
     offer = second_factors.offer_totp(house.ports, actor, bob.account.address)
-    seed, _ = second_factors._open_offer(house.ports, actor, offer.sealed, house.clock.now())
+    seed, _ = second_factors._open_offer(house.ports, actor, offer.sealed)
     other = await start(house, "bob")
     confirmed = await second_factors.confirm_totp(house.ports, actor, offer.sealed, house.code(seed), "Phone")
     assert len(set(confirmed.recovery_codes)) == 10
@@ -165,9 +177,7 @@ async def test_a_session_from_before_the_second_factor_is_incomplete(house: Hous
     await house.store.write(lambda writer: writer.add_portal_session(session))
     assert not (await sign_in.current(house.ports, started.token)).is_complete
     with pytest.raises(NotAllowed):
-        await sign_in.prove_again(
-            house.ports, started.token, password=PASSWORD, code=house.code(bob.seed), address=HOME
-        )
+        await prove_again(house, started.token, password=PASSWORD, code=house.code(bob.seed), address=HOME)
 
 
 async def test_sessions_end_idle_old_or_half_finished(house: House):
@@ -184,9 +194,9 @@ async def test_sessions_end_idle_old_or_half_finished(house: House):
     for _ in range(23 * 2 + 1):
         house.clock.move(minutes=30)
         assert await sign_in.current(house.ports, busy.token) is not None
-    assert len(await sign_in.sessions(house.ports, alice.actor)) == 1
+    assert len(await portal_sessions.sessions(house.ports, alice.actor)) == 1
     house.clock.move(minutes=30)
-    assert await sign_in.sessions(house.ports, alice.actor) == ()
+    assert await portal_sessions.sessions(house.ports, alice.actor) == ()
     house.clock.move(seconds=1)
     await upkeep.every_minute(house.ports)
     assert await house.store.read(lambda reader: reader.portal_sessions(alice.account.id)) == ()
@@ -220,11 +230,11 @@ async def test_a_store_that_cannot_be_written_keeps_sessions_open(house: House):
 @pytest.mark.parametrize("token", ["", "x", "x" * 9999, "\udcff", "é", "A" * 43])
 async def test_rubbish_is_no_session(house: House, token: str):
     assert await sign_in.current(house.ports, token) is None
-    await sign_in.sign_out(house.ports, token)
+    await portal_sessions.sign_out(house.ports, token)
     for verb in (
         sign_in.prove_code(house.ports, token, "123456", address=HOME),
         sign_in.prove_recovery_code(house.ports, token, "x", address=HOME),
-        sign_in.prove_again(house.ports, token, password=PASSWORD, code="123456", address=HOME),
+        prove_again(house, token, password=PASSWORD, code="123456", address=HOME),
     ):
         with pytest.raises(NotAllowed):
             await verb
@@ -271,7 +281,7 @@ async def test_of_a_hundred_parallel_posts_of_one_code_exactly_one_signs_in(hous
     )
     assert sum(isinstance(one, sign_in.Started) for one in results) == 1
     assert all(isinstance(one, sign_in.Started | Refused) for one in results)
-    complete = [one for one in await sign_in.sessions(house.ports, alice.actor) if one.proven_at is not None]
+    complete = [one for one in await portal_sessions.sessions(house.ports, alice.actor) if one.proven_at is not None]
     assert len(complete) == 1
 
 
@@ -369,15 +379,15 @@ async def test_proving_again_needs_both_and_tells_not_which_was_wrong(house: Hou
         (PASSWORD, ""),
     ):
         with pytest.raises(Refused) as refusal:
-            await sign_in.prove_again(house.ports, token, password=password, code=code, address=HOME)
+            await prove_again(house, token, password=password, code=code, address=HOME)
         said.add(str(refusal.value))
     assert said == {"The password or the code is not right."}
     # A wrong password uses up no code.
-    again = await sign_in.prove_again(house.ports, token, password=PASSWORD, code=house.code(alice.seed), address=HOME)
+    again = await prove_again(house, token, password=PASSWORD, code=house.code(alice.seed), address=HOME)
     actor = sign_in.actor_of(await sign_in.current(house.ports, again.token), HOME)
     assert len(await second_factors.draw_recovery_codes(house.ports, actor)) == 10
-    by_recovery = await sign_in.prove_again(
-        house.ports,
+    by_recovery = await prove_again(
+        house,
         again.token,
         password=PASSWORD,
         code=(await second_factors.draw_recovery_codes(house.ports, actor))[0],
@@ -392,7 +402,7 @@ async def test_a_session_that_was_ended_does_nothing_even_for_a_request_that_beg
     token = (await sign_in.prove_code(house.ports, half.token, house.code(alice.seed), address=HOME)).token
     held = sign_in.actor_of(await sign_in.current(house.ports, token), HOME)  # such as by a form that trickles in
     assert len(await second_factors.draw_recovery_codes(house.ports, held)) == 10
-    assert await sign_in.sign_out_others(house.ports, house.acting(alice.account), "another") == 1
+    assert await portal_sessions.sign_out_others(house.ports, house.acting(alice.account), "another") == 1
     made = (await house.issue(alice)).app_password
     offer = second_factors.offer_totp(house.ports, held, alice.account.address)
     seed = base64.b32decode(offer.seed_text.replace(" ", ""))
@@ -402,7 +412,7 @@ async def test_a_session_that_was_ended_does_nothing_even_for_a_request_that_beg
         accounts.set_main_password(house.ports, held, alice.account.id, PASSWORD[::-1]),
         issue(house.ports, held, alice.account.id, Wanted("Phone", made.scope)),
         app_passwords.revoke(house.ports, held, made.id),
-        sign_in.sign_out_others(house.ports, held, token),
+        portal_sessions.sign_out_others(house.ports, held, token),
         app_passwords.of_account(house.ports, held, alice.account.id),
     ):
         with pytest.raises(NotAllowed, match="has ended"):
@@ -443,7 +453,7 @@ async def test_a_password_that_is_set_anew_while_it_is_compared_opens_nothing(ho
 
     house.with_ports(hasher=Slow(hasher, set_anew_here))
     with pytest.raises(Refused, match="is not right"):
-        await sign_in.prove_again(house.ports, token, password=PASSWORD, code="", address=HOME)
+        await prove_again(house, token, password=PASSWORD, code="", address=HOME)
 
 
 async def test_failures_to_prove_again_count_where_they_come_from(house: House):
@@ -453,9 +463,7 @@ async def test_failures_to_prove_again_count_where_they_come_from(house: House):
     carried_off = await start(house, "bob")
     for guess in range(4):
         with pytest.raises(Refused) as refusal:
-            await sign_in.prove_again(
-                house.ports, carried_off.token, password=f"wrong {guess}", code="", address="203.0.113.9"
-            )
+            await prove_again(house, carried_off.token, password=f"wrong {guess}", code="", address="203.0.113.9")
     assert "Too many tries from your network" in str(refusal.value)
     assert (await start(house, "bob")).next is NextStep.SET_UP_SECOND_FACTOR
 
@@ -464,7 +472,7 @@ async def test_proving_again_without_a_second_factor_takes_the_password(house: H
     await house.person("bob@example.org", two_factor=False)
     started = await start(house, "bob")
     house.clock.move(minutes=6)
-    again = await sign_in.prove_again(house.ports, started.token, password=PASSWORD, code="", address=HOME)
+    again = await prove_again(house, started.token, password=PASSWORD, code="", address=HOME)
     assert again.next is NextStep.SET_UP_SECOND_FACTOR
     assert again.session.proven_at == house.clock.now()
 
@@ -473,9 +481,9 @@ async def test_signing_out_ends_one_or_all_others(house: House):
     alice = await house.person()
     tokens = [(await house.signed_in(alice)).token for _ in range(3)]
     actor = sign_in.actor_of(await sign_in.current(house.ports, tokens[0]), HOME)
-    await sign_in.sign_out(house.ports, tokens[1])
-    assert await sign_in.sign_out_others(house.ports, actor, tokens[0]) == 1
-    assert await sign_in.sign_out_others(house.ports, actor, tokens[0]) == 0
+    await portal_sessions.sign_out(house.ports, tokens[1])
+    assert await portal_sessions.sign_out_others(house.ports, actor, tokens[0]) == 1
+    assert await portal_sessions.sign_out_others(house.ports, actor, tokens[0]) == 0
     found = [await sign_in.current(house.ports, token) is not None for token in tokens]
     assert found == [True, False, False]
     assert (await kinds(house, alice.account.id)).count(SignedOut) == 2

@@ -15,7 +15,7 @@ from valetkey.core.restriction import NetworkRule, default_restrictions
 from valetkey.core.scope import READY_MADE, describe, ready_made
 from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table, when
 from valetkey.doors.cli.running import Json, PasswordStdin, Running, ask_password, fail
-from valetkey.service import accounts, app_passwords, sign_in
+from valetkey.service import accounts, app_passwords, portal_sessions, sign_in
 from valetkey.service.app_passwords import Changed, Issued, Wanted
 from valetkey.service.ports import OPERATOR, Actor, Ports
 from valetkey.service.sign_in import NextStep
@@ -181,7 +181,7 @@ async def _create(ports: Ports, wish: _Wish, days: int | None, networks: tuple[s
     try:
         return await app_passwords.issue(ports, actor, account.id, wanted)
     finally:
-        await sign_in.sign_out(ports, token)
+        await portal_sessions.sign_out(ports, token)
 
 
 async def _sign_in(ports: Ports, wish: _Wish) -> tuple[Actor, str]:

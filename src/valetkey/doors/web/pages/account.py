@@ -9,7 +9,7 @@ from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK, FullVisit, SignedInVisit, Visit
 from valetkey.doors.web.notices import see_other_with
 from valetkey.doors.web.rendering import see_other
-from valetkey.service import accounts, second_factors, sign_in
+from valetkey.service import accounts, portal_sessions, second_factors
 from valetkey.service.ports import Totp
 
 router = APIRouter()
@@ -19,7 +19,7 @@ router = APIRouter()
 async def show(visit: SignedInVisit) -> Response:
     """Show what protects the account."""
     details = await accounts.details(visit.ports, visit.actor, visit.account.id)
-    sessions = await sign_in.sessions(visit.ports, visit.actor)
+    sessions = await portal_sessions.sessions(visit.ports, visit.actor)
     newest_first = sorted(sessions, key=lambda session: session.seen_at, reverse=True)
     own = visit.signed_in.session.id_hash if visit.signed_in else b""
     return visit.page("account.html", details=details, sessions=newest_first, own=own)
@@ -81,7 +81,7 @@ def _password_page(visit: Visit, errors: Errors | None = None) -> Response:
 @router.post("/account/sessions/end-others")
 async def end_others(visit: SignedInVisit) -> Response:
     """Sign out every other browser."""
-    ended = await sign_in.sign_out_others(visit.ports, visit.actor, visit.token)
+    ended = await portal_sessions.sign_out_others(visit.ports, visit.actor, visit.token)
     return see_other_with("/account", "others-out", ended)
 
 

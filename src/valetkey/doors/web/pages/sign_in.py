@@ -9,7 +9,8 @@ from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK, HalfVisit, LeavingVisit, SignedInVisit, SignInVisit, Visit
 from valetkey.doors.web.rendering import see_other
 from valetkey.doors.web.security import local_path
-from valetkey.service import sign_in
+from valetkey.service import portal_sessions, proving, sign_in
+from valetkey.service.proving import Proof
 from valetkey.service.sign_in import NextStep, Started
 
 router = APIRouter()
@@ -75,7 +76,7 @@ async def take_code(visit: HalfVisit) -> Response:
 @router.post("/sign-out")
 async def leave(visit: LeavingVisit) -> Response:
     """End this session; a half-finished one too."""
-    await sign_in.sign_out(visit.ports, visit.token)
+    await portal_sessions.sign_out(visit.ports, visit.token)
     response = see_other("/sign-in")
     cookies.forget_session(response)
     cookies.set_notice(response, "signed-out")
@@ -109,13 +110,8 @@ async def prove_again(visit: Visit) -> Started:
     Raises:
         core.errors.Refused: It was not proven.
     """
-    return await sign_in.prove_again(
-        visit.ports,
-        visit.token,
-        password=visit.form.one("prove_password", 2000),
-        code=visit.form.one("prove_code", 200),
-        address=visit.address,
-    )
+    proof = Proof(visit.form.one("prove_password", 2000), visit.form.one("prove_code", 200))
+    return await proving.prove_again(visit.ports, visit.token, proof, address=visit.address)
 
 
 def _begin_again() -> Response:
