@@ -55,17 +55,17 @@ _HINTS = {
 def guessing_time(log_guesses: float) -> Sentence:
     """Say how long a password lasts against somebody who has stolen the database."""
     seconds = 10.0 ** min(log_guesses, 30.0) / GUESSES_PER_SECOND
-    for least, singular, plural in (
-        (_YEAR, "about {number} year", "about {number} years"),
-        (_MONTH, "about {number} month", "about {number} months"),
-        (_DAY, "about {number} day", "about {number} days"),
-        (_HOUR, "about {number} hour", "about {number} hours"),
-        (_MINUTE, "about {number} minute", "about {number} minutes"),
+    for least, said in (
+        (_YEAR, counted("about {number} year", "about {number} years", round(seconds / _YEAR))),
+        (_MONTH, counted("about {number} month", "about {number} months", round(seconds / _MONTH))),
+        (_DAY, counted("about {number} day", "about {number} days", round(seconds / _DAY))),
+        (_HOUR, counted("about {number} hour", "about {number} hours", round(seconds / _HOUR))),
+        (_MINUTE, counted("about {number} minute", "about {number} minutes", round(seconds / _MINUTE))),
     ):
         if seconds >= _CENTURY:
             return say("centuries")
         if seconds >= least:
-            return counted(singular, plural, round(seconds / least))
+            return said
     return say("less than a minute")
 
 
