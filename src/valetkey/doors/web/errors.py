@@ -67,7 +67,7 @@ def add_handlers(app: FastAPI, portal: Portal) -> None:
         status = error.status_code if isinstance(error, HTTPException) else 500
         own = isinstance(error, HTTPException) and status not in _SENTENCES
         response = error_page(
-            request, portal, status, say(error.detail) if own and isinstance(error, HTTPException) else ""
+            request, portal, status, Sentence(error.detail) if own and isinstance(error, HTTPException) else ""
         )
         if isinstance(error, HTTPException) and error.headers:
             response.headers.update(error.headers)
