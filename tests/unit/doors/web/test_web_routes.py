@@ -262,7 +262,7 @@ async def test_there_is_nothing_else(visitor: PortalClient, path: str) -> None:
 
 async def test_styles_are_kept_by_the_browser_and_pages_are_not(visitor: PortalClient) -> None:
     page = await visitor.get("/sign-in")
-    found = re.search(r'href="(/static/portal\.css\?v=[0-9a-f]{12})"', page.text)
+    found = re.search(r'href="(/static/tokens\.css\?v=[0-9a-f]{12})"', page.text)
     assert found is not None
     assert "immutable" in (await visitor.http.get(found.group(1))).headers["cache-control"]
     assert no_store(page)
