@@ -17,6 +17,7 @@ class LinkToken:
     """The token of a one-time link that a notice carries: sealed, for it must not lie in the store as it is."""
 
     sealed: bytes = field(repr=False)
+    to: tuple[str, ...] | None = None  # the mail addresses that it goes to; None: all that are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,7 @@ def tell(writer: Writer, account_id: str, kind: NoticeKind, at: datetime, **fact
 
 
 def tell_with_link(
-    writer: Writer,
-    account_id: str,
-    kind: NoticeKind,
-    at: datetime,
-    link: LinkToken,
-    *,
-    to: tuple[str, ...] | None = None,
-    **facts: object,
+    writer: Writer, account_id: str, kind: NoticeKind, at: datetime, link: LinkToken, **facts: object
 ) -> None:
     """Have somebody sent a one-time link.
 
@@ -65,7 +59,6 @@ def tell_with_link(
         kind: What is told.
         at: When it happened.
         link: The sealed token, from `seal_token`.
-        to: The mail addresses; None: as `tell`.
         facts: As of `tell`.
 
     Raises:
@@ -74,7 +67,10 @@ def tell_with_link(
     if kind not in WITH_LINK:
         raise ValueError(f"{kind.value} has no link")
     _queue(
-        writer, recipients(writer, account_id) if to is None else to, account_id, _Told(kind, at, facts, link.sealed)
+        writer,
+        recipients(writer, account_id) if link.to is None else link.to,
+        account_id,
+        _Told(kind, at, facts, link.sealed),
     )
 
 
@@ -96,9 +92,11 @@ def recipients(reader: Reader, account_id: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def seal_token(ports: Ports, account_id: str, kind: NoticeKind, token: str) -> LinkToken:
-    """Seal the token of a link, for this account and this kind of notice alone."""
-    return LinkToken(ports.keys.seal(token.encode(), _context(account_id, kind)))
+def seal_token(
+    ports: Ports, account_id: str, kind: NoticeKind, token: str, to: tuple[str, ...] | None = None
+) -> LinkToken:
+    """Seal the token of a link, for this account and this kind of notice alone; `to` as of `LinkToken`."""
+    return LinkToken(ports.keys.seal(token.encode(), _context(account_id, kind)), to)
 
 
 def unseal_token(ports: Ports, account_id: str, kind: NoticeKind, sealed: bytes) -> str:

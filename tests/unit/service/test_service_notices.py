@@ -79,11 +79,9 @@ async def test_a_kind_with_a_link_is_not_told_without_one_nor_the_other_way_roun
 
 async def test_a_token_lies_sealed_in_the_queue_and_belongs_to_one_account_and_kind(house):
     alice = (await house.person(two_factor=False)).account
-    link = seal_token(house.ports, alice.id, NoticeKind.RECOVERY_LINK, "the-token")
+    link = seal_token(house.ports, alice.id, NoticeKind.RECOVERY_LINK, "the-token", to=("a@elsewhere.example",))
     await house.store.write(
-        lambda writer: tell_with_link(
-            writer, alice.id, NoticeKind.RECOVERY_LINK, START, link, to=("a@elsewhere.example",), address=""
-        )
+        lambda writer: tell_with_link(writer, alice.id, NoticeKind.RECOVERY_LINK, START, link, address="")
     )
     (notice,) = await queued(house)
     assert notice.recipient == "a@elsewhere.example"

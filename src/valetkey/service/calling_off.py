@@ -1,0 +1,104 @@
+"""Calling a recovery off: by whoever shows that the second factor is not lost, or reads the notices."""
+
+from datetime import datetime
+
+from valetkey.core.errors import NotFound
+from valetkey.core.event import RecoveryCancelled
+from valetkey.core.notice import NoticeKind
+from valetkey.service.authority import own_account, require_operator
+from valetkey.service.notices import tell
+from valetkey.service.one_time_links import NO_LINK, open_link, require_link, use
+from valetkey.service.ports import SYSTEM, Actor, Ports, Reader, Writer
+from valetkey.service.store_parts import LinkPurpose, Recovery, RecoveryState
+
+CALL_OFF = "call-off"  # the step that a mailed link is for
+
+
+def call_off_in(writer: Writer, account_id: str, actor: Actor, now: datetime) -> bool:
+    """Call off the recovery of an account in the caller's transaction, and end its links; False if there is none.
+
+    Whoever completes a sign-in with a second factor calls it off by that: the factor is not lost.
+    """
+    recovery = writer.open_recovery(account_id)
+    if recovery is None or not writer.set_recovery(recovery.id, state=RecoveryState.CANCELLED, at=now):
+        return False
+    writer.end_links(account_id, LinkPurpose.RECOVERY, now)
+    writer.record(RecoveryCancelled(), actor=actor, at=now, account_id=account_id)
+    tell(writer, account_id, NoticeKind.RECOVERY_CANCELLED, now)
+    return True
+
+
+async def call_off(ports: Ports, actor: Actor) -> bool:
+    """Call off the recovery of one's own account, signed in with a second factor; False if there is none.
+
+    Raises:
+        NotAllowed: Not signed in to an account that is active.
+        Unavailable: The store failed.
+    """
+    now = ports.clock.now()
+    return await ports.store.write(lambda writer: call_off_in(writer, own_account(writer, actor).id, actor, now))
+
+
+async def look_at_link(ports: Ports, token: str, *, address: str) -> Recovery:
+    """Give the recovery that a mailed link calls off; nothing changes.
+
+    Raises:
+        NotFound: Not such a link, or the recovery is over.
+        Refused: Too many wrong ones.
+        Unavailable: The store failed.
+    """
+    link = await require_link(ports, token, LinkPurpose.RECOVERY, address=address)
+    recovery = await ports.store.read(lambda reader: reader.open_recovery(link.account_id))
+    if link.facts.get("step") != CALL_OFF or recovery is None or recovery.id != link.facts.get("recovery"):
+        raise NotFound(NO_LINK)
+    return recovery
+
+
+async def call_off_by_link(ports: Ports, token: str, *, address: str) -> None:
+    """Call a recovery off with the link of a notice; no sign-in is needed.
+
+    Raises:
+        NotFound: Not such a link, or the recovery is over.
+        Refused: Too many wrong ones.
+        Unavailable: The store failed.
+    """
+    await look_at_link(ports, token, address=address)
+    now = ports.clock.now()
+    actor = Actor(SYSTEM.kind, None, address)
+
+    def end(writer: Writer) -> None:
+        link = open_link(ports, writer, token, LinkPurpose.RECOVERY, now)
+        use(writer, link, now)
+        call_off_in(writer, link.account_id, actor, now)
+
+    await ports.store.write(end)
+
+
+async def cancel(ports: Ports, actor: Actor, account_id: str) -> None:
+    """Call off anybody's recovery, from the command line.
+
+    Raises:
+        NotAllowed: Not the command line.
+        NotFound: The account has none.
+        Unavailable: The store failed.
+    """
+    require_operator(actor)
+    now = ports.clock.now()
+    if not await ports.store.write(lambda writer: call_off_in(writer, account_id, actor, now)):
+        raise NotFound("No recovery of this account is under way.")
+
+
+async def under_way(ports: Ports, actor: Actor) -> tuple[tuple[Recovery, str], ...]:
+    """List every recovery that is under way, each with the account's address, for the command line.
+
+    Raises:
+        NotAllowed: Not the command line.
+        Unavailable: The store failed.
+    """
+    require_operator(actor)
+
+    def look(reader: Reader) -> tuple[tuple[Recovery, str], ...]:
+        found = [(recovery, reader.account(recovery.account_id)) for recovery in reader.open_recoveries()]
+        return tuple((recovery, account.address if account else recovery.account_id) for recovery, account in found)
+
+    return await ports.store.read(look)
