@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from valetkey.core.account import Account, AccountKind, AccountState, canonical_login_name
-from valetkey.core.errors import InvalidInput, NotFound, Unavailable
+from valetkey.core.errors import Conflict, InvalidInput, NotAllowed, NotFound, Unavailable
 from valetkey.core.event import (
     AccountCreated,
     AccountDisabled,
@@ -18,6 +18,7 @@ from valetkey.core.event import (
     OwnerAdded,
     OwnerRemoved,
     RightsSet,
+    RoleSet,
     UpstreamPasswordRemoved,
     UpstreamPasswordSet,
 )
@@ -25,15 +26,20 @@ from valetkey.core.main_password import MAX_LENGTH
 from valetkey.core.notice import NoticeKind
 from valetkey.core.passkey import Passkey
 from valetkey.core.password_strength import Strength
-from valetkey.core.role import Role
+from valetkey.core.role import Action, Role
 from valetkey.core.scope import ALL_PERMISSIONS, Permission
 from valetkey.service.app_passwords import close_what_fails
-from valetkey.service.authority import require_operator, require_recent_proof, the_account
+from valetkey.service.authority import require, require_operator, require_over, require_recent_proof, the_account
 from valetkey.service.main_passwords import fit
 from valetkey.service.notices import tell
 from valetkey.service.ports import Actor, Ports, Reader, Totp, Writer
+from valetkey.service.store_parts import AccountFilter
 
 _log = structlog.get_logger("valetkey.accounts")
+
+ANY_ACCOUNT = AccountFilter()
+_NO_ACCOUNT = "There is no such account."
+_NO_ROLE = "Only a person can have a role in the console."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +67,24 @@ async def create(
     rights: frozenset[Permission] = ALL_PERMISSIONS,
     role: Role | None = None,
 ) -> Account:
-    """Make an account.
+    """Make an account, by `Action.CREATE_ACCOUNTS`; one with a role by `Action.SET_ROLES` too.
+
+    Only the command line gives it a main password; in the console its person is invited to set one.
 
     Raises:
-        NotAllowed: Not the command line.
-        InvalidInput: No address, an unfit password, or a password for a shared account.
+        ProveAgain: The last proof of identity is older than five minutes.
+        NotAllowed: The role or the token does not permit it.
+        PolicyForbids: No second factor yet.
+        InvalidInput: No address, an unfit password, or a password or a role for a shared account.
         Conflict: The address is taken.
         Unavailable: The store failed.
     """
-    require_operator(actor)
     now = ports.clock.now()
+    require_recent_proof(actor, now)
+    if password is not None:
+        require_operator(actor)
+    if role is not None and kind is not AccountKind.PERSON:
+        raise InvalidInput("role", _NO_ROLE)
     account = Account(
         id=ports.entropy.new_id("ac"),
         address=canonical_login_name(address, ports.default_domain),
@@ -85,61 +99,79 @@ async def create(
     hashed = None if password is None else (await _hash(ports, account, password))[0]
 
     def add(writer: Writer) -> Account:
+        require(writer, actor, Action.CREATE_ACCOUNTS, now)
+        if role is not None:
+            require(writer, actor, Action.SET_ROLES, now)
         writer.add_account(account)
         if hashed is not None:
             writer.set_main_password(account.id, hashed)
         created = AccountCreated(account.address, kind.value)
         writer.record(created, actor=actor, at=now, account_id=account.id)
+        if role is not None:
+            writer.record(RoleSet(role.value), actor=actor, at=now, account_id=account.id)
         return writer.account(account.id) or account
 
     return await ports.store.write(add)
 
 
 async def disable(ports: Ports, actor: Actor, account_id: str) -> int:
-    """Disable an account: no login, no portal. Give how many mail connections were closed.
+    """Disable an account: no login, no portal, no token. Give how many mail connections were closed.
+
+    By `Action.DISABLE_ACCOUNTS`; no proof is asked for, so that it is quickly done.
 
     Raises:
-        NotAllowed: Not the command line.
         NotFound: No such account.
+        NotAllowed: The role or the token does not permit it, it is one's own, or has a role that oneself has not.
+        Conflict: It is the last administrator's.
         Unavailable: The store failed.
     """
+    now = ports.clock.now()
 
     def apply(writer: Writer, account: Account) -> Event | None:
+        if account.id == actor.account_id:
+            raise NotAllowed("You cannot disable your own account.")
         writer.remove_portal_sessions(account.id)
         if account.state is AccountState.DISABLED:
             return None
+        _require_another_administrator(writer, account)
         writer.set_account_state(account.id, AccountState.DISABLED)
+        tell(writer, account.id, NoticeKind.ACCOUNT_DISABLED, now)
         return AccountDisabled()
 
-    await _change(ports, actor, account_id, apply)
+    await _change(ports, actor, account_id, Action.DISABLE_ACCOUNTS, apply)
     return await close_what_fails(ports, account_id)
 
 
 async def enable(ports: Ports, actor: Actor, account_id: str) -> None:
-    """Enable a disabled account again.
+    """Enable a disabled account again, by `Action.DISABLE_ACCOUNTS`.
 
     Raises:
-        NotAllowed: Not the command line.
+        ProveAgain: The last proof of identity is older than five minutes.
         NotFound: No such account.
+        NotAllowed: The role or the token does not permit it.
         Unavailable: The store failed.
     """
+    now = ports.clock.now()
 
     def apply(writer: Writer, account: Account) -> Event | None:
+        require_recent_proof(actor, now)
         if account.state is AccountState.ACTIVE:
             return None
         writer.set_account_state(account.id, AccountState.ACTIVE)
         return AccountEnabled()
 
-    await _change(ports, actor, account_id, apply)
+    await _change(ports, actor, account_id, Action.DISABLE_ACCOUNTS, apply)
 
 
 async def find(ports: Ports, actor: Actor, name_or_id: str) -> Account:
-    """Find an account by its id or by any of its addresses.
+    """Find an account by its id or by any of its addresses: one's own, or any by `Action.SEE_ACCOUNTS`.
 
     Raises:
         NotFound: No such account, or not the actor's.
+        NotAllowed: The role or the token does not permit it.
         Unavailable: The store failed.
     """
+    now = ports.clock.now()
 
     def look(reader: Reader) -> Account:
         account = reader.account(name_or_id) if name_or_id.isascii() else None
@@ -149,35 +181,49 @@ async def find(ports: Ports, actor: Actor, name_or_id: str) -> Account:
             except InvalidInput:
                 account = None
         if account is None:
-            raise NotFound("There is no such account.")
-        return the_account(reader, actor, account.id)
+            raise NotFound(_NO_ACCOUNT)
+        return the_account(reader, actor, account.id, others=Action.SEE_ACCOUNTS, now=now)
 
     return await ports.store.read(look)
 
 
-async def list_all(
-    ports: Ports, actor: Actor, *, search: str = "", after: str = "", limit: int = 100
+async def listed(
+    ports: Ports, actor: Actor, wanted: AccountFilter = ANY_ACCOUNT, *, after: str = "", limit: int = 50
 ) -> tuple[Account, ...]:
-    """List accounts in the order of their addresses, behind `after`.
+    """List the accounts that a filter lets pass, by `Action.SEE_ACCOUNTS`, in the order of their addresses.
+
+    Args:
+        ports: The ports.
+        actor: Who looks.
+        wanted: The filter.
+        after: The address to go on behind.
+        limit: How many at most.
 
     Raises:
-        NotAllowed: Not the command line.
+        NotAllowed: The role or the token does not permit it.
         Unavailable: The store failed.
     """
-    require_operator(actor)
-    return await ports.store.read(lambda reader: reader.accounts(search=search, after=after, limit=limit))
+    now = ports.clock.now()
+
+    def look(reader: Reader) -> tuple[Account, ...]:
+        require(reader, actor, Action.SEE_ACCOUNTS, now)
+        return reader.accounts_where(wanted, after=after, limit=limit)
+
+    return await ports.store.read(look)
 
 
 async def details(ports: Ports, actor: Actor, account_id: str) -> AccountDetails:
-    """Give an account with everything around it.
+    """Give an account with everything around it: one's own, or any by `Action.SEE_ACCOUNTS`.
 
     Raises:
         NotFound: No such account, or not the actor's.
+        NotAllowed: The role or the token does not permit it.
         Unavailable: The store failed.
     """
+    now = ports.clock.now()
 
     def look(reader: Reader) -> AccountDetails:
-        account = the_account(reader, actor, account_id)
+        account = the_account(reader, actor, account_id, others=Action.SEE_ACCOUNTS, now=now)
         return AccountDetails(
             account=account,
             aliases=reader.aliases(account.id),
@@ -194,29 +240,32 @@ async def details(ports: Ports, actor: Actor, account_id: str) -> AccountDetails
 
 
 async def add_alias(ports: Ports, actor: Actor, account_id: str, address: str) -> None:
-    """Let an account log in with one more address.
+    """Let an account log in with one more address, by `Action.CHANGE_ACCOUNTS`.
 
     Raises:
-        NotAllowed: Not the command line.
+        ProveAgain: The last proof of identity is older than five minutes.
+        NotAllowed: The role or the token does not permit it.
         InvalidInput: Not an address.
         NotFound: No such account.
         Conflict: The address is taken.
         Unavailable: The store failed.
     """
     alias = canonical_login_name(address, ports.default_domain)
+    now = ports.clock.now()
 
     def apply(writer: Writer, account: Account) -> Event:
+        require_recent_proof(actor, now)
         writer.add_alias(account.id, alias)
         return AliasAdded(alias)
 
-    await _change(ports, actor, account_id, apply)
+    await _change(ports, actor, account_id, Action.CHANGE_ACCOUNTS, apply)
 
 
 async def remove_alias(ports: Ports, actor: Actor, account_id: str, address: str) -> None:
-    """Take an alias from an account. Its primary address stays.
+    """Take an alias from an account, by `Action.CHANGE_ACCOUNTS`. Its primary address stays.
 
     Raises:
-        NotAllowed: Not the command line.
+        NotAllowed: The role or the token does not permit it.
         InvalidInput: Not an address.
         NotFound: No such account, or it has no such alias.
         Unavailable: The store failed.
@@ -228,21 +277,24 @@ async def remove_alias(ports: Ports, actor: Actor, account_id: str, address: str
             raise NotFound("The account has no such alias.")
         return AliasRemoved(alias)
 
-    await _change(ports, actor, account_id, apply)
+    await _change(ports, actor, account_id, Action.CHANGE_ACCOUNTS, apply)
 
 
 async def add_owner(ports: Ports, actor: Actor, shared_id: str, person_id: str) -> None:
-    """Let a person manage a shared account.
+    """Let a person manage a shared account, by `Action.CHANGE_ACCOUNTS`.
 
     Raises:
-        NotAllowed: Not the command line.
+        ProveAgain: The last proof of identity is older than five minutes.
+        NotAllowed: The role or the token does not permit it.
         NotFound: No such account.
         InvalidInput: The one is not shared, or the other is not a person.
         Unavailable: The store failed.
     """
+    now = ports.clock.now()
 
     def apply(writer: Writer, shared: Account) -> Event | None:
-        person = the_account(writer, actor, person_id)
+        require_recent_proof(actor, now)
+        person = _existing(writer, person_id)
         if shared.kind is not AccountKind.SHARED:
             raise InvalidInput("account", "Only a shared account has owners.")
         if person.kind is not AccountKind.PERSON:
@@ -252,44 +304,78 @@ async def add_owner(ports: Ports, actor: Actor, shared_id: str, person_id: str) 
         writer.add_owner(shared.id, person.id)
         return OwnerAdded(person.address)
 
-    await _change(ports, actor, shared_id, apply)
+    await _change(ports, actor, shared_id, Action.CHANGE_ACCOUNTS, apply)
 
 
 async def remove_owner(ports: Ports, actor: Actor, shared_id: str, person_id: str) -> None:
-    """Take the management of a shared account from a person. App passwords that were made stay.
+    """Take the management of a shared account from a person, by `Action.CHANGE_ACCOUNTS`. App passwords stay.
 
     Raises:
-        NotAllowed: Not the command line.
+        NotAllowed: The role or the token does not permit it.
         NotFound: No such account, or the person does not own it.
         Unavailable: The store failed.
     """
 
     def apply(writer: Writer, shared: Account) -> Event:
-        person = the_account(writer, actor, person_id)
+        person = _existing(writer, person_id)
         if not writer.remove_owner(shared.id, person.id):
             raise NotFound("This person does not own the account.")
         return OwnerRemoved(person.address)
 
-    await _change(ports, actor, shared_id, apply)
+    await _change(ports, actor, shared_id, Action.CHANGE_ACCOUNTS, apply)
 
 
 async def set_rights(ports: Ports, actor: Actor, account_id: str, rights: frozenset[Permission]) -> int:
     """Set what an account's credentials may be given at most; give how many connections that closed.
 
+    By `Action.CHANGE_ACCOUNTS`; a proof is asked for unless it only takes away.
+
     Raises:
-        NotAllowed: Not the command line.
+        ProveAgain: The last proof of identity is older than five minutes.
+        NotAllowed: The role or the token does not permit it.
         NotFound: No such account.
         Unavailable: The store failed.
     """
+    now = ports.clock.now()
 
     def apply(writer: Writer, account: Account) -> Event | None:
+        if not rights <= account.rights:
+            require_recent_proof(actor, now)
         if account.rights == rights:
             return None
         writer.set_rights(account.id, rights)
         return RightsSet(tuple(sorted(rights)))
 
-    await _change(ports, actor, account_id, apply)
+    await _change(ports, actor, account_id, Action.CHANGE_ACCOUNTS, apply)
     return await close_what_fails(ports, account_id)
+
+
+async def set_role(ports: Ports, actor: Actor, account_id: str, role: Role | None) -> None:
+    """Set a person's role in the console, or take it away, by `Action.SET_ROLES`. It holds from the next click on.
+
+    Raises:
+        ProveAgain: The last proof of identity is older than five minutes.
+        NotFound: No such account.
+        NotAllowed: The role does not permit it, it is one's own, or a token asks.
+        InvalidInput: A shared account, which has no role.
+        Conflict: It is the last administrator's.
+        Unavailable: The store failed.
+    """
+    now = ports.clock.now()
+
+    def apply(writer: Writer, account: Account) -> Event | None:
+        require_recent_proof(actor, now)
+        if account.id == actor.account_id:
+            raise NotAllowed("You cannot change your own role. Ask another administrator.")
+        if account.kind is not AccountKind.PERSON:
+            raise InvalidInput("role", _NO_ROLE)
+        if account.role is role:
+            return None
+        _require_another_administrator(writer, account)
+        writer.set_role(account.id, role)
+        return RoleSet("" if role is None else role.value)
+
+    await _change(ports, actor, account_id, Action.SET_ROLES, apply)
 
 
 async def set_main_password(ports: Ports, actor: Actor, account_id: str, password: str) -> Strength:
@@ -379,15 +465,30 @@ async def _hash(ports: Ports, account: Account, password: str) -> tuple[str, Str
     return await ports.hasher.hash(canonical), strength
 
 
+def _existing(reader: Reader, account_id: str) -> Account:
+    account = reader.account(account_id) if account_id.isascii() else None
+    if account is None:
+        raise NotFound(_NO_ACCOUNT)
+    return account
+
+
+def _require_another_administrator(reader: Reader, account: Account) -> None:
+    """Refuse to take away the last administrator, for then nobody could make another one in the console."""
+    if [each.id for each in reader.administrators()] == [account.id]:
+        raise Conflict("This is the last administrator. Make somebody else one first.")
+
+
 async def _change(
-    ports: Ports, actor: Actor, account_id: str, apply: Callable[[Writer, Account], Event | None]
+    ports: Ports, actor: Actor, account_id: str, action: Action, apply: Callable[[Writer, Account], Event | None]
 ) -> None:
-    """Run an operator's change of an account with its record, in one transaction."""
-    require_operator(actor)
+    """Run a change of an account by a console action with its record, in one transaction."""
     now = ports.clock.now()
 
     def work(writer: Writer) -> None:
-        event = apply(writer, the_account(writer, actor, account_id))
+        require(writer, actor, action, now)
+        account = _existing(writer, account_id)
+        require_over(writer, actor, action, account, now)
+        event = apply(writer, account)
         if event is not None:
             writer.record(event, actor=actor, at=now, account_id=account_id)
 

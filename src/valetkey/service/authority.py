@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import NotAllowed, NotFound, PolicyForbids, ProveAgain
-from valetkey.core.role import TOKEN_ACTIONS, Action, Role, permits
+from valetkey.core.role import SEEING, TOKEN_ACTIONS, Action, Role, permits
 from valetkey.core.sentence import say
 from valetkey.service.ports import Actor, ActorKind, Reader
 
@@ -49,7 +49,7 @@ def require(reader: Reader, actor: Actor, action: Action, now: datetime) -> None
         NotAllowed: The role or the token does not permit it.
         PolicyForbids: No second factor yet.
     """
-    if actor.kind in {ActorKind.OPERATOR, ActorKind.SYSTEM}:
+    if actor.kind is ActorKind.OPERATOR:
         return
     own = own_account(reader, actor, now)
     if not permits(own.role, action):
@@ -68,7 +68,7 @@ def require_over(reader: Reader, actor: Actor, action: Action, account: Account,
         PolicyForbids: No second factor yet.
     """
     require(reader, actor, action, now)
-    if actor.kind in {ActorKind.OPERATOR, ActorKind.SYSTEM} or account.role is None:
+    if actor.kind is ActorKind.OPERATOR or account.role is None:
         return
     if own_account(reader, actor, now).role is not Role.ADMIN:
         raise NotAllowed("Only an administrator can do this to somebody who has a role.")
@@ -80,11 +80,13 @@ def require_token_action(reader: Reader, actor: Actor, action: Action) -> None:
     Raises:
         NotAllowed: The token has it not.
     """
-    if actor.kind is not ActorKind.TOKEN:
-        return
-    token = reader.api_token(actor.token_id or "")
-    if token is None or action not in token.actions & TOKEN_ACTIONS:
+    if actor.kind is ActorKind.TOKEN and not _token_permits(reader, actor, action):
         raise NotAllowed("This API token does not permit this.")
+
+
+def _token_permits(reader: Reader, actor: Actor, action: Action) -> bool:
+    token = reader.api_token(actor.token_id or "")
+    return token is not None and action in token.actions & TOKEN_ACTIONS
 
 
 def the_account(
@@ -103,7 +105,8 @@ def the_account(
         actor: Who acts.
         account_id: The account's id.
         own: What a token needs for its own account and what that owns.
-        others: With which console action the actor may act on any account; None: not at all.
+        others: With which console action the actor may act on any account; None: not at all. Unless it is one that only
+            sees, people with a role are for administrators alone (`require_over`).
         now: The time; needed where tokens or roles may act.
 
     Raises:
@@ -111,19 +114,28 @@ def the_account(
         NotAllowed: The actor's own account is disabled, or the token or the role does not permit it.
     """
     account = reader.account(account_id) if account_id.isascii() else None
-    if actor.kind in {ActorKind.OPERATOR, ActorKind.SYSTEM}:
-        permitted = True
-    elif _is_own(reader, actor, account_id, now):
-        require_token_action(reader, actor, own)
-        permitted = True
-    elif others is not None and now is not None and own_account(reader, actor, now).role is not None:
-        require(reader, actor, others, now)
-        permitted = True
-    else:
-        permitted = False
-    if account is None or not permitted:
+    if account is None or not _may_act_on(reader, actor, account, own=own, others=others, now=now):
         raise NotFound(_NO_ACCOUNT)
     return account
+
+
+def _may_act_on(
+    reader: Reader, actor: Actor, account: Account, *, own: Action, others: Action | None, now: datetime | None
+) -> bool:
+    if actor.kind in {ActorKind.OPERATOR, ActorKind.SYSTEM}:
+        return True
+    is_own = _is_own(reader, actor, account.id, now)
+    if is_own and (actor.kind is not ActorKind.TOKEN or _token_permits(reader, actor, own)):
+        return True
+    if others is not None and now is not None and own_account(reader, actor, now).role is not None:
+        if others in SEEING:
+            require(reader, actor, others, now)
+        else:
+            require_over(reader, actor, others, account, now)
+        return True
+    if is_own:
+        require_token_action(reader, actor, own)
+    return False
 
 
 def acts_on_others(reader: Reader, actor: Actor, account: Account, now: datetime) -> bool:

@@ -1,5 +1,7 @@
 """Accounts and who may do what to them."""
 
+from dataclasses import replace
+
 import pytest
 from tests.verbs.site import HOME, OPERATOR, PASSWORD, House, attempt
 
@@ -12,6 +14,7 @@ from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol, Permission
 from valetkey.service import accounts, activity, login, sign_in
 from valetkey.service.ports import Actor, ActorKind, LiveSession
+from valetkey.service.store_parts import AccountFilter
 
 
 async def newest(house: House, account_id: str):
@@ -36,29 +39,108 @@ async def test_who_is_not_there_is_not_found(house: House, name: str):
         await accounts.find(house.ports, OPERATOR, name)
 
 
-async def test_only_the_command_line_runs_accounts(house: House):
-    admin, bob = await house.person(role=Role.ADMIN), await house.person("bob@example.org")
-    ports, actor, other = house.ports, house.acting(admin.account), bob.account.id
+async def test_people_without_a_role_change_no_account(house: House):
+    alice, bob = await house.person(), await house.person("bob@example.org")
+    ports, actor, other = house.ports, house.acting(alice.account), bob.account.id
     for verb in (
         accounts.create(ports, actor, "new@example.org"),
         accounts.disable(ports, actor, other),
-        accounts.enable(ports, actor, admin.account.id),
-        accounts.list_all(ports, actor),
-        accounts.add_alias(ports, actor, admin.account.id, "a2@example.org"),
-        accounts.remove_alias(ports, actor, admin.account.id, "a2@example.org"),
-        accounts.add_owner(ports, actor, other, admin.account.id),
-        accounts.remove_owner(ports, actor, other, admin.account.id),
-        accounts.set_rights(ports, actor, admin.account.id, frozenset(Permission)),
+        accounts.enable(ports, actor, alice.account.id),
+        accounts.listed(ports, actor),
+        accounts.add_alias(ports, actor, alice.account.id, "a2@example.org"),
+        accounts.remove_alias(ports, actor, alice.account.id, "a2@example.org"),
+        accounts.add_owner(ports, actor, other, alice.account.id),
+        accounts.remove_owner(ports, actor, other, alice.account.id),
+        accounts.set_rights(ports, actor, alice.account.id, frozenset(Permission)),
+        accounts.set_role(ports, actor, other, Role.ADMIN),
     ):
         with pytest.raises(NotAllowed):
             await verb
+    for verb in (accounts.find(ports, actor, "bob"), accounts.details(ports, actor, other)):
+        with pytest.raises(NotFound):
+            await verb
+
+
+async def test_an_administrator_changes_accounts_and_never_knows_a_password(house: House):
+    admin, bob = await house.person(role=Role.ADMIN), await house.person("bob@example.org")
+    shared = await house.shared()
+    ports, actor, other = house.ports, house.acting(admin.account), bob.account.id
+    made = await accounts.create(ports, actor, "new@example.org", role=Role.AUDITOR)
+    assert made.role is Role.AUDITOR
+    await accounts.add_alias(ports, actor, other, "robert@example.org")
+    await accounts.remove_alias(ports, actor, other, "robert@example.org")
+    await accounts.add_owner(ports, actor, shared.id, other)
+    assert [owner.id for owner in (await accounts.details(ports, actor, shared.id)).owners] == [other]
+    await accounts.remove_owner(ports, actor, shared.id, other)
+    await accounts.set_rights(ports, actor, other, frozenset({Permission.READ}))
+    await accounts.set_role(ports, actor, other, Role.HELPDESK)
+    assert (await accounts.find(ports, actor, "bob@example.org")).role is Role.HELPDESK
+    await accounts.set_role(ports, actor, other, None)
+    await accounts.disable(ports, actor, other)
+    await accounts.enable(ports, actor, other)
+    with pytest.raises(NotAllowed):
+        await accounts.create(ports, actor, "other@example.org", password=PASSWORD)
     for verb in (
-        accounts.find(ports, actor, "bob"),
-        accounts.details(ports, actor, other),
         accounts.set_main_password(ports, actor, other, PASSWORD + "!"),
         accounts.set_upstream_password(ports, actor, other, "x"),
     ):
         with pytest.raises(NotFound):
+            await verb
+
+
+async def test_what_widens_needs_a_proof_and_what_narrows_does_not(house: House):
+    admin, bob = await house.person(role=Role.ADMIN), await house.person("bob@example.org")
+    shared = await house.shared(owner=bob)
+    ports, actor, other = house.ports, replace(admin.actor, proven_at=None), bob.account.id
+    await accounts.add_alias(ports, OPERATOR, other, "robert@example.org")
+    await accounts.remove_alias(ports, actor, other, "robert@example.org")
+    await accounts.set_rights(ports, actor, other, frozenset({Permission.READ}))
+    await accounts.disable(ports, actor, other)
+    await accounts.remove_owner(ports, actor, shared.id, other)
+    for verb in (
+        accounts.create(ports, actor, "new@example.org"),
+        accounts.enable(ports, actor, other),
+        accounts.add_alias(ports, actor, other, "robert@example.org"),
+        accounts.add_owner(ports, actor, shared.id, other),
+        accounts.set_rights(ports, actor, other, frozenset({Permission.SEND})),
+        accounts.set_role(ports, actor, other, Role.ADMIN),
+    ):
+        with pytest.raises(ProveAgain):
+            await verb
+
+
+async def test_the_last_administrator_stays_one(house: House):
+    admin, other = await house.person(role=Role.ADMIN), await house.person("root@example.org", role=Role.ADMIN)
+    ports = house.ports
+    with pytest.raises(NotAllowed):
+        await accounts.set_role(ports, house.acting(admin.account), admin.account.id, Role.AUDITOR)
+    with pytest.raises(NotAllowed):
+        await accounts.disable(ports, admin.actor, admin.account.id)
+    await accounts.disable(ports, admin.actor, other.account.id)
+    for verb in (
+        accounts.disable(ports, OPERATOR, admin.account.id),
+        accounts.set_role(ports, OPERATOR, admin.account.id, None),
+    ):
+        with pytest.raises(Conflict, match="last administrator"):
+            await verb
+    await accounts.set_role(ports, OPERATOR, other.account.id, None)  # disabled, and so none that counts
+
+
+async def test_helpers_do_not_touch_people_with_a_role(house: House):
+    helper = await house.person("help@example.org", role=Role.HELPDESK)
+    auditor, bob = await house.person("audit@example.org", role=Role.AUDITOR), await house.person("bob@example.org")
+    await accounts.disable(house.ports, helper.actor, bob.account.id)
+    with pytest.raises(NotAllowed, match="Only an administrator"):
+        await accounts.disable(house.ports, helper.actor, auditor.account.id)
+
+
+async def test_only_people_have_roles(house: House):
+    shared = await house.shared()
+    for verb in (
+        accounts.set_role(house.ports, OPERATOR, shared.id, Role.AUDITOR),
+        accounts.create(house.ports, OPERATOR, "x@example.org", kind=AccountKind.SHARED, role=Role.ADMIN),
+    ):
+        with pytest.raises(InvalidInput):
             await verb
 
 
@@ -192,10 +274,12 @@ async def test_upstream_passwords_are_sealed_for_their_account(house: House, tmp
 async def test_accounts_are_listed_in_pages(house: House):
     for n in range(5):
         await accounts.create(house.ports, OPERATOR, f"p{n}@example.org")
-    page = await accounts.list_all(house.ports, OPERATOR, limit=3)
-    rest = await accounts.list_all(house.ports, OPERATOR, after=page[-1].address)
+    page = await accounts.listed(house.ports, OPERATOR, limit=3)
+    rest = await accounts.listed(house.ports, OPERATOR, after=page[-1].address)
     assert [one.address for one in (*page, *rest)] == [f"p{n}@example.org" for n in range(5)]
-    assert [one.address for one in await accounts.list_all(house.ports, OPERATOR, search="p3")] == ["p3@example.org"]
+    assert [one.address for one in await accounts.listed(house.ports, OPERATOR, AccountFilter(search="p3"))] == [
+        "p3@example.org"
+    ]
 
 
 async def test_the_system_itself_acts_only_where_it_must(house: House):

@@ -21,6 +21,7 @@ from valetkey.doors.cli.running import (
 from valetkey.service import accounts, second_factors
 from valetkey.service.accounts import AccountDetails
 from valetkey.service.ports import OPERATOR, Ports
+from valetkey.service.store_parts import AccountFilter
 
 Address = Annotated[str, typer.Argument(help="The account's mail address, an alias, or its id.", show_default=False)]
 
@@ -62,7 +63,9 @@ def _add_create(group: typer.Typer, running: Running) -> None:
         kind = AccountKind.SHARED if shared else AccountKind.PERSON
 
         async def make(ports: Ports) -> Account:
-            return await accounts.create(ports, OPERATOR, address, kind=kind, password=password, role=Role.ADMIN if admin else None)
+            return await accounts.create(
+                ports, OPERATOR, address, kind=kind, password=password, role=Role.ADMIN if admin else None
+            )
 
         account = running.do(make)
         if as_json:
@@ -87,7 +90,7 @@ def _add_looking(group: typer.Typer, running: Running) -> None:
         """
 
         async def look(ports: Ports) -> tuple[Account, ...]:
-            return await accounts.list_all(ports, OPERATOR, search=search, after=after, limit=limit)
+            return await accounts.listed(ports, OPERATOR, AccountFilter(search=search), after=after, limit=limit)
 
         found = running.do(look)
         if len(found) == limit:
