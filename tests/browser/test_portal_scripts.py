@@ -31,15 +31,18 @@ def test_a_page_that_hears_nothing_more_says_so(scripted: Visitor, alice: Person
 def test_who_reads_with_the_keyboard_is_not_thrown_out_by_an_update(scripted: Visitor, alice: Person) -> None:
     page = scripted.sign_in(alice)
     held: list[Route] = []
-    page.route("**/components/live", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/components/live", hold)
     page = scripted.go("/components")
-    page.evaluate("document.getElementById('live').innerHTML = ''")
     page.evaluate(
         """() => {
           const link = document.createElement('a');
           link.href = '/activity';
           link.textContent = 'See all';
-          document.getElementById('live').append(link);
+          document.getElementById('live').replaceChildren(link);
           link.focus();
         }"""
     )
