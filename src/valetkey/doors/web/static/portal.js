@@ -36,7 +36,9 @@ function addPrinting(button) {
 
 // Forms
 
+// Not for a form with data-again: what it brings is a file, and the page stays.
 function sendOnce(form) {
+  if ("again" in form.dataset) { return; }
   form.addEventListener("submit", () => {
     // After the browser has collected the fields.
     window.setTimeout(() => form.querySelectorAll("button[type=submit]").forEach((b) => { b.disabled = true; }), 0);
@@ -74,6 +76,8 @@ class Live {
     this.open();
     window.addEventListener("pagehide", () => this.close());
     window.addEventListener("pageshow", (event) => { if (event.persisted) { this.open(); } });
+    // A browser has six connections to a site at once: pages in the background hold none of them.
+    document.addEventListener("visibilitychange", () => { if (document.hidden) { this.close(); } else { this.open(); } });
   }
 
   open() {
@@ -81,7 +85,7 @@ class Live {
     this.source = new EventSource(this.element.dataset.live);
     this.source.addEventListener("open", () => { this.failures = 0; });
     this.source.addEventListener("message", (event) => this.show(event.data));
-    this.source.addEventListener("end", () => { this.ended = true; this.close(); });
+    this.source.addEventListener("end", (event) => { this.ended = true; this.close(); if (event.data === "late") { this.lose(); } });
     this.source.addEventListener("error", () => this.fail());
   }
 
@@ -93,10 +97,15 @@ class Live {
   fail() {
     this.failures += 1;
     if (this.source?.readyState === EventSource.CLOSED || this.failures >= GIVE_UP_AFTER) {
+      this.ended = true;
       this.close();
-      const hint = document.getElementById(`${this.element.id}-lost`);
-      if (hint) { hint.hidden = false; announce(hint.textContent.trim()); }
+      this.lose();
     }
+  }
+
+  lose() {
+    const hint = document.getElementById(`${this.element.id}-lost`);
+    if (hint) { hint.hidden = false; announce(hint.textContent.trim()); }
   }
 
   show(text) {
