@@ -9,6 +9,7 @@ from valetkey.core.errors import NotAllowed, NotFound
 from valetkey.core.event import SignedOut
 from valetkey.core.sentence import say
 from valetkey.service.authority import own_account
+from valetkey.service.calling_off import call_off_in
 from valetkey.service.ports import Actor, ActorKind, PortalSession, Ports, Reader, Writer
 from valetkey.service.tokens import find_session, id_hash, new_token
 
@@ -68,6 +69,7 @@ def begin(ports: Ports, writer: Writer, new: NewSession, token: str, now: dateti
         client=new.client[:_MAX_CLIENT],
     )
     writer.add_portal_session(session)
+    _show_factor_is_there(writer, session, now)
     return session
 
 
@@ -78,7 +80,15 @@ def renew(ports: Ports, writer: Writer, old: PortalSession, token: str, now: dat
     )
     writer.remove_portal_sessions(old.account_id, only=old.id_hash)
     writer.add_portal_session(renewed)
+    _show_factor_is_there(writer, renewed, now)
     return renewed
+
+
+def _show_factor_is_there(writer: Writer, session: PortalSession, now: datetime) -> None:
+    """Call off a recovery: whoever has just used the second factor has not lost it."""
+    if session.has_second_factor and session.proven_at is not None:
+        actor = Actor(ActorKind.ACCOUNT, session.account_id, session.address)
+        call_off_in(writer, session.account_id, actor, now)
 
 
 def forget(ports: Ports, writer: Writer, token: str | None) -> PortalSession | None:

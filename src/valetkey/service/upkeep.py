@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 from valetkey.core.throttle import window_of
-from valetkey.service import app_passwords
+from valetkey.service import app_passwords, recovery
+from valetkey.service.one_time_links import KEPT_FOR
 from valetkey.service.portal_sessions import IDLE_LIFETIME, LIFETIME
 from valetkey.service.ports import Ports, Writer
 
@@ -22,10 +23,12 @@ async def every_minute(ports: Ports) -> int:
         Unavailable: The store failed.
     """
     lapsed = await app_passwords.lapse_expired(ports)
+    await recovery.follow_up(ports)
     now = ports.clock.now()
 
     def tidy(writer: Writer) -> None:
         writer.remove_stale_portal_sessions(created_before=now - LIFETIME, seen_before=now - IDLE_LIFETIME)
+        writer.forget_links(expired_before=now - KEPT_FOR)
         writer.forget_failures(window_of(now, ports.throttle) - _KEPT_WINDOWS + 1)
         writer.forget_counts(days_before=(now - DAYS_KEPT).date(), hours_before=now - HOURS_KEPT)
         _count_people(writer, now)
