@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from valetkey.core.throttle import window_of
 from valetkey.service import app_passwords, recovery
 from valetkey.service.one_time_links import KEPT_FOR
+from valetkey.service.passkey_ceremonies import CHALLENGE_LASTS
 from valetkey.service.portal_sessions import IDLE_LIFETIME, LIFETIME
 from valetkey.service.ports import Ports, Writer
 
@@ -29,6 +30,7 @@ async def every_minute(ports: Ports) -> int:
     def tidy(writer: Writer) -> None:
         writer.remove_stale_portal_sessions(created_before=now - LIFETIME, seen_before=now - IDLE_LIFETIME)
         writer.forget_links(expired_before=now - KEPT_FOR)
+        writer.forget_spent_challenges(now - 2 * CHALLENGE_LASTS)
         writer.forget_failures(window_of(now, ports.throttle) - _KEPT_WINDOWS + 1)
         writer.forget_counts(days_before=(now - DAYS_KEPT).date(), hours_before=now - HOURS_KEPT)
         _count_people(writer, now)
