@@ -51,6 +51,7 @@ class SignedIn:
     account: Account
     is_complete: bool
     passkeys: tuple[Passkey, ...] = ()  # that may finish it, or prove it again
+    has_authenticator: bool = False  # that takes codes
 
 
 async def start(
@@ -202,16 +203,17 @@ async def current(ports: Ports, token: str) -> SignedIn | None:
     """
     now = ports.clock.now()
 
-    def look(reader: Reader) -> tuple[PortalSession, Account | None, tuple[Passkey, ...]] | None:
+    def look(reader: Reader) -> tuple[PortalSession, Account | None, tuple[Passkey, ...], bool] | None:
         session = find_session(ports, reader, token)
         if session is None:
             return None
-        return session, reader.account(session.account_id), reader.passkeys(session.account_id)
+        account_id = session.account_id
+        return session, reader.account(account_id), reader.passkeys(account_id), bool(reader.totps(account_id))
 
     found = await ports.store.read(look)
     if found is None:
         return None
-    session, account, passkeys = found
+    session, account, passkeys, has_authenticator = found
     if account is None or account.state is not AccountState.ACTIVE or is_over(session, now):
         await ports.store.write(lambda writer: writer.remove_portal_sessions(session.account_id, only=session.id_hash))
         return None
@@ -220,7 +222,7 @@ async def current(ports: Ports, token: str) -> SignedIn | None:
         session = replace(session, seen_at=now)
     # A session from before the account had a second factor is not enough once it has one.
     is_complete = session.proven_at is not None and (session.has_second_factor or not account.has_second_factor)
-    return SignedIn(session, account, is_complete, passkeys)
+    return SignedIn(session, account, is_complete, passkeys, has_authenticator)
 
 
 def actor_of(signed_in: SignedIn, address: str) -> Actor:

@@ -21,19 +21,23 @@ from valetkey.doors.web import cookies
 from valetkey.doors.web.forms import Errors, Form, read_form
 from valetkey.doors.web.language import Language
 from valetkey.doors.web.languages import Languages
+from valetkey.doors.web.relying_party import relying_party
 from valetkey.doors.web.rendering import Templates
 from valetkey.doors.web.security import check_origin, check_token, local_path
 from valetkey.doors.web.settings import WebSettings
 from valetkey.doors.web.streams import Streams
 from valetkey.doors.web.visitor_address import address_of
 from valetkey.doors.web.words import Words
-from valetkey.service import sign_in
+from valetkey.service import passkey_ceremonies, sign_in
+from valetkey.service.passkey_ceremonies import Answer, Ceremony, Purpose
 from valetkey.service.ports import Actor, Ports
 from valetkey.service.sign_in import SignedIn
+from valetkey.service.sign_in_parts import RelyingParty
 
 LOOK = ["GET", "HEAD"]  # the methods of pages that change nothing
 _MAX_USER_AGENT = 200
 _MAX_SENT = 10_000
+_MAX_ANSWER = 16 * 1024  # characters of what a passkey answers
 # A little shorter than the verbs demand, so that there is time to fill in a form.
 _PROOF_LASTS = timedelta(minutes=4)
 
@@ -144,6 +148,35 @@ class Visit:
         """Whether a sensitive form would probably be refused for want of a recent proof."""
         proven_at = self._session.session.proven_at
         return proven_at is None or self.now - proven_at > _PROOF_LASTS
+
+    @property
+    def party(self) -> RelyingParty | None:
+        """Where passkeys belong, or None if browsers permit none under this address."""
+        return relying_party(self.portal.settings, self.request.headers.get("host", ""))
+
+    @property
+    def passkey_to_prove(self) -> Ceremony | None:
+        """What a form carries so that a passkey can prove identity again; None without passkeys."""
+        return self.passkey_for(Purpose.PROVE_AGAIN)
+
+    def passkey_for(self, purpose: Purpose) -> Ceremony | None:
+        """Ask for one of the account's passkeys; None if it has none, or browsers permit none here."""
+        session, party = self._session, self.party
+        if party is None or not session.passkeys:
+            return None
+        return passkey_ceremonies.offer_use(
+            self.ports,
+            party,
+            purpose,
+            account_id=session.account.id,
+            binding=session.session.csrf,
+            passkeys=session.passkeys,
+        )
+
+    def passkey_answer(self, prefix: str = "") -> Answer | None:
+        """Give what a passkey answered in the posted form, or None."""
+        text, party = self.form.one(f"{prefix}answer", _MAX_ANSWER), self.party
+        return Answer(party, self.form.one(f"{prefix}sealed"), text) if text and party is not None else None
 
     @property
     def _session(self) -> SignedIn:

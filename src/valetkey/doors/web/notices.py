@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from starlette.responses import RedirectResponse, Response
 
+from valetkey.core.password_strength import guessing_time
 from valetkey.core.sentence import Sentence, counted, say
 from valetkey.doors.web import cookies
 
@@ -11,8 +12,10 @@ _SENTENCES = {
     "signed-out": say("You are signed out."),
     "too-late": say("That took too long, or this sign-in has ended elsewhere. Sign in again."),
     "authenticator-added": say("The authenticator is set up. From now on either one signs you in."),
+    "passkey-added": say("The passkey is set up. From now on it signs you in."),
+    "passkey-removed": say("The passkey is removed here. Remove it from your device as well."),
+    "one-out": say("That browser is signed out."),
     "authenticator-removed": say("The authenticator is removed."),
-    "password-changed": say("Your main password is changed. Other browsers were signed out."),
 }
 
 
@@ -44,11 +47,20 @@ def _others_out(ended: int) -> Sentence:
     return counted("{number} other browser was signed out.", "{number} other browsers were signed out.", ended)
 
 
+def _password_changed(log_guesses: int) -> Sentence:
+    return say(
+        "Your main password is changed. Other browsers were signed out. "
+        "Somebody who stole the database would need {time} to guess it.",
+        time=guessing_time(log_guesses),
+    )
+
+
 _COUNTED: dict[str, Callable[[int], Sentence]] = {
     "revoked": _revoked,
     "revoked-all": _revoked_all,
     "narrowed": _narrowed,
     "others-out": _others_out,
+    "password-changed": _password_changed,
 }
 
 

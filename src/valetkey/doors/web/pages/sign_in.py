@@ -4,16 +4,19 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from valetkey.core.errors import NotAllowed, Refused
+from valetkey.core.sentence import say
 from valetkey.doors.web import cookies
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK, HalfVisit, LeavingVisit, SignedInVisit, SignInVisit, Visit
 from valetkey.doors.web.rendering import see_other
 from valetkey.doors.web.security import local_path
-from valetkey.service import portal_sessions, proving, sign_in
+from valetkey.service import passkey_ceremonies, portal_sessions, proving, sign_in
+from valetkey.service.passkey_ceremonies import Purpose
 from valetkey.service.proving import Proof
 from valetkey.service.sign_in import NextStep, Started
 
 router = APIRouter()
+_NO_PASSKEY = say("Your browser sent no passkey. Try again, or sign in with your main password.")
 
 
 @router.api_route("/sign-in", methods=LOOK)
@@ -41,36 +44,73 @@ async def take_password(visit: SignInVisit) -> Response:
     return _go_on(started, back)
 
 
+@router.post("/sign-in/passkey")
+async def take_passkey(visit: SignInVisit) -> Response:
+    """Sign in with a passkey alone."""
+    back = local_path(visit.form.one("next"))
+    answer = visit.passkey_answer()
+    if answer is None:
+        return _password_page(visit, "", back, Errors({"": _NO_PASSKEY}))
+    try:
+        started = await sign_in.start_with_passkey(
+            visit.ports,
+            answer,
+            binding=visit.csrf,
+            address=visit.address,
+            client=visit.client,
+            old_token=visit.token or None,
+        )
+    except Refused as refusal:
+        return _password_page(visit, "", back, Errors({"": refusal.sentence}))
+    return _go_on(started, back)
+
+
 def _password_page(visit: Visit, name: str, back: str, errors: Errors | None = None) -> Response:
-    return visit.page("sign_in.html", errors=errors, name=name[:320], back=back)
+    passkey = passkey_ceremonies.offer_sign_in(visit.ports, visit.party, binding=visit.csrf) if visit.party else None
+    return visit.page("sign_in.html", errors=errors, name=name[:320], back=back, passkey=passkey)
 
 
 @router.api_route("/sign-in/code", methods=LOOK)
 async def ask_code(visit: HalfVisit) -> Response:
-    """Ask for the code of the second factor."""
-    return visit.page("code.html", back=_next_of(visit), recovering=False)
+    """Ask for the second factor: a passkey, a code, or a recovery code."""
+    return _factor_page(visit, _next_of(visit))
 
 
 @router.post("/sign-in/code")
 async def take_code(visit: HalfVisit) -> Response:
-    """Check the code, or a recovery code, and finish the sign-in."""
+    """Check the second factor and finish the sign-in."""
     back = local_path(visit.form.one("next"))
-    recovering = visit.form.has("recovery_code")
+    used = next((name for name in ("answer", "recovery_code") if visit.form.has(name)), "code")
     try:
-        if recovering:
-            started = await sign_in.prove_recovery_code(
-                visit.ports, visit.token, visit.form.one("recovery_code", 200), address=visit.address
-            )
-        else:
-            started = await sign_in.prove_code(
-                visit.ports, visit.token, visit.form.one("code", 200), address=visit.address
-            )
+        started = await _prove(visit, used)
     except NotAllowed:
         return _begin_again()
     except Refused as refusal:
-        errors = Errors({"recovery_code" if recovering else "code": refusal.sentence})
-        return visit.page("code.html", errors=errors, back=back, recovering=recovering)
+        return _factor_page(visit, back, used, Errors({"" if used == "answer" else used: refusal.sentence}))
     return _go_on(started, back)
+
+
+async def _prove(visit: Visit, used: str) -> Started:
+    if used == "answer":
+        answer = visit.passkey_answer()
+        if answer is None:
+            raise Refused(_NO_PASSKEY)
+        return await sign_in.prove_passkey(visit.ports, visit.token, answer, address=visit.address)
+    code = visit.form.one(used, 200)
+    prove = sign_in.prove_recovery_code if used == "recovery_code" else sign_in.prove_code
+    return await prove(visit.ports, visit.token, code, address=visit.address)
+
+
+def _factor_page(visit: Visit, back: str, used: str = "", errors: Errors | None = None) -> Response:
+    return visit.page(
+        "code.html",
+        errors=errors,
+        back=back,
+        recovering=used == "recovery_code",
+        passkey=visit.passkey_for(Purpose.SECOND_FACTOR),
+        has_passkey=bool(visit.signed_in and visit.signed_in.passkeys),
+        takes_codes=visit.signed_in is not None and visit.signed_in.has_authenticator,
+    )
 
 
 @router.post("/sign-out")
@@ -105,12 +145,14 @@ async def take_again(visit: SignedInVisit) -> Response:
 
 
 async def prove_again(visit: Visit) -> Started:
-    """Prove identity again with the fields `prove_password` and `prove_code` of the posted form.
+    """Prove identity again with what the posted form has of `parts.prove_fields`.
 
     Raises:
         core.errors.Refused: It was not proven.
     """
-    proof = Proof(visit.form.one("prove_password", 2000), visit.form.one("prove_code", 200))
+    proof = Proof(
+        visit.form.one("prove_password", 2000), visit.form.one("prove_code", 200), visit.passkey_answer("prove_")
+    )
     return await proving.prove_again(visit.ports, visit.token, proof, address=visit.address)
 
 
