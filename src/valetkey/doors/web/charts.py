@@ -6,7 +6,6 @@ stretching would spoil (text, the width of a line) is measured in its units.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 
 _HEIGHT = 100
 _PITCH = 10  # from one column to the next
@@ -33,34 +32,12 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """A rectangle."""
-
-    ink: str
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """The bars of one row, stacked from the bottom."""
-
-    label: str
-    values: tuple[int, ...]
-    x: int
-    pitch: int
-    bars: tuple[Bar, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line through the values of one series, and the area under it, as SVG path data."""
+class Shape:
+    """What is drawn for one series, as SVG path data: its bars, or a line."""
 
     ink: str
     path: str
-    area: str
+    under: str = ""  # the area under a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +50,8 @@ class Chart:
     unit: str  # behind each number: "", " %"
     top: int
     width: int
-    columns: tuple[Column, ...] = ()
-    lines: tuple[Line, ...] = ()
+    shapes: tuple[Shape, ...]
+    pitch: int = _PITCH  # from one row to the next
 
     @property
     def marks(self) -> tuple[int, ...]:
@@ -105,8 +82,8 @@ def bars(series: Sequence[Series], rows: Iterable[Row], over: str) -> Chart:
     """
     kept = _checked(series, rows)
     top = _top(max((sum(row.values) for row in kept), default=0))
-    columns = tuple(_column(place * _PITCH, row, series, top) for place, row in enumerate(kept))
-    return Chart(tuple(series), kept, over, "", top, max(len(kept), 1) * _PITCH, columns)
+    drawn = tuple(Shape(one.ink, _bars(kept, place, top)) for place, one in enumerate(series))
+    return Chart(tuple(series), kept, over, "", top, max(len(kept), 1) * _PITCH, drawn)
 
 
 def lines(series: Sequence[Series], rows: Iterable[Row], over: str, *, percent: bool = False) -> Chart:
@@ -125,11 +102,11 @@ def lines(series: Sequence[Series], rows: Iterable[Row], over: str, *, percent: 
     top = _HEIGHT if percent else _top(max((value for row in kept for value in row.values), default=0))
     width = max(len(kept) - 1, 1) * _PITCH
     drawn = tuple(
-        _line(one.ink, [_HEIGHT * (1 - row.values[place] / top) for row in kept], width)
+        _line(one.ink, [_HEIGHT * (1 - row.values[place] / top) for row in kept])
         for place, one in enumerate(series)
         if kept
     )
-    return Chart(tuple(series), kept, over, " %" if percent else "", top, width, lines=drawn)
+    return Chart(tuple(series), kept, over, " %" if percent else "", top, width, drawn)
 
 
 def _checked(series: Sequence[Series], rows: Iterable[Row]) -> tuple[Row, ...]:
@@ -141,21 +118,21 @@ def _checked(series: Sequence[Series], rows: Iterable[Row]) -> tuple[Row, ...]:
     return kept
 
 
-def _column(x: int, row: Row, series: Sequence[Series], top: int) -> Column:
-    edges = [_rounded(_HEIGHT * (1 - below / top)) for below in accumulate(row.values, initial=0)]
-    drawn = tuple(
-        Bar(one.ink, x + (_PITCH - _FILL) / 2, upper, _FILL, _rounded(lower - upper))
-        for one, (lower, upper) in zip(series, pairwise(edges), strict=True)
-        if lower > upper
-    )
-    return Column(row.label, row.values, x, _PITCH, drawn)
+def _bars(rows: Sequence[Row], place: int, top: int) -> str:
+    drawn = []
+    for number, row in enumerate(rows):
+        below = sum(row.values[:place])
+        lower, upper = (_rounded(_HEIGHT * (1 - value / top)) for value in (below, below + row.values[place]))
+        if lower > upper:
+            drawn.append(f"M{_rounded(number * _PITCH + (_PITCH - _FILL) / 2)} {upper}h{_FILL}V{lower}h-{_FILL}z")
+    return "".join(drawn)
 
 
-def _line(ink: str, heights: Sequence[float], width: int) -> Line:
+def _line(ink: str, heights: Sequence[float]) -> Shape:
     if len(heights) == 1:
         heights = [*heights, *heights]  # a single value is a level line
     path = "M" + "L".join(f"{place * _PITCH} {_rounded(height)}" for place, height in enumerate(heights))
-    return Line(ink, path, f"{path}V{_HEIGHT}H0Z" if width else path)
+    return Shape(ink, path, f"{path}V{_HEIGHT}H0z")
 
 
 def _top(most: int) -> int:
@@ -169,4 +146,5 @@ def _top(most: int) -> int:
 
 
 def _rounded(number: float) -> float:
-    return round(number, 1)
+    rounded = round(number, 1)
+    return int(rounded) if rounded.is_integer() else rounded

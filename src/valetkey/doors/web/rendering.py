@@ -15,11 +15,13 @@ from valetkey.core.errors import ValetkeyError
 from valetkey.core.sentence import Sentence
 from valetkey.doors.web.harmless import harmless
 from valetkey.doors.web.language import Language
+from valetkey.doors.web.lean import lean_css, lean_js
 from valetkey.doors.web.notices import sentence
 from valetkey.doors.web.words import Words
 
 _STATIC = files("valetkey.doors.web").joinpath("static")
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+_SHORTENERS = {"css": lean_css, "js": lean_js}
 _FOREVER = "public, max-age=31536000, immutable"
 _EVERYWHERE = ("language", "words")  # of each render; imported templates see them too
 
@@ -43,7 +45,8 @@ def load_static() -> dict[str, StaticFile]:
     for entry in _STATIC.iterdir():
         media_type = _TYPES.get(entry.name.rpartition(".")[2])
         if media_type is not None:
-            content = entry.read_bytes()
+            shorten = _SHORTENERS.get(entry.name.rpartition(".")[2], str)
+            content = shorten(entry.read_text("utf-8")).encode()
             found[entry.name] = StaticFile(content, media_type, hashlib.sha256(content).hexdigest()[:12])
     return found
 
