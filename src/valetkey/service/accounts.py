@@ -28,6 +28,7 @@ from valetkey.core.passkey import Passkey
 from valetkey.core.password_strength import Strength
 from valetkey.core.role import Action, Role
 from valetkey.core.scope import ALL_PERMISSIONS, Permission
+from valetkey.core.sentence import say
 from valetkey.service.app_passwords import close_what_fails
 from valetkey.service.authority import require, require_operator, require_over, require_recent_proof, the_account
 from valetkey.service.main_passwords import fit
@@ -38,8 +39,8 @@ from valetkey.service.store_parts import AccountFilter
 _log = structlog.get_logger("valetkey.accounts")
 
 ANY_ACCOUNT = AccountFilter()
-_NO_ACCOUNT = "There is no such account."
-_NO_ROLE = "Only a person can have a role in the console."
+_NO_ACCOUNT = say("There is no such account.")
+_NO_ROLE = say("Only a person can have a role in the console.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,7 +401,7 @@ async def set_main_password(ports: Ports, actor: Actor, account_id: str, passwor
         tell(writer, account_id, NoticeKind.MAIN_PASSWORD_CHANGED, now, address=actor.address)
 
     await ports.store.write(apply)
-    await _close_opened_by_main_password(ports, account_id)
+    await close_opened_by_main_password(ports, account_id)
     return strength
 
 
@@ -436,7 +437,8 @@ async def upstream_password(ports: Ports, account_id: str) -> str | None:
     return None if sealed is None else ports.keys.unseal(sealed, _upstream_context(account_id)).decode()
 
 
-async def _close_opened_by_main_password(ports: Ports, account_id: str) -> None:
+async def close_opened_by_main_password(ports: Ports, account_id: str) -> None:
+    """Close the mail connections of an account that its main password opened, as far as workers answer."""
     try:
         for session in await ports.live_sessions.list(account_id):
             if session.credential_id is None:
