@@ -13,7 +13,7 @@ _PATIENCE = 30.0
 
 
 @contextmanager
-def slow_path(port: int, seconds: float = 0.1) -> Iterator[int]:
+def slow_path(port: int, seconds: float = 0.3) -> Iterator[int]:
     """Listen on a free port and pass octets on to `port`, the client's each time so many seconds late."""
     with ExitStack() as open_, socket.create_server((LOCALHOST, 0)) as listener:
         accepting = threading.Thread(target=_accept, args=(listener, port, seconds, open_), daemon=True)

@@ -4,6 +4,7 @@ import json
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from valetkey.app import private_files
 from valetkey.core.errors import CannotStart
@@ -158,14 +159,20 @@ def load_people(path: Path) -> People | None:
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        persons = [Person(**{**entry, "recovery_codes": tuple(entry["recovery_codes"])}) for entry in raw["persons"]]
-        return People(tuple(persons), tuple(SampleAppPassword(**entry) for entry in raw["app_passwords"]))
+        return People(
+            tuple(map(_person, raw["persons"])), tuple(SampleAppPassword(**entry) for entry in raw["app_passwords"])
+        )
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, OSError):
         raise CannotStart(
             f"{path} cannot be read. Remove the folder {path.parent}, and the demo begins anew."
         ) from None
+
+
+def _person(entry: dict[str, Any]) -> Person:
+    role = Role(entry["role"]) if entry["role"] else None
+    return Person(**{**entry, "recovery_codes": tuple(entry["recovery_codes"]), "role": role})
 
 
 def save_people(path: Path, people: People) -> None:

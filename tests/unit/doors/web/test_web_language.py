@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from gettext import NullTranslations
-from time import perf_counter
+from time import process_time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -119,9 +119,9 @@ def test_accept_language(accepted: str, code: str) -> None:
 @pytest.mark.parametrize("hostile", ["a" * 100_000, "de;q=0." + "0" * 100_000, "xx," * 100_000 + "de", "x-" * 100_000])
 def test_a_hostile_header_costs_nothing(hostile: str) -> None:
     languages = spoken()
-    begun = perf_counter()
+    begun = process_time()
     assert languages.choose(hostile, hostile, hostile).code == "en"
-    assert perf_counter() - begun < 0.1
+    assert process_time() - begun < 0.1
 
 
 def test_what_the_visitor_chose_goes_before_what_the_browser_asks_for() -> None:
@@ -145,9 +145,9 @@ def test_a_known_zone_is_used() -> None:
 
 def test_the_catalogues_are_read_fast_and_once() -> None:
     installed_catalogues.cache_clear()
-    begun = perf_counter()
+    begun = process_time()
     assert {"en", "de"} <= installed_catalogues().keys()
-    assert perf_counter() - begun < 0.5
+    assert process_time() - begun < 0.5
     assert installed_catalogues() is installed_catalogues()
 
 
