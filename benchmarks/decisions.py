@@ -43,7 +43,7 @@ _WRONG = Login("person0.of1@example.org", "vkey-zzzz-zzzz-zzzz-zzzz-zzzz-zzzz")
 class _NoSessions:
     """There is no gateway here."""
 
-    async def apply_changes(self, account_id: str) -> int:
+    async def apply_changes(self, account_id: str | None) -> int:
         """Close nothing."""
         del account_id
         return 0

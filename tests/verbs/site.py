@@ -13,7 +13,7 @@ from valetkey.adapters.hashing import Argon2Hasher, Settings
 from valetkey.adapters.keys import KeyFile
 from valetkey.adapters.passkeys import WebAuthn
 from valetkey.adapters.password_gauge import ZxcvbnGauge
-from valetkey.adapters.rules import FixedRules
+from valetkey.adapters.rules import StoredRules
 from valetkey.adapters.store import SqliteStore, open_store
 from valetkey.core.account import Account, AccountKind
 from valetkey.core.login import LoginAttempt
@@ -58,10 +58,10 @@ class OpenSessions:
     broken: Exception | None = None
     silent: int = 0  # workers that do not answer
 
-    async def apply_changes(self, account_id: str) -> int:
+    async def apply_changes(self, account_id: str | None) -> int:
         if self.broken is not None:
             raise self.broken
-        gone = [one for one in self.sessions if one.account_id == account_id and self.fails(one)]
+        gone = [one for one in self.sessions if account_id in {None, one.account_id} and self.fails(one)]
         self.sessions = [one for one in self.sessions if one not in gone]
         return len(gone)
 
@@ -111,7 +111,7 @@ class Person:
 
 def _changed(ports: Ports, changes: dict[str, Any]) -> Ports:
     if {"policy", "networks"} & changes.keys():
-        rules = FixedRules(changes.pop("policy", ports.policy), changes.pop("networks", ports.networks))
+        rules = StoredRules(ports.store, changes.pop("policy", ports.policy), changes.pop("networks", ports.networks))
         changes["rules"] = rules
     return replace(ports, **changes)
 
@@ -136,7 +136,7 @@ class House:
             keys=self.keys,
             live_sessions=self.live,
             recorder=self.recorder,
-            rules=FixedRules(Policy(), NamedNetworks({"office": (ip_network("203.0.113.0/24"),)})),
+            rules=StoredRules(self.store, Policy(), NamedNetworks({"office": (ip_network("203.0.113.0/24"),)})),
             throttle=ThrottleLimits(),
             passkeys=WebAuthn(),
             gauge=self.gauge,

@@ -43,9 +43,9 @@ class ControlSockets:
     def __init__(self, run_directory: Path) -> None:
         self._directory = run_directory
 
-    async def apply_changes(self, account_id: str) -> int:
-        """Have every worker decide again over the sessions of an account; gives how many were closed."""
-        return sum(answer.result for answer in await self._ask_all(Question(Verb.APPLY_CHANGES, account_id)))
+    async def apply_changes(self, account_id: str | None) -> int:
+        """Have every worker decide again over the sessions of an account or of all; gives how many were closed."""
+        return sum(answer.result for answer in await self._ask_all(Question(Verb.APPLY_CHANGES, account_id or "")))
 
     async def list(self, account_id: str | None) -> tuple[LiveSession, ...]:
         """List the open connections, of one account or of all, the oldest first."""

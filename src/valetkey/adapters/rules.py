@@ -13,17 +13,6 @@ _log = structlog.get_logger("valetkey.rules")
 _UNREADABLE = "The saved policy cannot be read. On the server, `valetkey policy reset` takes the configuration file's."
 
 
-class FixedRules:
-    """Rules that never change, for tests and benchmarks; fulfils `ports.Rules`."""
-
-    def __init__(self, policy: Policy, networks: NamedNetworks) -> None:
-        self._rules = SiteRules(policy, networks)
-
-    def current(self) -> SiteRules:
-        """Give the rules."""
-        return self._rules
-
-
 class StoredRules:
     """What the console saved last, in each process from the next decision on; fulfils `ports.Rules`."""
 

@@ -6,6 +6,9 @@ from enum import StrEnum
 from typing import Any
 
 LASTS = timedelta(hours=24)  # then an open proposal lapses
+EXPORT_LASTS = timedelta(hours=1)  # for so long what was countersigned can be downloaded, once
+NEW_ADMINISTRATOR = timedelta(hours=24)  # for so long who was made one in the console cannot countersign
+MAX_REASON = 200
 
 
 class ProposalKind(StrEnum):

@@ -253,8 +253,8 @@ async def lapse_expired(ports: Ports) -> int:
     return total
 
 
-async def close_what_fails(ports: Ports, account_id: str) -> int:
-    """Have every worker decide again over an account's live sessions; give how many were closed.
+async def close_what_fails(ports: Ports, account_id: str | None) -> int:
+    """Have every worker decide again over the live sessions of an account or of all; give how many were closed.
 
     The change is durable by now, so a failure here is only logged: the workers follow the change feed by themselves.
     """

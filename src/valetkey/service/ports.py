@@ -136,8 +136,8 @@ class LiveSurvey:
 class LiveSessions(Protocol):
     """The open mail connections on every worker of this machine."""
 
-    async def apply_changes(self, account_id: str) -> int:
-        """Have every worker decide again over the live sessions of an account, and close those that no longer pass.
+    async def apply_changes(self, account_id: str | None) -> int:
+        """Have every worker decide again over the live sessions, of an account or of all; close what no longer passes.
 
         Returns:
             How many were closed. Workers that do not answer within a second close theirs by following the change feed.
@@ -211,7 +211,7 @@ class Change:
     """One position of the change feed: this account or one of its credentials changed."""
 
     number: int
-    account_id: str | None
+    account_id: str | None  # None: what all logins stand on, such as the policy; "": nothing that a login stands on
 
 
 @dataclass(frozen=True, slots=True)

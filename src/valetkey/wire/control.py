@@ -21,7 +21,7 @@ ANSWER_LIMIT = 64 * 1024 * 1024
 class Verb(StrEnum):
     """What a worker can be asked."""
 
-    APPLY_CHANGES = "apply-changes"  # argument: account id; result: sessions closed
+    APPLY_CHANGES = "apply-changes"  # argument: account id, or "" for all; result: sessions closed
     LIST = "list"  # argument: account id or ""; items: sessions
     CLOSE = "close"  # argument: session id; result: 1 or 0
     METRICS = "metrics"  # items: samples

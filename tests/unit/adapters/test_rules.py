@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from valetkey.adapters.rules import FixedRules, StoredRules
+from valetkey.adapters.rules import StoredRules
 from valetkey.adapters.store import SqliteStore, open_store
 from valetkey.core.errors import Unavailable
 from valetkey.core.event import PolicyChanged
@@ -112,9 +112,3 @@ async def test_a_closed_store_is_unavailable(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(Unavailable):
         rules.current()
-
-
-def test_fixed_rules_are_what_they_were_made_with() -> None:
-    rules = FixedRules(FILE, OFFICE)
-    assert rules.current().policy is FILE
-    assert rules.current().networks is OFFICE

@@ -1,9 +1,10 @@
 """What the console lists across all accounts."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_, union
 
 from valetkey.adapters.store.rows import (
     ACCOUNT_COLUMNS,
@@ -12,10 +13,11 @@ from valetkey.adapters.store.rows import (
     app_password_from,
     micros,
 )
-from valetkey.adapters.store.schema import account, address, app_password
+from valetkey.adapters.store.schema import account, address, api_token, app_password
 from valetkey.adapters.store.transaction import Transaction
 from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.app_password import AppPassword
+from valetkey.core.restriction import NetworkRule
 from valetkey.core.role import Role
 from valetkey.core.scope import Permission, PermissionMode
 from valetkey.service.store_parts import AccountFilter, AppPasswordFilter, DomainCount, SecondFactorFilter
@@ -88,6 +90,14 @@ class ConsoleListReader(Transaction):
             account.c.role == Role.ADMIN.value, account.c.state == AccountState.ACTIVE.value
         )
         return tuple(account_from(row) for row in self._rows(statement.order_by(account.c.address)))
+
+    def network_entries_in_use(self) -> frozenset[str]:
+        """Give the addresses, networks and names that app passwords and API tokens in use are limited to."""
+        credentials = select(app_password.c.allowed_ips).where(
+            _STANDS, app_password.c.network_rule == NetworkRule.ALLOWED.value
+        )
+        tokens = select(api_token.c.allowed_ips).where(api_token.c.revoked_at.is_(None))
+        return frozenset(entry for row in self._rows(union(credentials, tokens)) for entry in json.loads(row[0]))
 
 
 def _with_account(row: Any) -> tuple[AppPassword, Account]:

@@ -50,7 +50,11 @@ FROM app_password p JOIN account a ON a.id = p.account_id
 WHERE p.id = ? AND p.account_id = ?
 """  # noqa: S608  (the same)
 _CHANGE_NUMBER = "SELECT number FROM counter"
-_CHANGES = "SELECT number, account_id FROM audit WHERE number > ? ORDER BY number LIMIT ?"
+# What is nobody's and changes no rule is nothing that a login stands on.
+_CHANGES = """
+SELECT number, CASE WHEN account_id IS NULL AND kind NOT IN ('PolicyChanged', 'NetworksChanged') THEN '' ELSE account_id END
+FROM audit WHERE number > ? ORDER BY number LIMIT ?
+"""
 
 
 class HotReader:

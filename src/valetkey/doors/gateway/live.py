@@ -23,6 +23,7 @@ _log = structlog.get_logger("valetkey.gateway")
 
 # The heap of expiries keeps entries of ended sessions; it is made anew when they are the most of it.
 _HEAP_SLACK = 1000
+_ALL = ""  # in the place of an account: every session
 _TOLD_WITHIN = 2.0  # seconds in which the verb asks that has made a change
 
 
@@ -97,8 +98,7 @@ class LiveRegistry:
 
     def of_account(self, account_id: str) -> tuple[LiveSession, ...]:
         """List the sessions of an account, or all if `account_id` is empty."""
-        ids: Iterable[str] = self._by_account.get(account_id, ()) if account_id else self._by_id
-        return tuple(self._by_id[each].facts for each in ids)
+        return tuple(self._by_id[each].facts for each in self._ids_of(account_id))
 
     def count_of(self, account_id: str) -> int:
         """Count the sessions of an account."""
@@ -125,25 +125,25 @@ class LiveRegistry:
         else:
             self._is_blind = False
         accounts = {change.account_id for change in changes}
-        if None in accounts:
-            closed += self._decide_again(self._by_id)
-        else:
-            for account_id in accounts:
-                closed += self._apply_untold(account_id or "")
+        for account_id in {_ALL} if None in accounts else accounts - {""}:
+            closed += self._apply_untold(account_id or _ALL)
         self._forget_untold()
         return closed + self._expire() + self._decide_again(self._take_unsettled())
 
     def apply(self, account_id: str) -> int:
-        """Decide again over the sessions of one account, for a verb that has just changed something.
+        """Decide again over the sessions of one account, or of all if it is empty, for a verb that changed something.
 
         Returns:
             How many were closed, those included that following the feed has closed a moment ago.
         """
         told = self._untold.pop(account_id, None)
-        return self._decide_again(self._by_account.get(account_id, ())) + (told.count if told else 0)
+        return self._decide_again(self._ids_of(account_id)) + (told.count if told else 0)
+
+    def _ids_of(self, account_id: str) -> Iterable[str]:
+        return self._by_id if account_id == _ALL else self._by_account.get(account_id, ())
 
     def _apply_untold(self, account_id: str) -> int:
-        closed = self._decide_again(self._by_account.get(account_id, ()))
+        closed = self._decide_again(self._ids_of(account_id))
         if closed:
             before = self._untold.get(account_id)
             self._untold[account_id] = _Closed(closed + (before.count if before else 0), monotonic())

@@ -248,7 +248,7 @@ async def test_a_change_that_nobody_told_of_is_found_within_a_second(site: Gatew
 class _Nobody:
     """No worker can be asked."""
 
-    async def apply_changes(self, account_id: str) -> int:
+    async def apply_changes(self, account_id: str | None) -> int:
         return 0
 
     async def list(self, account_id: str | None):
