@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
+from fastapi import FastAPI
 
 from valetkey import __version__
 from valetkey.adapters.live_sessions import ControlSockets
@@ -139,7 +140,8 @@ def _portal(config: Config, bound: Bound, local: LocalCertificate | None) -> Run
             if local is not None:
                 tasks.append(asyncio.create_task(_renew(config)))
             try:
-                await run_servers(_servers(config, bound, ports, certificate), stop, ready)
+                portal = create_portal(ports, web_settings(config, local))
+                await run_servers(_servers(config, bound, ports, portal, certificate), stop, ready)
             finally:
                 for task in tasks:
                     task.cancel()
@@ -150,9 +152,8 @@ def _portal(config: Config, bound: Bound, local: LocalCertificate | None) -> Run
 
 
 def _servers(
-    config: Config, bound: Bound, ports: Ports, certificate: ReloadingCertificate | None
+    config: Config, bound: Bound, ports: Ports, portal: FastAPI, certificate: ReloadingCertificate | None
 ) -> list[tuple[WebServer, list[socket.socket]]]:
-    portal = create_portal(ports, web_settings(config))
     stop = portal.state.portal.streams.stop
     servers: list[tuple[WebServer, list[socket.socket]]] = []
     if bound.portal:

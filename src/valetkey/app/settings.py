@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from valetkey.app.local_ca import LocalCertificate, ensure_local_certificate
+from valetkey.app.profile_signing import ProfileSigner
 from valetkey.config.consistency import upstreams_of
 from valetkey.config.sections import Config, Domain, Listener, Upstream
 from valetkey.core.errors import CannotStart
@@ -13,6 +14,7 @@ from valetkey.core.policy import Policy
 from valetkey.core.throttle import ThrottleLimits
 from valetkey.doors.gateway import settings as gateway
 from valetkey.doors.web.settings import ClientEndpoint, Encryption, WebSettings
+from valetkey.doors.web.signer import NoSigner
 
 _MAX_SECRET = 4096
 _HTTPS = 443
@@ -95,8 +97,9 @@ def gateway_settings(config: Config, local: LocalCertificate | None) -> gateway.
     )
 
 
-def web_settings(config: Config) -> WebSettings:
-    """Give the portal's settings."""
+def web_settings(config: Config, local: LocalCertificate | None = None) -> WebSettings:
+    """Give the portal's settings; `local` is the local certificate, if there is one."""
+    certificate = next(iter(certificates_of(config, local)), None)
     base_url, *also_at = portal_urls(config)
     return WebSettings(
         base_url=base_url,
@@ -104,6 +107,10 @@ def web_settings(config: Config) -> WebSettings:
         site_name=config.portal.site_name,
         trusted_proxies=config.portal.trusted_proxies,
         client_settings=client_endpoints(config),
+        mail_domains=tuple(entry.name for entry in config.domain),
+        signer=ProfileSigner(certificate.chain, certificate.key, is_local=local is not None)
+        if certificate
+        else NoSigner(),
     )
 
 

@@ -114,7 +114,8 @@ class HurriedProtocol(H11Protocol):
             self._asked = self.cycle
             self._expect(self.to_answer)
             # Its task has not begun to run, so it finds this in its scope.
-            self.scope.setdefault("extensions", {})[KEEP_OPEN] = partial(self._keep_open, self.cycle)
+            extensions: dict[str, Any] = {KEEP_OPEN: partial(self._keep_open, self.cycle)}
+            self.scope["extensions"] = extensions
 
     def _keep_open(self, asked: object) -> None:
         """Renew the deadline of an answer that goes on for long, such as a stream of events, before each piece of it."""

@@ -8,7 +8,19 @@ from valetkey.doors.web.catalogues import installed_catalogues
 from valetkey.doors.web.errors import LastResort, add_handlers
 from valetkey.doors.web.gate import Portal, SentForms
 from valetkey.doors.web.languages import Languages
-from valetkey.doors.web.pages import account, activity, app_passwords, issuing, language, recovery, set_up, sign_in
+from valetkey.doors.web.pages import (
+    account,
+    activity,
+    app_passwords,
+    client_setup,
+    issued,
+    issuing,
+    language,
+    passkeys,
+    recovery,
+    set_up,
+    sign_in,
+)
 from valetkey.doors.web.rendering import Templates, load_static
 from valetkey.doors.web.security import SecurityHeaders, wants_strict_transport
 from valetkey.doors.web.settings import WebSettings
@@ -38,7 +50,19 @@ def create_portal(ports: Ports, settings: WebSettings) -> FastAPI:
         return static[name].answer()
 
     # issuing before app_passwords: /app-passwords/new is no id
-    for area in (sign_in, set_up, issuing, app_passwords, account, recovery, activity, language):
+    for area in (
+        sign_in,
+        set_up,
+        issuing,
+        issued,
+        app_passwords,
+        account,
+        passkeys,
+        recovery,
+        activity,
+        language,
+        client_setup,
+    ):
         app.include_router(area.router)
     add_handlers(app, portal)
     app.add_middleware(LastResort, portal=portal)

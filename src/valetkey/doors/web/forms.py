@@ -49,22 +49,30 @@ async def read_form(request: Request) -> Form:
     """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM_TYPE:
         raise HTTPException(415, "This page takes forms only.")
+    return _parse(await read_body(request))
+
+
+async def read_body(request: Request, most: int = MAX_BODY) -> bytes:
+    """Read the body of a request.
+
+    Raises:
+        HTTPException: 408 too slow, 413 more than `most` octets.
+    """
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            body = await _read_body(request)
+            return await _read_all(request, most)
     except TimeoutError:
         raise HTTPException(408, "The form took too long to arrive.") from None
-    return _parse(body)
 
 
-async def _read_body(request: Request) -> bytes:
+async def _read_all(request: Request, most: int) -> bytes:
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced[:20]) > MAX_BODY:
+    if announced.isdecimal() and int(announced[:20]) > most:
         raise HTTPException(413, "The form is too large.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
+        if len(body) > most:
             raise HTTPException(413, "The form is too large.")
     return bytes(body)
 

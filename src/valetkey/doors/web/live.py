@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 
 from valetkey.core.errors import Refused, Unavailable
 from valetkey.doors.web.gate import Visit
-from valetkey.service import watching
 
 KEEP_OPEN = "valetkey.keep-open"  # the server's extension that renews the deadline of an answer which goes on
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would keep the events to itself
@@ -39,7 +38,7 @@ def events(visit: Visit, look: Callable[[], Awaitable[Update]], *, every: float 
 
     Args:
         visit: Whose page it is.
-        look: Gives the fragment as it is now. It may raise what verbs raise.
+        look: Gives the fragment as it is now, by verbs: they refuse an actor whose session has ended.
         every: Seconds from one look to the next.
     """
     return _EventStream(visit, look, every)
@@ -106,7 +105,6 @@ class _EventStream(Response):
 
     async def _look_again(self) -> Update | None:
         try:
-            await watching.require_session(self._visit.ports, self._visit.actor)
             return await self._look()
         except Unavailable:
             return None

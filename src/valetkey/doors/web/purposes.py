@@ -1,11 +1,18 @@
 """What an app password is for: the first question, which answers most of the others."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from valetkey.core.app_password import SecretFormat
 from valetkey.core.scope import MailProtocol, Permission, Scope, describe, ready_made
 from valetkey.core.sentence import Sentence, say
+from valetkey.doors.web.guides import ALL_GUIDES
 from valetkey.doors.web.settings import ClientEndpoint
+
+OTHER = "other"  # the key of "something else", which shows the rest
+_YEAR = timedelta(days=365)
+_QUARTER = timedelta(days=90)
+_MAIL_PROGRAM = (MailProtocol.IMAP, MailProtocol.SMTP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +25,10 @@ class Purpose:
     ready_made: str  # the key of the scope it brings
     suggestion: Sentence  # a name for the field, to be made one's own
     format: SecretFormat = SecretFormat.DEFAULT
-    shows: tuple[MailProtocol, ...] = (MailProtocol.IMAP, MailProtocol.SMTP)  # whose settings are shown with the secret
+    shows: tuple[MailProtocol, ...] = _MAIL_PROGRAM  # whose settings are shown with the secret
+    guides: tuple[str, ...] = ALL_GUIDES  # the kinds of client that are explained with the secret
+    lifetime: timedelta | None = None  # until it ends, where the policy has no shorter default; None: the policy's
+    is_other: bool = False  # behind "something else"
 
     @property
     def scope(self) -> Scope:
@@ -30,13 +40,21 @@ class Purpose:
 
 
 PURPOSES = (
-    Purpose("phone", say("Phone or tablet"), say("Reads, sorts and sends mail."), "mail-app", say("My phone")),
+    Purpose(
+        "phone",
+        say("Phone or tablet"),
+        say("Reads, sorts and sends mail."),
+        "mail-app",
+        say("My phone"),
+        guides=("apple", "android", "outlook"),
+    ),
     Purpose(
         "computer",
-        say("Mail program"),
-        say("Thunderbird, Outlook, Apple Mail on a computer."),
+        say("Program on a computer"),
+        say("Thunderbird, Outlook, Apple Mail: reads, sorts and sends mail."),
         "mail-app",
         say("Thunderbird, laptop"),
+        guides=("thunderbird", "apple", "outlook"),
     ),
     Purpose(
         "scanner",
@@ -46,22 +64,28 @@ PURPOSES = (
         say("Office scanner"),
         SecretFormat.DEVICE,
         (MailProtocol.SMTP,),
+        ("scanner",),
+        _YEAR,
     ),
     Purpose(
         "website",
-        say("Website or alarm"),
-        say("A program that sends mail. Reads nothing."),
+        say("Website or server"),
+        say("A contact form, a shop, an alarm: sends mail. Reads nothing."),
         "send-only",
         say("Contact form"),
         shows=(MailProtocol.SMTP,),
+        guides=("wordpress", "php", "msmtp"),
+        lifetime=_YEAR,
     ),
     Purpose(
         "archive",
-        say("Archive or backup"),
+        say("Backup or archive"),
         say("Reads every folder and changes nothing."),
         "mail-app-read-only",
         say("Nightly backup"),
         shows=(MailProtocol.IMAP, MailProtocol.POP3),
+        guides=("mbsync", "imapsync"),
+        lifetime=_YEAR,
     ),
     Purpose(
         "filters",
@@ -70,6 +94,9 @@ PURPOSES = (
         "filters",
         say("Filter editor"),
         shows=(MailProtocol.SIEVE,),
+        guides=("sieve",),
+        lifetime=_QUARTER,
+        is_other=True,
     ),
     Purpose(
         "everything",
@@ -78,6 +105,8 @@ PURPOSES = (
         "everything",
         say("My own program"),
         shows=(MailProtocol.IMAP, MailProtocol.SMTP, MailProtocol.POP3, MailProtocol.SIEVE),
+        lifetime=_QUARTER,
+        is_other=True,
     ),
 )
 
@@ -93,12 +122,3 @@ def purposes_for(rights: frozenset[Permission], endpoints: tuple[ClientEndpoint,
 def purpose_of(key: str, among: tuple[Purpose, ...]) -> Purpose | None:
     """Find a purpose by its key."""
     return next((purpose for purpose in among if purpose.key == key), None)
-
-
-def settings_for(
-    shows: tuple[MailProtocol, ...], scope: Scope, endpoints: tuple[ClientEndpoint, ...]
-) -> tuple[ClientEndpoint, ...]:
-    """Give what a client has to be told: the first endpoint of each protocol that it uses and may use."""
-    usable = [protocol for protocol in shows if protocol in scope.protocols] or sorted(scope.protocols)
-    found = (next((e for e in endpoints if e.protocol is protocol), None) for protocol in usable)
-    return tuple(endpoint for endpoint in found if endpoint is not None)

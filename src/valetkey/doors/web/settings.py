@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from valetkey.core.network import Network
 from valetkey.core.scope import MailProtocol
+from valetkey.doors.web.signer import NoSigner, Signer
 
 
 class Encryption(StrEnum):
@@ -34,8 +35,21 @@ class WebSettings:
     site_name: str = "Valetkey"
     trusted_proxies: tuple[Network, ...] = ()  # only these may say X-Forwarded-For
     client_settings: tuple[ClientEndpoint, ...] = ()  # the best one of a protocol first
+    mail_domains: tuple[str, ...] = ("*",)  # whose addresses mail programs may ask about; "*" is every one
+    signer: Signer = NoSigner()  # noqa: RUF009  (it holds nothing)
+
+    def serves(self, domain: str) -> bool:
+        """Tell whether mail of a domain is served here."""
+        return "*" in self.mail_domains or domain in self.mail_domains
 
     @property
     def origins(self) -> frozenset[str]:
         """The origins that forms may come from (RFC 6454 section 6.1)."""
         return frozenset("/".join(url.split("/", 3)[:3]).lower() for url in (self.base_url, *self.also_at))
+
+    @property
+    def https_url(self) -> str:
+        """The address of the portal for programs that insist on HTTPS."""
+        return next((url for url in (self.base_url, *self.also_at) if url.startswith("https:")), self.base_url).rstrip(
+            "/"
+        )

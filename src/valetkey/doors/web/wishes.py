@@ -65,11 +65,19 @@ def first_wishes(purpose: Purpose, rights: frozenset[Permission], policy: Policy
     """Fill in the form for a purpose, as narrow as it can be."""
     return Wishes(
         format=purpose.format.value,
-        expires=_days(policy.default_lifetime or policy.max_lifetime),
+        expires=_days(first_lifetime(purpose, policy)),
         idle=_days(policy.default_idle_for or policy.max_idle_for),
         permissions=tuple(sorted(purpose.scope.effective(rights))),
         protocols=tuple(sorted(purpose.scope.protocols)),
     )
+
+
+def first_lifetime(purpose: Purpose, policy: Policy) -> timedelta | None:
+    """Give how long a new one lives unless its owner says otherwise; None: until it is revoked."""
+    by_policy = policy.default_lifetime or policy.max_lifetime
+    if purpose.lifetime is None or by_policy is None:
+        return purpose.lifetime or by_policy
+    return min(purpose.lifetime, by_policy)
 
 
 def present_wishes(credential: AppPassword, rights: frozenset[Permission], named: NamedNetworks) -> Wishes:

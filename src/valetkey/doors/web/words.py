@@ -132,6 +132,36 @@ class Words:
             case NetworkRule.PINNED:
                 return say("Only from {network}, where it was first used", network=restrictions.pinned_network)
 
+    def summary(self, scope: Scope, rights: frozenset[Permission], restrictions: Restrictions) -> tuple[Sentence, ...]:
+        """Say in whole sentences what an app password can and cannot do, from where, and until when."""
+        idle = (self.idleness(restrictions.idle_for),) if restrictions.idle_for else ()
+        return (self.scope_words(scope, rights).sentence, self.reach(restrictions), *idle)
+
+    def reach(self, restrictions: Restrictions) -> Sentence:
+        """Say in a whole sentence from where an app password works, and until when."""
+        ends = restrictions.expires_at
+        day = self.day(ends) if ends else ""
+        match restrictions.network_rule:
+            case NetworkRule.ANYWHERE if ends:
+                return say("It works from anywhere, until {day}.", day=day)
+            case NetworkRule.ANYWHERE:
+                return say("It works from anywhere, and does not end by itself.")
+            case NetworkRule.ALLOWED if ends:
+                return say("It works only from {networks}, until {day}.", networks=restrictions.allowed_ips, day=day)
+            case NetworkRule.ALLOWED:
+                networks = restrictions.allowed_ips
+                return say("It works only from {networks}, and does not end by itself.", networks=networks)
+            case NetworkRule.PINNED if ends:
+                return say("It works only from the network where it is first used, until {day}.", day=day)
+            case NetworkRule.PINNED:
+                return say("It works only from the network where it is first used, and does not end by itself.")
+
+    def idleness(self, idle_for: timedelta) -> Sentence:
+        """Say in a whole sentence how long an app password may stay unused."""
+        return counted(
+            "It stops when unused for {number} day.", "It stops when unused for {number} days.", idle_for.days
+        )
+
     def state_of(self, app_password: AppPassword, now: datetime) -> State:
         """Say the one thing about an app password that its owner should know first."""
         expires_at = app_password.restrictions.expires_at

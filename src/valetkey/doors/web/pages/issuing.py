@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import Conflict, InvalidInput, PolicyForbids, ProveAgain, Refused
@@ -15,8 +15,9 @@ from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK, FullVisit, Visit
 from valetkey.doors.web.notices import see_other_with
 from valetkey.doors.web.pages.app_passwords import Whose, one_of, whose
+from valetkey.doors.web.pages.issued import show_issued
 from valetkey.doors.web.pages.sign_in import prove_again
-from valetkey.doors.web.purposes import Purpose, purpose_of, purposes_for, settings_for
+from valetkey.doors.web.purposes import OTHER, Purpose, purpose_of, purposes_for
 from valetkey.doors.web.wishes import (
     Ground,
     Wishes,
@@ -69,32 +70,21 @@ async def ask(visit: FullVisit, account: str = "", purpose: str = "") -> Respons
     """Ask what it is for, then for the rest."""
     visit.need_recent_proof()
     shown = await whose(visit, account)
-    choices = purposes_for(shown.account.rights, visit.portal.settings.client_settings)
+    choices = _purposes(visit, shown)
     chosen = purpose_of(purpose, choices)
     if chosen is None:
-        return visit.page("purpose.html", whose=shown, purposes=choices)
+        return visit.page("purpose.html", whose=shown, purposes=choices, others=purpose == OTHER)
     return _new_page(visit, shown, chosen, first_wishes(chosen, shown.account.rights, visit.ports.policy))
 
 
 @router.post("/app-passwords/new")
 async def make(visit: FullVisit) -> Response:
-    """Make the app password and show its secret, once, in the answer itself."""
-    shown = await whose(visit, visit.form.one("account"))
-    choices = purposes_for(shown.account.rights, visit.portal.settings.client_settings)
-    purpose = purpose_of(visit.form.one("purpose"), choices)
-    if purpose is None:
-        raise InvalidInput("purpose", "Choose first what the app password is for.")
+    """Make the app password and show its secret, once, in the answer itself; or only say what it could do."""
+    shown, purpose = await _asked(visit)
     wishes = posted_wishes(visit.form)
-    ground = Ground(
-        purpose.scope,
-        None,
-        shown.account.rights,
-        visit.ports.policy,
-        visit.ports.networks,
-        visit.now,
-        visit.language.zone,
-    )
-    read = read_wishes(wishes, ground)
+    read = read_wishes(wishes, _ground(visit, shown, purpose))
+    if visit.form.has("preview"):
+        return _new_page(visit, shown, purpose, wishes, _without_name(read.errors), opened=True)
     if read.errors:
         return _new_page(visit, shown, purpose, wishes, read.errors)
     proved = await prove_here(visit)
@@ -107,19 +97,52 @@ async def make(visit: FullVisit) -> Response:
     return proved.keep(response)
 
 
+@router.post("/app-passwords/new/summary")
+async def summarise(visit: FullVisit) -> Response:
+    """Say what an app password of this form could do, as the ticks change; plain text, for the script."""
+    shown, purpose = await _asked(visit)
+    read = read_wishes(posted_wishes(visit.form), _ground(visit, shown, purpose))
+    words = visit.words
+    problems = _without_name(read.errors).values()
+    sentences = problems or words.summary(read.scope, shown.account.rights, read.restrictions)
+    return PlainTextResponse(" ".join(words.said(one) for one in sentences))
+
+
+async def _asked(visit: Visit) -> tuple[Whose, Purpose]:
+    shown = await whose(visit, visit.form.one("account"))
+    purpose = purpose_of(visit.form.one("purpose"), _purposes(visit, shown))
+    if purpose is None:
+        raise InvalidInput("purpose", "Choose first what the app password is for.")
+    return shown, purpose
+
+
+def _purposes(visit: Visit, shown: Whose) -> tuple[Purpose, ...]:
+    return purposes_for(shown.account.rights, visit.portal.settings.client_settings)
+
+
+def _ground(visit: Visit, shown: Whose, purpose: Purpose) -> Ground:
+    return Ground(
+        purpose.scope,
+        None,
+        shown.account.rights,
+        visit.ports.policy,
+        visit.ports.networks,
+        visit.now,
+        visit.language.zone,
+    )
+
+
+def _without_name(errors: Errors) -> Errors:
+    """Give what is wrong with all but the name, which says nothing of what an app password can do."""
+    return Errors({field: sentence for field, sentence in errors.items() if field != "description"})
+
+
 async def _issue(visit: Visit, shown: Whose, purpose: Purpose, wishes: Wishes, wanted: Wanted) -> Response:
     try:
         issued = await app_passwords.issue(visit.ports, visit.actor, shown.account.id, wanted)
     except (ProveAgain, InvalidInput, PolicyForbids) as refusal:
         return _new_page(visit, shown, purpose, wishes, _errors_of(refusal))
-    return visit.page(
-        "issued.html",
-        languages=(),  # choosing another would load the page again, and the secret is shown once
-        credential=issued.app_password,
-        secret=issued.secret.shown,
-        whose=shown,
-        endpoints=settings_for(purpose.shows, issued.app_password.scope, visit.portal.settings.client_settings),
-    )
+    return show_issued(visit, shown, issued, purpose)
 
 
 def _errors_of(refusal: Refused) -> Errors:
@@ -139,11 +162,16 @@ def _new_page(
     purpose: Purpose,
     wishes: Wishes,
     errors: Errors | None = None,
+    *,
+    opened: bool = False,
 ) -> Response:
     policy = visit.ports.policy
+    read = read_wishes(wishes, _ground(visit, shown, purpose))
     return visit.page(
         "new.html",
         errors=errors,
+        summary=visit.words.summary(read.scope, shown.account.rights, read.restrictions),
+        opened=opened,
         whose=shown,
         purpose=purpose,
         wishes=wishes,
@@ -234,7 +262,7 @@ def _must_live(credential: AppPassword) -> None:
 def _choices(visit: Visit, rights: frozenset[Permission], scope: Scope) -> dict[str, Any]:
     served = {endpoint.protocol for endpoint in visit.portal.settings.client_settings} or set(MailProtocol)
     return {
-        "scope": scope,
+        "longest": visit.ports.policy.max_lifetime.days if visit.ports.policy.max_lifetime else 0,
         "rights": [permission for permission in Permission if permission in rights],
         "protocols": [protocol for protocol in MailProtocol if protocol in served or protocol in scope.protocols],
         "named_networks": visit.ports.networks.by_name,
