@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from valetkey.core.throttle import window_of
-from valetkey.service import app_passwords, recovery
+from valetkey.service import app_passwords, proposals, recovery
 from valetkey.service.one_time_links import KEPT_FOR
 from valetkey.service.passkey_ceremonies import CHALLENGE_LASTS
 from valetkey.service.portal_sessions import IDLE_LIFETIME, LIFETIME
@@ -11,6 +11,7 @@ from valetkey.service.ports import Ports, Writer
 
 DAYS_KEPT = timedelta(days=400)  # logins counted by day: a year, and what it is compared with
 HOURS_KEPT = timedelta(days=90)  # logins counted by hour
+ANSWERS_KEPT = timedelta(hours=24)  # what the API answered, for a request that comes again
 _KEPT_WINDOWS = 2  # the running one and the one before, for a clock that goes back a little
 
 
@@ -33,6 +34,8 @@ async def every_minute(ports: Ports) -> int:
         writer.forget_spent_challenges(now - 2 * CHALLENGE_LASTS)
         writer.forget_failures(window_of(now, ports.throttle) - _KEPT_WINDOWS + 1)
         writer.forget_counts(days_before=(now - DAYS_KEPT).date(), hours_before=now - HOURS_KEPT)
+        proposals.lapse_in(writer, now)
+        writer.forget_api_answers(now - ANSWERS_KEPT)
         _count_people(writer, now)
 
     await ports.store.write(tidy)

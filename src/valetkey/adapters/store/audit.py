@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, select, update
 
 from valetkey.adapters.store.chain import link
 from valetkey.adapters.store.failures import DAMAGED
@@ -59,29 +59,37 @@ class AuditReader(Transaction):
         self, wanted: AuditFilter, *, before: int | None = None, limit: int = 100
     ) -> tuple[AuditRecord, ...]:
         """List the audit records that a filter lets pass, newest first, numbered below `before`."""
-        statement = select(audit)
-        for column, value in (
-            (audit.c.account_id, wanted.account_id),
-            (audit.c.credential_id, wanted.credential_id),
-            (audit.c.actor, wanted.actor),
-        ):
-            if value is not None:
-                statement = statement.where(column == value)
-        if wanted.kinds:
-            statement = statement.where(audit.c.kind.in_(wanted.kinds))
-        if wanted.since is not None:
-            statement = statement.where(audit.c.at >= micros(wanted.since))
-        if wanted.until is not None:
-            statement = statement.where(audit.c.at < micros(wanted.until))
+        statement = _filtered(select(audit), wanted)
         if before is not None:
             statement = statement.where(audit.c.number < before)
         return tuple(_record_from(row) for row in self._rows(statement.order_by(audit.c.number.desc()).limit(limit)))
+
+    def audit_count(self, wanted: AuditFilter) -> int:
+        """Count the audit records that a filter lets pass."""
+        return int(self._value(_filtered(select(func.count()).select_from(audit), wanted)))
 
     def chain_part(self, after: int, limit: int) -> tuple[list[Any], tuple[int, bytes]]:
         """Give a part of the chain for checking, and the number and hash that the counter row remembers."""
         rows = self._rows(select(audit).where(audit.c.number > after).order_by(audit.c.number).limit(limit))
         number, last_hash = self._row(_END) or (0, b"")
         return rows, (number, last_hash)
+
+
+def _filtered(statement: Select[Any], wanted: AuditFilter) -> Select[Any]:
+    for column, value in (
+        (audit.c.account_id, wanted.account_id),
+        (audit.c.credential_id, wanted.credential_id),
+        (audit.c.actor, wanted.actor),
+    ):
+        if value is not None:
+            statement = statement.where(column == value)
+    if wanted.kinds:
+        statement = statement.where(audit.c.kind.in_(wanted.kinds))
+    if wanted.since is not None:
+        statement = statement.where(audit.c.at >= micros(wanted.since))
+    if wanted.until is not None:
+        statement = statement.where(audit.c.at < micros(wanted.until))
+    return statement
 
 
 class AuditWriter(AuditReader):
