@@ -9,7 +9,14 @@ from valetkey.core.account import Account
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import NotAllowed, PolicyForbids
 from valetkey.core.role import Action
-from valetkey.service.authority import acts_on_others, require, the_account, the_app_password
+from valetkey.service.authority import (
+    acts_on_others,
+    own_account,
+    require,
+    require_token_action,
+    the_account,
+    the_app_password,
+)
 from valetkey.service.ports import Actor, AuditRecord, LoginEvent, Ports, Reader
 from valetkey.service.store_parts import AuditFilter, DayCount, LoginFilter
 
@@ -61,6 +68,24 @@ class Detail:
     history: History
 
 
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The app passwords of an account, and the addresses of who made and revoked them by the name that is stored."""
+
+    account: Account
+    app_passwords: tuple[AppPassword, ...]  # the newest first
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedAccount:
+    """A shared account as its owners see it."""
+
+    account: Account
+    owners: tuple[Account, ...]
+    overview: Overview
+
+
 def at(entry: Entry) -> datetime:
     """Give when something happened, the last time."""
     return entry.at if isinstance(entry, AuditRecord) else entry.last_at
@@ -110,6 +135,38 @@ async def of_app_password(
     return await ports.store.read(look)
 
 
+async def overview(ports: Ports, actor: Actor, account_id: str) -> Overview:
+    """Give the app passwords of an account and who made them; revoked and expired ones too.
+
+    Raises:
+        NotFound: No such account, or not the actor's.
+        Unavailable: The store failed.
+    """
+    now = ports.clock.now()
+
+    def look(reader: Reader) -> Overview:
+        return _overview(reader, the_account(reader, actor, account_id, others=Action.SEE_APP_PASSWORDS, now=now))
+
+    return await ports.store.read(look)
+
+
+async def shared_accounts(ports: Ports, actor: Actor) -> tuple[SharedAccount, ...]:
+    """Give the shared accounts that the actor owns, with their owners and app passwords.
+
+    Raises:
+        NotAllowed: The actor's account is disabled, or the API token does not permit it.
+        Unavailable: The store failed.
+    """
+    now = ports.clock.now()
+
+    def look(reader: Reader) -> tuple[SharedAccount, ...]:
+        own = own_account(reader, actor, now)
+        require_token_action(reader, actor, Action.OWN_READ)
+        return tuple(SharedAccount(one, reader.owners(one.id), _overview(reader, one)) for one in reader.owned(own.id))
+
+    return await ports.store.read(look)
+
+
 def names_of(reader: Reader, actors: Iterable[str]) -> dict[str, str]:
     """Give the addresses of the accounts that records name as actors; a token's is its account's."""
     found = {}
@@ -119,6 +176,12 @@ def names_of(reader: Reader, actors: Iterable[str]) -> dict[str, str]:
         if account is not None:
             found[name] = account.address
     return found
+
+
+def _overview(reader: Reader, account: Account) -> Overview:
+    every = reader.app_passwords(account.id)
+    actors = [name for one in every for name in (one.created_by, one.revoked_by) if name]
+    return Overview(account, every, names_of(reader, actors))
 
 
 def _permitted(reader: Reader, actor: Actor, account: Account, wanted: Wanted, now: datetime) -> Wanted:

@@ -53,6 +53,11 @@ _REASONS = {
 }
 
 _MENDS = {
+    Reason.WRONG_SECRET: say("If that was not you, nobody got in. If it was, put the app password in again."),
+    Reason.ACCOUNT_DISABLED: say("Ask your administrator."),
+    Reason.KIND_NOT_ALLOWED: say("Make an app password for that program."),
+    Reason.REVOKED: say("A program still uses it: give it a new one, or remove the account from it."),
+    Reason.THROTTLED: say("Stop the program that tries a wrong password, wait a few minutes, then try again."),
     Reason.EXPIRED: say("Make a new one and put it in its place."),
     Reason.IDLE: say("Make a new one and put it in its place."),
     Reason.NETWORK: say("If that was you, make a new one that may be used from there."),

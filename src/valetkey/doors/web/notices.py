@@ -15,6 +15,7 @@ _SENTENCES = {
     "passkey-added": say("The passkey is set up. From now on it signs you in."),
     "passkey-removed": say("The passkey is removed here. Remove it from your device as well."),
     "one-out": say("That browser is signed out."),
+    "renamed": say("Renamed. The password itself stays the same."),
     "authenticator-removed": say("The authenticator is removed."),
 }
 
@@ -43,6 +44,14 @@ def _narrowed(closed: int) -> Sentence:
     )
 
 
+def _closed(number: int) -> Sentence:
+    return counted(
+        "{number} connection closed. The program may log in again; to keep it out, revoke its app password.",
+        "{number} connections closed. The programs may log in again; to keep them out, revoke the app password.",
+        number,
+    )
+
+
 def _others_out(ended: int) -> Sentence:
     return counted("{number} other browser was signed out.", "{number} other browsers were signed out.", ended)
 
@@ -59,6 +68,7 @@ _COUNTED: dict[str, Callable[[int], Sentence]] = {
     "revoked": _revoked,
     "revoked-all": _revoked_all,
     "narrowed": _narrowed,
+    "closed": _closed,
     "others-out": _others_out,
     "password-changed": _password_changed,
 }

@@ -1,106 +1,128 @@
-"""What happened to an account: logins of its app passwords, and every change."""
+"""What happened to an account: logins of its app passwords, refusals, and every change."""
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from urllib.parse import urlencode
 
+from babel.dates import format_skeleton
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from valetkey.core import event
-from valetkey.core.event_sentences import describe
+from valetkey.core.login import Reason
 from valetkey.core.sentence import Sentence, say
 from valetkey.doors.web import names
 from valetkey.doors.web.gate import LOOK, SignedInVisit, Visit
+from valetkey.doors.web.happenings import by_day
 from valetkey.doors.web.pages.app_passwords import whose
-from valetkey.service import activity, app_passwords
-from valetkey.service.ports import AuditRecord, LoginEvent
+from valetkey.service import history
+from valetkey.service.history import Kind, Wanted
 
 router = APIRouter()
 _SHOWN = 100
+_MONTHS = 14  # counts and lists go back about so far
+_LAST_MONTH = 12
+_YEARS = range(2000, 2200)  # times beyond are nobody's, and could not be reckoned with
+_KINDS: Mapping[str, Sentence] = {
+    "": say("Everything"),
+    Kind.LOGINS.value: say("Logins"),
+    Kind.REFUSALS.value: say("Refusals"),
+    Kind.CHANGES.value: say("Changes"),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """One line of the page."""
+class Asked:
+    """What the address of the page asks for."""
 
-    at: datetime
-    tone: str  # good, bad or new
-    what: Sentence
-    behind: Sentence | str  # from where, by whom
-    link: str = ""
+    account: str = ""
+    show: str = ""
+    reason: str = ""
+    month: str = ""  # such as 2027-03, in the visitor's time zone
+    before: str = ""  # an instant: what is older is shown
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether anything is left out."""
+        return bool(self.show or self.reason or self.month)
+
+    def link(self, **changes: str) -> str:
+        """Give the address of this page with changes."""
+        asked = replace(self, **changes)
+        pairs = {name: getattr(asked, name) for name in ("account", "show", "reason", "month", "before")}
+        query = urlencode({name: value for name, value in pairs.items() if value})
+        return f"/activity?{query}" if query else "/activity"
 
 
 @router.api_route("/activity", methods=LOOK)
 async def show(visit: SignedInVisit, account: str = "") -> Response:
     """Show what happened, the newest first, in one list."""
     shown = await whose(visit, account)
-    found = await activity.of_account(visit.ports, visit.actor, shown.account.id, _SHOWN)
-    everyone = await app_passwords.of_account(visit.ports, visit.actor, shown.account.id)
-    called = {credential.id: credential.description for credential in everyone}
-    happenings = [_of_record(visit, record) for record in found.audit]
-    happenings += [_of_login(visit, login, called) for login in found.logins]
-    happenings.sort(key=lambda happening: happening.at, reverse=True)
-    return visit.page("activity.html", whose=shown, days=_by_day(visit, happenings[:_SHOWN]), dropped=found.dropped)
-
-
-def _by_day(visit: Visit, happenings: list[Happening]) -> dict[str, list[Happening]]:
-    days: dict[str, list[Happening]] = {}
-    for happening in happenings:
-        days.setdefault(visit.words.day(happening.at), []).append(happening)
-    return days
-
-
-def _of_record(visit: Visit, record: AuditRecord) -> Happening:
-    said = describe(record.event)
-    behind = _by_whom(visit, record, str(said))
-    if isinstance(record.event, event.SignedIn):
-        behind = names.browser(record.event.client)
-    if isinstance(record.event, event.SignInRefused):  # whoever it was, the actor is only who they said they are
-        behind = say("the main password was right; if this was not you, change it")
-    refused = isinstance(record.event, event.SignInRefused | event.CodeEntryDisabled)
-    link = f"/app-passwords/{record.credential_id}" if record.credential_id else ""
-    return Happening(record.at, "bad" if refused else "new", said, behind, link)
-
-
-def _by_whom(visit: Visit, record: AuditRecord, said: str) -> Sentence | str:
-    by = {
-        visit.account.id: say("by you"),
-        "operator": say("by an administrator"),
-        "system": say("by Valetkey"),
-    }
-    who = by.get(record.actor, say("by another owner"))
-    place = record.actor_address
-    return say("{by_whom}, from {place}", by_whom=who, place=place) if place and place not in said else who
-
-
-def _of_login(visit: Visit, login: LoginEvent, called: dict[str, str]) -> Happening:
-    name = called.get(login.credential_id or "")
-    secret = (
-        say("“{name}”", name=name) if name else (say("An app password") if login.credential_id else say("A password"))
+    asked = replace(_asked(visit.request.query_params), account=shown.id_if_shared)
+    found = await history.of_account(visit.ports, visit.actor, shown.account.id, _wanted(visit, asked), _SHOWN)
+    older = asked.link(before=found.before.isoformat()) if found.before else ""
+    return visit.page(
+        "activity.html",
+        whose=shown,
+        asked=asked,
+        kinds=tuple(_KINDS.items()),
+        reasons=[("", say("Any reason")), *((one.value, names.reason(one.value)) for one in Reason)],
+        months=[("", say("Any time")), *_months(visit)],
+        days=by_day(visit, found),
+        newer=asked.link(before="") if asked.before else "",
+        older=older,
+        dropped=found.dropped,
     )
-    allowed = login.result == "allowed"
-    values = {"secret": secret, "protocol": names.PROTOCOLS[login.protocol], "reason": names.reason(login.result)}
-    if login.first_at.date() != login.last_at.date():
-        values["day"] = visit.words.day(login.first_at)
-    what = _logged_in(login.count, values) if allowed else _was_refused(login.count, values)
-    place = say("from {network}", network=login.network)
-    behind = say("{place}, {client}", place=place, client=login.client) if login.client else place
-    link = f"/app-passwords/{login.credential_id}" if name else ""
-    return Happening(login.last_at, "good" if allowed else "bad", what, behind, link)
 
 
-def _logged_in(count: int, values: dict[str, Any]) -> Sentence:
-    if count == 1:
-        return say("{secret} logged in through {protocol}", **values)
-    if "day" not in values:
-        return say("{secret} logged in through {protocol}, {count} times", count=count, **values)
-    return say("{secret} logged in through {protocol}, {count} times since {day}", count=count, **values)
+def _asked(given: Mapping[str, str]) -> Asked:
+    """Read the query of the address; what is not known there is left out."""
+    show, reason = given.get("show", ""), given.get("reason", "")
+    return Asked(
+        show=show if show in _KINDS else "",
+        reason=reason if reason in set(Reason) else "",
+        month=given.get("month", "") if _begin(given.get("month", "")) else "",
+        before=given.get("before", "") if _instant(given.get("before", "")) else "",
+    )
 
 
-def _was_refused(count: int, values: dict[str, Any]) -> Sentence:
-    if count == 1:
-        return say("{secret} was refused through {protocol}: {reason}", **values)
-    if "day" not in values:
-        return say("{secret} was refused through {protocol}, {count} times: {reason}", count=count, **values)
-    return say("{secret} was refused through {protocol}, {count} times since {day}: {reason}", count=count, **values)
+def _wanted(visit: Visit, asked: Asked) -> Wanted:
+    begin = _begin(asked.month)
+    since = begin.replace(tzinfo=visit.language.zone) if begin else None
+    until = _next(begin).replace(tzinfo=visit.language.zone) if begin else None
+    before = _instant(asked.before)
+    kinds = frozenset({Kind(asked.show)}) if asked.show else frozenset(Kind)
+    return Wanted(kinds, asked.reason, since, min(filter(None, (until, before)), default=None))
+
+
+def _months(visit: Visit) -> list[tuple[str, str]]:
+    """Give the last months, as the address and as people write them."""
+    there = visit.now.astimezone(visit.language.zone)
+    year, month, found = there.year, there.month, []
+    for _ in range(_MONTHS):
+        begin = datetime(year, month, 1, tzinfo=UTC)
+        found.append((f"{year:04}-{month:02}", format_skeleton("yMMMM", begin, locale=visit.language.locale)))
+        year, month = (year, month - 1) if month > 1 else (year - 1, _LAST_MONTH)
+    return found
+
+
+def _begin(month: str) -> datetime | None:
+    try:
+        begin = datetime.strptime(month, "%Y-%m") if month.isascii() else None  # noqa: DTZ007  (the zone is the visitor's)
+    except ValueError:
+        return None
+    return begin if begin and begin.year in _YEARS else None
+
+
+def _next(begin: datetime) -> datetime:
+    if begin.month < _LAST_MONTH:
+        return begin.replace(month=begin.month + 1)
+    return begin.replace(year=begin.year + 1, month=1)
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text.replace(" ", "+"))  # a plus in an address may arrive as a space
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None and found.year in _YEARS else None

@@ -1,6 +1,8 @@
-"""The list of app passwords, one of them in detail, and revoking."""
+"""The list of app passwords, and revoking."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -9,12 +11,17 @@ from valetkey.core.account import Account
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import Conflict, NotFound, Unavailable
 from valetkey.core.sentence import say
+from valetkey.doors.web.fragments import fragment
 from valetkey.doors.web.gate import LOOK, SignedInVisit, Visit
+from valetkey.doors.web.happenings import by_whom
+from valetkey.doors.web.listing import FILTERS, read_listing
+from valetkey.doors.web.live import Update, events
 from valetkey.doors.web.notices import see_other_with
-from valetkey.service import accounts, app_passwords, live
+from valetkey.service import accounts, app_passwords, history, live
 from valetkey.service.ports import LiveSession
 
 router = APIRouter()
+_LOOK_EVERY = 3.0  # seconds
 _REASONS = (say("No longer used"), say("Device lost or stolen"), say("Used by somebody else"), say("Other"))
 
 
@@ -28,7 +35,12 @@ class Whose:
     @property
     def query(self) -> str:
         """What links within this account carry."""
-        return "" if self.account == self.choices[0] else f"?account={self.account.id}"
+        return f"?account={self.id_if_shared}" if self.id_if_shared else ""
+
+    @property
+    def id_if_shared(self) -> str:
+        """The id of a shared account, or "" for one's own."""
+        return "" if self.account == self.choices[0] else self.account.id
 
 
 async def whose(visit: Visit, account_id: str = "") -> Whose:
@@ -48,18 +60,36 @@ async def whose(visit: Visit, account_id: str = "") -> Whose:
 
 @router.api_route("/", methods=LOOK)
 async def show_list(visit: SignedInVisit, account: str = "") -> Response:
-    """List the app passwords of one account."""
+    """List the app passwords of one account, as its address asks."""
     shown = await whose(visit, account)
-    everyone = await app_passwords.of_account(visit.ports, visit.actor, shown.account.id)
-    newest_first = sorted(everyone, key=lambda one: (one.created_at, one.description), reverse=True)
-    open_now = await _connections(visit, shown)
-    return visit.page(
-        "app_passwords.html",
-        whose=shown,
-        alive=[credential for credential in newest_first if credential.is_live],
-        past=[credential for credential in newest_first if not credential.is_live],
-        connections=[session.credential_id for session in open_now],
-    )
+    return visit.page("app_passwords.html", whose=shown, **await _listed(visit, shown))
+
+
+@router.api_route("/app-passwords/live", methods=LOOK)
+async def follow_list(visit: SignedInVisit, account: str = "") -> Response:
+    """Send the list anew when something in it changes."""
+    shown = await whose(visit, account)
+
+    async def look() -> Update:
+        return Update(fragment(visit, "_app_passwords.html", whose=shown, **await _listed(visit, shown)))
+
+    return events(visit, look, every=_LOOK_EVERY)
+
+
+async def _listed(visit: Visit, shown: Whose) -> dict[str, Any]:
+    listing = replace(read_listing(visit.request.query_params), account=shown.id_if_shared)
+    found = await history.overview(visit.ports, visit.actor, shown.account.id)
+    alive = sum(one.is_live for one in found.app_passwords)
+    return {
+        "listing": listing,
+        "filters": [(key, choice.title) for key, choice in FILTERS.items()],
+        "chosen": listing.chosen(found.app_passwords, visit.now),
+        "alive": alive,
+        "past": len(found.app_passwords) - alive,
+        "makers": {one.id: by_whom(visit, one.created_by, found.names) for one in found.app_passwords},
+        "replaced": {one.rotated_from: one for one in found.app_passwords if one.rotated_from},
+        "connections": Counter(session.credential_id for session in await _connections(visit, shown)),
+    }
 
 
 @router.api_route("/app-passwords/revoke-all", methods=LOOK)
@@ -76,15 +106,6 @@ async def revoke_all(visit: SignedInVisit) -> Response:
     shown = await whose(visit, visit.form.one("account"))
     revoked = await app_passwords.revoke_all(visit.ports, visit.actor, shown.account.id, "All revoked by the owner")
     return see_other_with(f"/{shown.query}", "revoked-all", sum(one.closed for one in revoked))
-
-
-@router.api_route("/app-passwords/{credential_id}", methods=LOOK)
-async def show(visit: SignedInVisit, credential_id: str) -> Response:
-    """Show one app password in detail."""
-    credential, shown = await one_of(visit, credential_id)
-    open_now = await _connections(visit, shown)
-    connections = [session for session in open_now if session.credential_id == credential.id]
-    return visit.page("app_password.html", credential=credential, whose=shown, connections=connections)
 
 
 @router.api_route("/app-passwords/{credential_id}/revoke", methods=LOOK)
