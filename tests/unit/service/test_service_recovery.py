@@ -280,7 +280,7 @@ async def test_both_addresses_are_told_with_a_link_that_calls_it_off(house, alic
         assert "192" not in mail.text.split("From:")[0] and HOME in mail.text
     link = token_in(outbox.to("alice@example.org")[0], CALL_OFF)
     house.clock.move(hours=40)
-    looked = await calling_off.look_at_link(house.ports, link, address=HOME)
+    looked = await calling_off.look_at_link(house.ports, link)
     assert looked.state is RecoveryState.WAITING
     assert await open_recovery(house, alice) is not None  # looking changes nothing
     await calling_off.call_off_by_link(house.ports, link, address=HOME)
