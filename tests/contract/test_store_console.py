@@ -176,6 +176,19 @@ async def test_app_passwords_are_filtered(credentials: SqliteStore, wanted: AppP
     assert all(account.id == credential.account_id for credential, account in rows)
 
 
+async def test_app_passwords_are_counted_as_they_are_filtered(credentials: SqliteStore) -> None:
+    counts = await credentials.read(lambda reader: reader.app_password_counts(NOW))
+    for each in AppPasswordFilter:
+        rows = await credentials.read(lambda reader, wanted=each: reader.app_passwords_where(wanted, now=NOW))
+        assert counts[each] == len(rows) > 0
+
+
+async def test_a_fresh_store_counts_nothing(store: SqliteStore) -> None:
+    assert set((await store.read(lambda reader: reader.app_password_counts(NOW))).values()) == {0}
+    assert await store.read(lambda reader: reader.domains()) == ()
+    assert await store.read(lambda reader: reader.network_entries_in_use()) == frozenset()
+
+
 async def test_app_passwords_are_searched_by_name_and_address(credentials: SqliteStore) -> None:
     async def search(text: str) -> set[str]:
         rows = await credentials.read(

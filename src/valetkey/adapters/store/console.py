@@ -84,6 +84,13 @@ class ConsoleListReader(Transaction):
         ordered = statement.order_by(app_password.c.created_at.desc(), app_password.c.id.desc()).limit(limit)
         return tuple(_with_account(row) for row in self._rows(ordered))
 
+    def app_password_counts(self, now: datetime) -> dict[AppPasswordFilter, int]:
+        """Count the app passwords that each filter lets pass."""
+        filters = list(AppPasswordFilter)
+        sums = [func.coalesce(func.sum(case((_app_password_condition(each, now), 1), else_=0)), 0) for each in filters]
+        row = self._row(select(*sums).select_from(app_password))
+        return dict(zip(filters, row, strict=True))
+
     def administrators(self) -> tuple[Account, ...]:
         """List the active people who are administrators, by address."""
         statement = select(*ACCOUNT_COLUMNS).where(
