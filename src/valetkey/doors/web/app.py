@@ -18,12 +18,15 @@ from valetkey.doors.web.pages import (
     issued,
     issuing,
     language,
+    notice_address,
     passkeys,
+    recover,
     recovery,
     rotating,
     set_up,
     shared,
     sign_in,
+    welcome,
 )
 from valetkey.doors.web.rendering import Templates, load_static
 from valetkey.doors.web.security import SecurityHeaders, wants_strict_transport
@@ -66,7 +69,10 @@ def create_portal(ports: Ports, settings: WebSettings) -> FastAPI:
         shared,
         account,
         passkeys,
+        notice_address,
+        recover,
         recovery,
+        welcome,
         activity,
         language,
         client_setup,

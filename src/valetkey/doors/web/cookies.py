@@ -14,7 +14,9 @@ _FORM = "__Host-valetkey-form"  # proves that a form before sign-in was ours
 _NOTICE = "__Host-valetkey-notice"  # one sentence, carried over a redirect, shown once
 _LANGUAGE = "__Host-valetkey-language"  # the visitor's choice
 _ZONE = "__Host-valetkey-zone"  # the browser's time zone, set by portal.js
+_LINK = "__Host-valetkey-link"  # the token of a one-time link, from its address to the page that asks
 _MAX_TOKEN = 200
+_LINK_SECONDS = 3600
 _YEAR_SECONDS = 365 * 86400
 _NOTICE_SECONDS = 60
 
@@ -42,6 +44,22 @@ def language(request: Request) -> str:
 def zone(request: Request) -> str:
     """Give the name of the time zone that the browser said it is in, or ""."""
     return unquote(_bounded(request.cookies.get(_ZONE)) or "")
+
+
+def link(request: Request, purpose: str) -> str:
+    """Give the token of the one-time link for this purpose that the browser opened, or ""."""
+    opened_for, _, token = (_bounded(request.cookies.get(_LINK)) or "").partition(".")
+    return token if opened_for == purpose else ""
+
+
+def set_link(response: Response, purpose: str, token: str) -> None:
+    """Keep the token of a one-time link for the page that asks before the link is used."""
+    _set(response, _LINK, f"{purpose}.{token}", max_age=_LINK_SECONDS)
+
+
+def forget_link(response: Response) -> None:
+    """Have the browser drop the token of a one-time link."""
+    _forget(response, _LINK)
 
 
 def set_language(response: Response, code: str) -> None:

@@ -17,6 +17,12 @@ _SENTENCES = {
     "one-out": say("That browser is signed out."),
     "renamed": say("Renamed. The password itself stays the same."),
     "authenticator-removed": say("The authenticator is removed."),
+    "link-mailed": say("The link is on its way. Look into the mail at your notice address."),
+    "recovered": say("Your old second factors are taken away. Set up a new one now."),
+    "recovery-called-off": say("The recovery is called off. If it was not you, change your main password now."),
+    "confirm-mailed": say("The link is on its way. Open it, and notices go there too."),
+    "notice-address-confirmed": say("Confirmed. Notices go there from now on."),
+    "notice-address-removed": say("The notice address is removed. We have told it so."),
 }
 
 
