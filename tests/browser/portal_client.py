@@ -84,5 +84,7 @@ class PortalClient:
 
 
 def portal_of(house: House, **changes: Any) -> FastAPI:
-    """Make a portal over a house."""
-    return create_portal(house.ports, settings_at(ORIGIN, **changes))
+    """Make a portal over a house. Its streams end once they have said how things are: this client waits for their end."""
+    portal = create_portal(house.ports, settings_at(ORIGIN, **changes))
+    portal.state.portal.streams.stop()
+    return portal

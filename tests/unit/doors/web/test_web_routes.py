@@ -14,7 +14,16 @@ from tests.verbs.site import House, Person
 from valetkey.doors.web import create_portal
 
 BEFORE_SIGN_IN = {"/sign-in", "/sign-in/passkey", "/static/{name}", "/language"}
-HALFWAY = BEFORE_SIGN_IN | {"/sign-in/code", "/sign-out"}
+# Addresses of one-time links, and the page that each leads to; such a page is gone without its link.
+LINKS = {
+    "/recover/link/{token}": "/recover", "/recover/call-off/{token}": "/recover/call-off", "/welcome/{token}": "/welcome",
+    "/account/notices/confirm/{token}": "/account/notices/confirm",
+}  # fmt: skip
+BY_LINK = {"/recover/call-off", "/recover/called-off", "/welcome"}
+RECOVERING = {"/recover/mail", "/recover/begin", "/recover/finish"}  # with the main password given
+SIGNING_IN = {"/sign-in", "/sign-in/passkey", "/sign-in/code", "/recover", "/recover/password", *RECOVERING}
+BEFORE_SIGN_IN |= {"/recover", "/recover/password"}
+HALFWAY = BEFORE_SIGN_IN | RECOVERING | {"/sign-in/code", "/sign-out"}
 # What stays open to somebody whose account has no second factor yet: look, revoke, sign out, set one up.
 WITHOUT_FACTOR = {
     "/", "/set-up", "/sign-out", "/prove", "/account", "/activity", "/account/sessions/end-others",
@@ -83,7 +92,7 @@ def check_headers(response: Any) -> None:
     assert "camera=()" in response.headers["permissions-policy"]
     assert response.headers["strict-transport-security"].startswith("max-age=31536000")
     for cookie in response.headers.get_list("set-cookie"):
-        assert re.match(r"__Host-valetkey(-form|-notice)?=", cookie)
+        assert re.match(r"__Host-valetkey(-form|-notice|-link)?=", cookie)
         assert {"HttpOnly", "Secure", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
         assert "Domain" not in cookie
 
@@ -94,6 +103,10 @@ async def test_nobody_sees_anything_but_the_sign_in(portal: FastAPI, visitor: Po
         check_headers(response)
         if path in BEFORE_SIGN_IN:
             assert response.status_code == (200 if method == "GET" else 403), path
+        elif path in LINKS:
+            assert (response.status_code, response.headers["location"]) == (303, LINKS[path])
+        elif path in BY_LINK:
+            assert response.status_code in {403, 404}, (method, path)
         else:
             assert response.status_code == 303, (method, path)
             assert response.headers["location"].split("?")[0] == "/sign-in", (method, path)
@@ -112,6 +125,10 @@ async def test_half_a_sign_in_opens_nothing_but_the_code(portal: FastAPI, visito
             assert response.headers["location"] == "/"
         elif path in HALFWAY:
             assert response.status_code in {200, 422}, (method, path)
+        elif path in LINKS:
+            assert (response.status_code, response.headers["location"]) == (303, LINKS[path])
+        elif path in BY_LINK:
+            assert response.status_code == 404, (method, path)
         elif method == "GET":
             assert (response.status_code, response.headers["location"]) == (303, "/sign-in/code"), path
         else:
@@ -155,8 +172,12 @@ async def test_without_a_second_factor_one_may_look_revoke_and_set_one_up(
         response = await ask(visitor, method, fill_in(path), csrf=token)
         if path in WITHOUT_FACTOR:
             assert response.headers.get("location") != "/set-up", (method, path)
-        elif path in {"/sign-in", "/sign-in/passkey", "/sign-in/code"}:
+        elif path in SIGNING_IN:
             assert response.headers["location"] == "/"
+        elif path in LINKS:
+            assert (response.status_code, response.headers["location"]) == (303, LINKS[path])
+        elif path in BY_LINK:
+            assert response.status_code in {403, 404}, (method, path)
         else:
             assert (response.status_code, response.headers.get("location")) == (303, "/set-up"), (method, path)
 
@@ -173,10 +194,11 @@ async def test_every_page_of_a_signed_in_person(
         response = await visitor.get(fill_in(path, issued.app_password.id).replace("tf_none", totp.id))
         check_headers(response)
         assert no_store(response)
-        if path in {"/sign-in", "/sign-in/code", "/.well-known/change-password"}:
+        if path in {"/.well-known/change-password", *LINKS, *SIGNING_IN}:
             assert response.status_code == 303
             continue
-        assert response.status_code == 200, path
+        is_gone = path in {"/recover/call-off", "/welcome", "/account/notices/confirm"}  # without a link
+        assert response.status_code == (404 if is_gone else 200), path
         if response.headers["content-type"].startswith("text/event-stream"):
             continue
         lead = re.search(r'<p class="lead">(.*?)</p>', response.text, re.DOTALL)
@@ -213,11 +235,7 @@ async def test_no_form_passes_without_its_token_or_from_elsewhere(
         ({"csrf": right}, {"Sec-Fetch-Site": "same-site"}),
     ]
     number = house.store.change_number()
-    posts = [
-        path
-        for method, path in routes_of(portal)
-        if method == "POST" and path not in {"/sign-in", "/sign-in/passkey", "/sign-in/code"}
-    ]
+    posts = [path for method, path in routes_of(portal) if method == "POST" and path not in SIGNING_IN]
     assert len(posts) >= 10
     for path in posts:
         where = fill_in(path, issued.app_password.id)
