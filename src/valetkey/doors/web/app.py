@@ -5,6 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from valetkey.doors.web.catalogues import installed_catalogues
+from valetkey.doors.web.console.routes import ROUTERS as CONSOLE
 from valetkey.doors.web.errors import LastResort, add_handlers
 from valetkey.doors.web.gate import Portal, SentForms
 from valetkey.doors.web.languages import Languages
@@ -78,6 +79,8 @@ def create_portal(ports: Ports, settings: WebSettings) -> FastAPI:
         client_setup,
     ):
         app.include_router(area.router)
+    for router in CONSOLE:
+        app.include_router(router)
     add_handlers(app, portal)
     app.add_middleware(LastResort, portal=portal)
     app.add_middleware(SecurityHeaders, strict_transport=wants_strict_transport(settings.base_url))

@@ -179,6 +179,12 @@ class Visit:
         return Answer(party, self.form.one(f"{prefix}sealed"), text) if text and party is not None else None
 
     @property
+    def console_home(self) -> str:
+        """Where the console is, for who has a role in it; "" for everybody else."""
+        has_role = self.signed_in is not None and self.stage is Stage.FULL and self.account.role is not None
+        return "/console" if has_role else ""
+
+    @property
     def _session(self) -> SignedIn:
         if self.signed_in is None:
             raise SendTo("/sign-in")
@@ -205,6 +211,7 @@ class Visit:
             "notice": shown,
             "errors": errors or Errors(),
             "languages": self.portal.languages,
+            "console_home": self.console_home,
             **facts,
         }
         response = self.portal.templates.html(template, everything, self.language, 422 if errors else status)

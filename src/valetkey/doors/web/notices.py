@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from valetkey.core.password_strength import guessing_time
 from valetkey.core.sentence import Sentence, counted, say
 from valetkey.doors.web import cookies
+from valetkey.doors.web.console import saying
 
 _SENTENCES = {
     "signed-out": say("You are signed out."),
@@ -91,7 +92,8 @@ def sentence(notice: str) -> Sentence | str:
     """Give the sentence of a notice, or nothing for one that is not ours."""
     word, _, digits = notice.partition(".")
     if not digits:
-        return _SENTENCES.get(word, "")
-    if word not in _COUNTED or not digits.isascii() or not digits.isdecimal():
+        return _SENTENCES.get(word) or saying.DONE.get(word, "")
+    count = _COUNTED.get(word) or saying.COUNTED.get(word)
+    if count is None or not digits.isascii() or not digits.isdecimal():
         return ""
-    return _COUNTED[word](int(digits[:9]))
+    return count(int(digits[:9]))
