@@ -12,6 +12,10 @@ from tests.verbs.site import PASSWORD, Person
 # What alice sees, who has signed in completely: a name and an address.
 ALICES = (
     ("list", "/"),
+    ("list-past", "/?show=past"),
+    ("list-none-found", "/?q=nothing-like-this"),
+    ("connections", "/connections"),
+    ("shared", "/shared"),
     ("revoke-all", "/app-passwords/revoke-all"),
     ("purpose", "/app-passwords/new"),
     ("new-scanner", "/app-passwords/new?purpose=scanner"),
@@ -20,6 +24,8 @@ ALICES = (
     ("password", "/account/password"),
     ("recovery-codes-new", "/account/recovery-codes"),
     ("authenticator-add", "/set-up"),
+    ("passkey-new", "/account/passkeys/new"),
+    ("sign-ins", "/account/sign-ins"),
     ("prove", "/prove?next=/account"),
     ("not-found", "/no-such-page"),
     ("components", "/components"),
@@ -53,12 +59,18 @@ def looking(visitor: Visitor, _alice: Person) -> Iterator[str]:
         visitor.go(path)
         yield name
     page = visitor.go("/")
-    page.get_by_text("Revoked and expired").click()
-    yield "list-past"
     page.get_by_role("link", name="Office scanner", exact=True).click()
     yield "detail"
-    page.get_by_role("link", name="Revoke", exact=True).click()
-    yield "revoke"
+    detail = page.url
+    for button, name in (
+        ("Rename", "rename"),
+        ("Limit or change", "change"),
+        ("Rotate", "rotate"),
+        ("Revoke", "revoke"),
+    ):
+        page.goto(detail)
+        page.get_by_role("link", name=button, exact=True).click()
+        yield name
     page = visitor.go("/account")
     page.get_by_role("link", name="Remove Phone").click()
     yield "authenticator-remove"
@@ -72,7 +84,7 @@ def making(visitor: Visitor, alice: Person) -> Iterator[str]:
     page = visitor.go("/app-passwords/new")
     page.get_by_role("link", name="Phone or tablet").click()
     yield "new"
-    page.get_by_text("Fine-tune").click()
+    page.get_by_text("Limit further").click()
     page.get_by_label("Only from these networks").check()
     page.get_by_label("Ends").select_option("date")
     yield "new-open"
@@ -90,9 +102,6 @@ def making(visitor: Visitor, alice: Person) -> Iterator[str]:
     page.get_by_role("button", name="Make the app password").click()
     page.get_by_role("button", name="Copy").first.click()
     yield "issued"
-    page.get_by_role("link", name="See its details").click()
-    page.get_by_role("link", name="Rename or change").click()
-    yield "change"
     page = visitor.go("/")
     page.get_by_role("link", name="Revoke Kitchen tablet").click()
     page.get_by_role("button", name="Revoke it").click()

@@ -54,7 +54,13 @@ class PortalSite:
         add_component_pages(app)
         # Without log_config=None uvicorn would set up the logging of the whole test process.
         config = uvicorn.Config(
-            app, log_config=None, log_level="warning", lifespan="off", proxy_headers=False, server_header=False
+            app,
+            log_config=None,
+            log_level="warning",
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,  # a page of a failed test may still wait for what happens
         )
         self._server = uvicorn.Server(config)
         self._serving = asyncio.run_coroutine_threadsafe(self._server.serve([self._socket]), self._loop)
