@@ -1,27 +1,29 @@
-"""Commands on app passwords: list, show, revoke, and create for an account that one owns."""
+"""Commands on app passwords: list, show, revoke; create and rotate for an account that one owns."""
 
 # ruff: noqa: FBT002, PLR0917  (typer takes a command's options from its parameters)
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from valetkey.core.account import Account, AccountKind
+from valetkey.core.account import Account
 from valetkey.core.app_password import AppPassword, SecretFormat
-from valetkey.core.errors import PolicyForbids
 from valetkey.core.restriction import NetworkRule, default_restrictions
-from valetkey.core.scope import READY_MADE, describe, ready_made
-from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table, when
-from valetkey.doors.cli.running import Json, PasswordStdin, Running, ask_password, fail
-from valetkey.service import accounts, app_passwords, portal_sessions, sign_in
+from valetkey.core.scope import READY_MADE, ready_made
+from valetkey.doors.cli.app_password_facts import expiry, facts, last_use, state, words
+from valetkey.doors.cli.as_person import AsPerson, Code, Person, acting, ask_person
+from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table
+from valetkey.doors.cli.running import Json, PasswordStdin, Running, fail
+from valetkey.service import accounts, app_passwords, rotation
 from valetkey.service.app_passwords import Changed, Issued, Wanted
-from valetkey.service.ports import OPERATOR, Actor, Ports
-from valetkey.service.sign_in import NextStep
+from valetkey.service.ports import OPERATOR, Ports
+from valetkey.service.rotation import Rotated
 
 _CHOICES = ", ".join(choice.key for choice in READY_MADE)
 Address = Annotated[str, typer.Argument(help="The account's mail address or id.", show_default=False)]
+_OVERLAPS = dict(zip(("none", "1h", "1d", "7d", "30d"), rotation.OVERLAPS, strict=True))
 Id = Annotated[str, typer.Argument(help="The app password's id, such as ap_…", show_default=False)]
 
 
@@ -30,9 +32,7 @@ class _Wish:
     """What `create` was asked for."""
 
     address: str
-    as_person: str | None
-    password: str | None = field(repr=False)
-    code: str
+    person: Person | None
     wanted: Wanted
 
 
@@ -42,6 +42,7 @@ def commands(running: Running) -> typer.Typer:
     _add_looking(group, running)
     _add_revoke(group, running)
     _add_create(group, running)
+    _add_rotate(group, running)
     return group
 
 
@@ -61,10 +62,10 @@ def _add_looking(group: typer.Typer, running: Running) -> None:
             lambda ports, account_id: app_passwords.of_account(ports, OPERATOR, account_id, live_only=not everything),
         )
         if as_json:
-            show_json([_facts(app_password) for app_password in found])
+            show_json([facts(app_password) for app_password in found])
             return
         columns = ["ID", "NAME", "STATE", "LAST USED", "FROM", "EXPIRES"]
-        rows = [[a.id, a.description, _state(a), *_last_use(a), _expiry(a)] for a in found]
+        rows = [[a.id, a.description, state(a), *last_use(a), expiry(a)] for a in found]
         show_table(columns, rows, empty=f"{address} has no app password in use.")
 
     @group.command()
@@ -80,9 +81,9 @@ def _add_looking(group: typer.Typer, running: Running) -> None:
 
         app_password, account = running.do(look)
         if as_json:
-            show_json(_facts(app_password) | {"address": account.address})
+            show_json(facts(app_password) | {"address": account.address})
         else:
-            show_facts(_words(app_password, account))
+            show_facts(words(app_password, account))
 
 
 def _add_revoke(group: typer.Typer, running: Running) -> None:
@@ -108,7 +109,7 @@ def _add_revoke(group: typer.Typer, running: Running) -> None:
 
         done = running.do(do)
         if as_json:
-            show_json([_facts(entry.app_password) | {"closed": entry.closed} for entry in done])
+            show_json([facts(entry.app_password) | {"closed": entry.closed} for entry in done])
             return
         for entry in done:
             say(f"“{entry.app_password.description}” revoked, {connections(entry.closed)} closed.")
@@ -130,10 +131,8 @@ def _add_create(group: typer.Typer, running: Running) -> None:
             list[str] | None, typer.Option(help="Only from this address, network or named network; may be repeated.")
         ] = None,
         device: Annotated[bool, typer.Option("--device", help="20 symbols, for printers that take no more.")] = False,
-        as_person: Annotated[
-            str | None, typer.Option("--as", help="Sign in as this person, for an account that is theirs.")
-        ] = None,
-        code: Annotated[str, typer.Option(help="The code of that person's authenticator; asked for otherwise.")] = "",
+        as_person: AsPerson = None,
+        code: Code = "",
         password_stdin: PasswordStdin = False,
         as_json: Json = False,
     ) -> None:
@@ -150,12 +149,11 @@ def _add_create(group: typer.Typer, running: Running) -> None:
         if ready is None:
             fail(f"There is no “{choice}”. Choose one of: {_CHOICES}.", 2)
         form = SecretFormat.DEVICE if device else SecretFormat.DEFAULT
-        password = ask_password(f"Main password of {as_person}", from_stdin=password_stdin) if as_person else None
-        typed = (code or typer.prompt("Code of the authenticator", err=True)) if as_person else ""
-        wish = _Wish(address, as_person, password, typed, Wanted(description, ready.scope, None, form))
+        person = ask_person(as_person, code, password_stdin=password_stdin)
+        wish = _Wish(address, person, Wanted(description, ready.scope, None, form))
         issued = running.do(lambda ports: _create(ports, wish, days, tuple(network or ())))
         if as_json:
-            show_json(_facts(issued.app_password) | {"secret": issued.secret.shown})
+            show_json(facts(issued.app_password) | {"secret": issued.secret.shown})
         else:
             say(issued.secret.shown)
             note(f"This is shown once. {ready.sentence}")
@@ -170,98 +168,41 @@ async def _create(ports: Ports, wish: _Wish, days: int | None, networks: tuple[s
     if networks:
         restrictions = replace(restrictions, network_rule=NetworkRule.ALLOWED, allowed_ips=networks)
     wanted = Wanted(wish.wanted.description, wish.wanted.scope, restrictions, wish.wanted.format)
-    if wish.as_person is None:
-        if account.kind is AccountKind.PERSON:
-            raise PolicyForbids(
-                f"{account.address} is a person's account: only that person can make an app password for it, "
-                f"in the portal or here with --as {account.address}."
-            )
-        return await app_passwords.issue(ports, OPERATOR, account.id, wanted)
-    actor, token = await _sign_in(ports, wish)
-    try:
+    async with acting(ports, wish.person, account) as actor:
         return await app_passwords.issue(ports, actor, account.id, wanted)
-    finally:
-        await portal_sessions.sign_out(ports, token)
 
 
-async def _sign_in(ports: Ports, wish: _Wish) -> tuple[Actor, str]:
-    name, password = wish.as_person or "", wish.password or ""
-    started = await sign_in.start(ports, name, password, address="", client="valetkey command line")
-    if started.next is NextStep.SECOND_FACTOR:
-        started = await sign_in.prove_code(ports, started.token, wish.code, address="")
-    signed_in = await sign_in.current(ports, started.token)
-    if signed_in is None:
-        raise PolicyForbids("The sign-in did not hold; try again.")
-    return sign_in.actor_of(signed_in, ""), started.token
+def _add_rotate(group: typer.Typer, running: Running) -> None:
+    @group.command()
+    def rotate(
+        credential: Id,
+        overlap: Annotated[str, typer.Option(help=f"How long the old one still works: {', '.join(_OVERLAPS)}.")] = "7d",
+        as_person: AsPerson = None,
+        code: Code = "",
+        password_stdin: PasswordStdin = False,
+        as_json: Json = False,
+    ) -> None:
+        """Put a new app password in the place of one; it is shown this once, and the old one works on for a while.
 
+        Examples:
+          [bold]valetkey app-password rotate ap_k3q7… --overlap 1d[/bold]
+          [bold]valetkey app-password rotate ap_k3q7… --as alice@example.org[/bold]
+        """
+        if overlap not in _OVERLAPS:
+            fail(f"There is no overlap “{overlap}”. Choose one of: {', '.join(_OVERLAPS)}.", 2)
+        person = ask_person(as_person, code, password_stdin=password_stdin)
 
-def _state(app_password: AppPassword) -> str:
-    if app_password.revoked_at is not None:
-        return "revoked"
-    return "expired" if app_password.lapsed_at is not None else "in use"
+        async def do(ports: Ports) -> Rotated:
+            old = await app_passwords.get(ports, OPERATOR, credential)
+            account = await accounts.find(ports, OPERATOR, old.account_id)
+            async with acting(ports, person, account) as actor:
+                return await rotation.rotate(ports, actor, credential, _OVERLAPS[overlap])
 
-
-def _last_use(app_password: AppPassword) -> tuple[str, str]:
-    use = app_password.last_use
-    return (when(use.at), f"{use.address} {use.protocol}") if use else ("never", "")
-
-
-def _expiry(app_password: AppPassword) -> str:
-    return when(app_password.restrictions.expires_at)
-
-
-def _facts(app_password: AppPassword) -> dict[str, Any]:
-    use, refusal, limits = app_password.last_use, app_password.last_refusal, app_password.restrictions
-    return {
-        "id": app_password.id,
-        "account_id": app_password.account_id,
-        "description": app_password.description,
-        "state": _state(app_password).replace(" ", "-"),
-        "format": app_password.format,
-        "mode": app_password.scope.mode,
-        "permissions": app_password.scope.permissions,
-        "protocols": app_password.scope.protocols,
-        "expires_at": limits.expires_at,
-        "idle_seconds": int(limits.idle_for.total_seconds()) if limits.idle_for else None,
-        "network_rule": limits.network_rule,
-        "allowed_ips": limits.allowed_ips,
-        "pinned_network": str(limits.pinned_network) if limits.pinned_network else None,
-        "created_at": app_password.created_at,
-        "created_by": app_password.created_by,
-        "lapsed_at": app_password.lapsed_at,
-        "revoked_at": app_password.revoked_at,
-        "revoked_by": app_password.revoked_by,
-        "revoked_reason": app_password.revoked_reason,
-        "last_use": {"at": use.at, "from": use.address, "protocol": use.protocol, "client": use.client} if use else None,
-        "last_refusal": {
-            "at": refusal.at, "from": refusal.address, "protocol": refusal.protocol, "reason": refusal.reason
-        } if refusal else None,
-    }  # fmt: skip
-
-
-def _words(app_password: AppPassword, account: Account) -> dict[str, str]:
-    can, cannot = describe(app_password.scope, account.rights)
-    limits, refusal = app_password.restrictions, app_password.last_refusal
-    maker = account.address if app_password.created_by == account.id else app_password.created_by
-    networks = {
-        NetworkRule.ANYWHERE: "anywhere",
-        NetworkRule.ALLOWED: ", ".join(limits.allowed_ips),
-        NetworkRule.PINNED: str(limits.pinned_network or "the network of the first login"),
-    }
-    return {
-        "Name": app_password.description,
-        "Id": app_password.id,
-        "Account": account.address,
-        "State": _state(app_password),
-        "Protocols": ", ".join(sorted(app_password.scope.protocols)) or "none",
-        "Can": ", ".join(map(str, can)) or "nothing",
-        "Cannot": ", ".join(map(str, cannot)) or "–",
-        "From": networks[limits.network_rule],
-        "Expires": when(limits.expires_at),
-        "Created": f"{when(app_password.created_at)} by {maker}",
-        "Last used": " from ".join(_last_use(app_password)) if app_password.last_use else "never",
-        "Last refused": f"{when(refusal.at)} from {refusal.address}: {refusal.reason}" if refusal else "never",
-        "Revoked": f"{when(app_password.revoked_at)} ({app_password.revoked_reason or 'no reason given'})"
-        if app_password.revoked_at
-        else "no",
-    }
+        done = running.do(do)
+        if as_json:
+            shown = facts(done.app_password) | {"secret": done.secret.shown, "closed": done.closed}
+            show_json(shown | {"replaced": facts(done.replaced)})
+            return
+        say(done.secret.shown)
+        until = f"works until {expiry(done.replaced)}" if done.replaced.is_live else "has stopped working"
+        note(f"This is shown once. The old one {until}.")

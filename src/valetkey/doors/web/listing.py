@@ -54,9 +54,15 @@ _SORTS: Mapping[str, _Sort] = {
     "made": _Sort(lambda one: one.created_at, falls=True),
     "name": _Sort(lambda one: one.description.casefold(), falls=False),
     "used": _Sort(lambda one: one.last_use.at if one.last_use else None, falls=True),
-    "ends": _Sort(lambda one: one.restrictions.expires_at, falls=False),
+    "ends": _Sort(lambda one: one.revoked_at or one.lapsed_at or one.restrictions.expires_at, falls=False),
 }
 _FIRST_SORT = "made"
+SORTS: Mapping[str, Sentence] = {
+    "made": say("Newest first"),
+    "name": say("By name"),
+    "used": say("Last used first"),
+    "ends": say("Soonest end first"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from valetkey.core.sentence import say
 from valetkey.doors.web.fragments import fragment
 from valetkey.doors.web.gate import LOOK, SignedInVisit, Visit
 from valetkey.doors.web.happenings import by_whom
-from valetkey.doors.web.listing import FILTERS, read_listing
+from valetkey.doors.web.listing import FILTERS, SORTS, read_listing
 from valetkey.doors.web.live import Update, events
 from valetkey.doors.web.notices import see_other_with
 from valetkey.service import accounts, app_passwords, history, live
@@ -83,6 +83,7 @@ async def _listed(visit: Visit, shown: Whose) -> dict[str, Any]:
     return {
         "listing": listing,
         "filters": [(key, choice.title) for key, choice in FILTERS.items()],
+        "sorts": tuple(SORTS.items()),
         "chosen": listing.chosen(found.app_passwords, visit.now),
         "alive": alive,
         "past": len(found.app_passwords) - alive,

@@ -25,7 +25,9 @@ router = APIRouter()
 _LOOK_EVERY = 1.0  # seconds; logins are written each second
 
 
-def show_issued(visit: Visit, shown: Whose, issued: Issued, purpose: Purpose | None = None) -> Response:
+def show_issued(
+    visit: Visit, shown: Whose, issued: Issued, purpose: Purpose | None = None, replaced: AppPassword | None = None
+) -> Response:
     """Show a new secret. The answer to a form, never a page with an address of its own.
 
     Args:
@@ -33,6 +35,7 @@ def show_issued(visit: Visit, shown: Whose, issued: Issued, purpose: Purpose | N
         shown: The account it opens.
         issued: The app password and its secret.
         purpose: What it is for; None: known from its scope alone, as after a rotation.
+        replaced: The app password that it takes the place of.
     """
     made, secret = issued.app_password, issued.secret.shown
     settings = visit.portal.settings
@@ -43,6 +46,7 @@ def show_issued(visit: Visit, shown: Whose, issued: Issued, purpose: Purpose | N
         "issued.html",
         languages=(),  # choosing another would load the page again, and the secret is shown once
         credential=made,
+        replaced=replaced,
         secret=secret,
         qr=_qr(secret),
         whose=shown,

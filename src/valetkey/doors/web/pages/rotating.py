@@ -55,7 +55,7 @@ async def _rotate(visit: Visit, shown: Whose, credential: AppPassword, chosen: s
         return _page(visit, shown, credential, chosen, Errors({refusal.field: refusal.sentence}))
     except PolicyForbids as refusal:
         return _page(visit, shown, credential, chosen, Errors({"": refusal.sentence}))
-    return show_issued(visit, shown, Issued(rotated.app_password, rotated.secret))
+    return show_issued(visit, shown, Issued(rotated.app_password, rotated.secret), replaced=rotated.replaced)
 
 
 def _page(visit: Visit, shown: Whose, credential: AppPassword, chosen: str, errors: Errors | None = None) -> Response:
