@@ -155,7 +155,7 @@ async def running_gateway(
     settings = Settings(**(given | changes))
     house = house or House(folder)
     control = ControlSockets(settings.run_directory)
-    house.with_ports(live_sessions=control)
+    house.with_ports(live_sessions=control, mail_servers=control)
     sockets = bind_listeners(settings)
     ports = {
         (listener.protocol, listener.tls): sock.getsockname()[1]

@@ -1,25 +1,27 @@
-"""The live sessions of all workers of this machine, asked over their control sockets (`wire.control`)."""
+"""The live sessions of all workers of this machine, and how they see the mail servers, asked over their control sockets (`wire.control`)."""
 
 import asyncio
 import os
 import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
 
+from valetkey.core.errors import Unavailable
 from valetkey.core.scope import MailProtocol
-from valetkey.service.ports import LiveSession, LiveSurvey
+from valetkey.service.ports import LiveSession, LiveSurvey, MailServer
 from valetkey.wire.control import AnswerReader, Done, Item, Question, Sample, Verb, decode_sample, encode_question
 from valetkey.wire.machine import PeerError
 
 _log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _DEADLINE = 1.0  # seconds, for each worker
 _READ = 65536
 _LONGEST_PATH = 107  # octets of a unix socket's address
@@ -34,7 +36,7 @@ class _Answer:
 
 
 class ControlSockets:
-    """Fulfils `ports.LiveSessions`: asks every worker that has a socket in the run directory, all at once.
+    """Fulfils `ports.LiveSessions` and `ports.MailServers`: asks every worker that has a socket in the run directory, all at once.
 
     A worker that does not answer within a second is left out; it follows the change feed by itself. A socket whose
     worker is gone is removed.
@@ -69,6 +71,22 @@ class ControlSockets:
             answer.worker: tuple(sample for item in answer.items if (sample := _read(decode_sample, item)) is not None)
             for answer in answers
         }
+
+    async def standings(self) -> tuple[MailServer, ...]:
+        """Tell how the mail servers stand, as all workers together know it, in the order of protocol and name.
+
+        Raises:
+            Unavailable: No worker answers.
+        """
+        answers = await self._ask_all(Question(Verb.SERVERS))
+        if not answers:
+            raise Unavailable("No gateway worker answers now. Look again in a minute.")
+        known: dict[tuple[str, int, MailProtocol], MailServer] = {}
+        for found in (_read(_server, item) for answer in answers for item in answer.items):
+            if found is not None:
+                key = (found.host, found.port, found.protocol)
+                known[key] = _joined(known[key], found) if key in known else found
+        return tuple(sorted(known.values(), key=lambda each: (each.protocol, each.host, each.port)))
 
     async def ping(self) -> tuple[str, ...]:
         """Give the names of the workers that answer."""
@@ -150,6 +168,38 @@ def _read(decode: Callable[[Item], _T], item: Item) -> _T | None:
         return decode(item)
     except (PeerError, KeyError, TypeError, ValueError):
         return None
+
+
+def _server(item: Item) -> MailServer:
+    values = item.values
+    return MailServer(
+        protocol=MailProtocol(values["protocol"]),
+        host=str(values["host"]),
+        port=int(values["port"]),
+        tls=str(values["tls"]),
+        domains=tuple(map(str, values["domains"])),
+        connections=int(values["connections"]),
+        reached_at=_moment(values["reached_at"]),
+        failed_at=_moment(values["failed_at"]),
+        why=str(values["why"]),
+    )
+
+
+def _moment(seconds: float) -> datetime | None:
+    return datetime.fromtimestamp(float(seconds), UTC) if seconds else None
+
+
+def _joined(one: MailServer, other: MailServer) -> MailServer:
+    """Give what two workers know of the same server."""
+    failures = [each for each in (one, other) if each.failed_at is not None]
+    last = max(failures, key=lambda each: each.failed_at or _LONG_AGO, default=one)
+    reached = [each.reached_at for each in (one, other) if each.reached_at is not None]
+    return replace(
+        last,
+        connections=one.connections + other.connections,
+        domains=tuple(dict.fromkeys((*one.domains, *other.domains))),
+        reached_at=max(reached, default=None),
+    )
 
 
 def _session(item: Item) -> LiveSession:

@@ -11,9 +11,9 @@ from valetkey.adapters.entropy import SystemEntropy
 from valetkey.adapters.hashing import Argon2Hasher
 from valetkey.adapters.keys import KeyFile
 from valetkey.adapters.live_sessions import ControlSockets
-from valetkey.adapters.rules import StoredRules
 from valetkey.adapters.passkeys import WebAuthn
 from valetkey.adapters.password_gauge import ZxcvbnGauge
+from valetkey.adapters.rules import StoredRules
 from valetkey.adapters.store import check_keys, open_store
 from valetkey.app.mailing import mailer_of
 from valetkey.app.settings import networks_of, policy_of, throttle_of
@@ -58,6 +58,7 @@ async def opened(config: Config, *, is_new: bool = False) -> AsyncIterator[Ports
         require_store(config.store.path)
     store = open_store(config.store.path, busy_timeout=config.store.busy_timeout.total_seconds())
     hasher = Argon2Hasher()
+    workers = ControlSockets(config.server.run_directory)
     gauge = ZxcvbnGauge()
     recorder = BatchingRecorder(store)
     try:
@@ -70,7 +71,8 @@ async def opened(config: Config, *, is_new: bool = False) -> AsyncIterator[Ports
                 entropy=SystemEntropy(),
                 hasher=hasher,
                 keys=keys,
-                live_sessions=ControlSockets(config.server.run_directory),
+                live_sessions=workers,
+                mail_servers=workers,
                 recorder=recorder,
                 rules=StoredRules(store, policy_of(config), networks_of(config)),
                 throttle=throttle_of(config),

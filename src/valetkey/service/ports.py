@@ -153,6 +153,37 @@ class LiveSessions(Protocol):
         """Close one; False if it is not open."""
 
 
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """One protocol of one mail server behind the gateway, and how it stands, as its workers know it."""
+
+    protocol: MailProtocol
+    host: str
+    port: int
+    tls: str  # "implicit", "starttls" or "none"
+    domains: tuple[str, ...]  # "*" serves those that have no entry of their own
+    connections: int  # open now
+    reached_at: datetime | None  # when it last let the gateway in; None: not since the workers began
+    failed_at: datetime | None
+    why: str  # of the last failure, in the operator's words
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last thing that happened was a failure."""
+        return self.failed_at is not None and (self.reached_at is None or self.failed_at > self.reached_at)
+
+
+class MailServers(Protocol):
+    """The mail servers behind the gateway."""
+
+    async def standings(self) -> tuple[MailServer, ...]:
+        """Tell how they stand.
+
+        Raises:
+            core.errors.Unavailable: No worker answers.
+        """
+
+
 class ActorKind(StrEnum):
     """Who acts."""
 
@@ -437,6 +468,7 @@ class Ports:
     throttle: ThrottleLimits
     passkeys: Passkeys
     gauge: PasswordGauge
+    mail_servers: MailServers | None = None  # None: this process does not know any
     mailer: Mailer | None = None  # None: this site sends no mail, so nobody is told and no link is mailed
     default_domain: str | None = None  # for bare login names
     issuer: str = "Valetkey"  # shown in authenticator apps

@@ -25,6 +25,7 @@ class Verb(StrEnum):
     LIST = "list"  # argument: account id or ""; items: sessions
     CLOSE = "close"  # argument: session id; result: 1 or 0
     METRICS = "metrics"  # items: samples
+    SERVERS = "servers"  # items: mail servers, and how they stand
     PING = "ping"  # result: 1
 
 

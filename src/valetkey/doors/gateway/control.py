@@ -17,6 +17,7 @@ import structlog
 from valetkey.core.errors import CannotStart
 from valetkey.doors.gateway.live import LiveRegistry
 from valetkey.doors.gateway.metrics import Metrics
+from valetkey.doors.gateway.standing import ServerStandings
 from valetkey.doors.serve import Driver, Link, LinkClosed
 from valetkey.service.ports import LiveSession
 from valetkey.wire.control import Question, QuestionReader, Verb, encode_done, encode_item, encode_sample
@@ -33,7 +34,16 @@ _PART = 65536
 class ControlDoor:
     """Answers on `<run_directory>/worker-<name>.sock`."""
 
-    def __init__(self, driver: Driver, directory: Path, name: str, live: LiveRegistry, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        directory: Path,
+        name: str,
+        *,
+        live: LiveRegistry,
+        metrics: Metrics,
+        standings: ServerStandings,
+    ) -> None:
         """Make the socket; an old one of the same name is replaced.
 
         Raises:
@@ -42,6 +52,7 @@ class ControlDoor:
         self._path = directory / f"worker-{name}.sock"
         self._live = live
         self._metrics = metrics
+        self._standings = standings
         self._driver = driver
         self._loop = driver.loop
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,6 +104,9 @@ class ControlDoor:
                 yield encode_done(int(self._live.close(question.argument)))
             case Verb.METRICS:
                 yield from _gathered(encode_sample(sample) for sample in self._metrics.samples())
+                yield encode_done(1)
+            case Verb.SERVERS:
+                yield from _gathered(map(encode_item, self._standings.items()))
                 yield encode_done(1)
             case Verb.PING:
                 yield encode_done(1)

@@ -14,7 +14,7 @@ import structlog
 
 from valetkey.core.errors import Unavailable
 from valetkey.core.login import Allowed, CannotTell, Grant, LoginAttempt, Reason, Refused, Verdict
-from valetkey.core.scope import UNLIMITED
+from valetkey.core.scope import UNLIMITED, MailProtocol
 from valetkey.service.changes import Follower
 from valetkey.service.login import decide_again
 from valetkey.service.ports import LiveSession, Ports
@@ -99,6 +99,10 @@ class LiveRegistry:
     def of_account(self, account_id: str) -> tuple[LiveSession, ...]:
         """List the sessions of an account, or all if `account_id` is empty."""
         return tuple(self._by_id[each].facts for each in self._ids_of(account_id))
+
+    def addresses(self) -> Iterable[tuple[str, MailProtocol]]:
+        """Give the mailbox's address and the protocol of every session."""
+        return [(each.grant.address, each.facts.protocol) for each in self._by_id.values()]
 
     def count_of(self, account_id: str) -> int:
         """Count the sessions of an account."""

@@ -13,6 +13,7 @@ from valetkey.core.errors import CannotStart
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.gateway.machines import client_machine, looking_machine
 from valetkey.doors.gateway.resolving import Resolver
+from valetkey.doors.gateway.seen import Seen
 from valetkey.doors.gateway.settings import Domain, Limits, Settings, TlsMode, Upstream, UpstreamLogin, UserForm
 from valetkey.doors.serve.link import Driver, Link, LinkClosed
 from valetkey.wire.machine import ClientFacts, ClientMachine, Credentials, LoggedIn, LoginFailed, StartTlsAsked
@@ -66,6 +67,7 @@ class Upstreams:
             for protocol in MailProtocol
         }
         every = frozenset().union(*self.by_protocol.values())
+        self._seen: dict[tuple[Upstream, MailProtocol], Seen] = {}
         self._known = {upstream: _Known(_new_context(upstream)) for upstream in every}
 
     def find(self, address: str, protocol: MailProtocol) -> Upstream | None:
@@ -87,7 +89,11 @@ class Upstreams:
         told = facts if upstream.forward_client or upstream.login is UpstreamLogin.XCLIENT else None
         starttls = upstream.tls is TlsMode.STARTTLS
         machine = client_machine(protocol, credentials, told, starttls=starttls, hostname=self._hostname)
-        return await self._lead(upstream, machine)
+        return await self._noted(upstream, protocol, machine)
+
+    def seen(self, upstream: Upstream, protocol: MailProtocol) -> Seen:
+        """Tell when an upstream was reached and when it failed last, through a protocol."""
+        return self._seen.setdefault((upstream, protocol), Seen())
 
     async def look(self, upstream: Upstream, protocol: MailProtocol) -> tuple[bytes, ...]:
         """Connect, verify, and hear what is announced before a login; nothing of interest for IMAP.
@@ -99,9 +105,19 @@ class Upstreams:
         machine = looking_machine(protocol, starttls=starttls, hostname=self._hostname)
         if machine is None:
             return ()
-        opened = await self._lead(upstream, machine)
+        opened = await self._noted(upstream, protocol, machine)
         opened.link.close("looked at")
         return opened.capabilities
+
+    async def _noted(self, upstream: Upstream, protocol: MailProtocol, machine: ClientMachine) -> OpenUpstream:
+        seen = self.seen(upstream, protocol)
+        try:
+            opened = await self._lead(upstream, machine)
+        except UpstreamFailed as failure:
+            seen.failed(str(failure))
+            raise
+        seen.reached()
+        return opened
 
     async def _lead(self, upstream: Upstream, machine: ClientMachine) -> OpenUpstream:
         link = await self._connect(upstream)

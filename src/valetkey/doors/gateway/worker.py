@@ -20,6 +20,7 @@ from valetkey.doors.gateway.metrics import Metrics
 from valetkey.doors.gateway.relay import RelayLimits
 from valetkey.doors.gateway.session import Session
 from valetkey.doors.gateway.settings import Listener, Settings, TlsMode
+from valetkey.doors.gateway.standing import ServerStandings
 from valetkey.doors.gateway.upstream import Upstreams
 from valetkey.doors.serve import Accepted, AcceptLimits, Acceptor, CertificateFiles, Driver, ServerCertificates, bind
 from valetkey.doors.serve.descriptors import raise_file_limit
@@ -97,7 +98,14 @@ class _Worker:
             live=_live(ports),
             metrics=Metrics(),
         )
-        self._control = ControlDoor(driver, settings.run_directory, name, self._desk.live, self._desk.metrics)
+        self._control = ControlDoor(
+            driver,
+            settings.run_directory,
+            name,
+            live=self._desk.live,
+            metrics=self._desk.metrics,
+            standings=ServerStandings(settings, upstreams, self._desk.live),
+        )
 
     def start(self, sockets: Sequence[socket.socket]) -> None:
         """Accept."""
