@@ -44,7 +44,7 @@ async def show(visit: SignedInVisit, credential_id: str, days: str = "30") -> Re
         whose=await whose(visit, detail.account.id),
         detail=detail,
         maker=by_whom(visit, detail.app_password.created_by, found.names),
-        chart=_chart(visit, detail.days, first, span),
+        chart=chart_of_days(visit, detail.days, first, span),
         logins=sum(day.count for day in detail.days if day.result == "allowed"),
         refusals=sum(day.count for day in detail.days if day.result != "allowed"),
         span=span,
@@ -125,7 +125,7 @@ async def _connections(visit: Visit, account_id: str, credential_id: str) -> tup
     return None if found.silent and not own else own
 
 
-def _chart(visit: Visit, counts: Iterable[DayCount], first: date, span: int) -> Chart:
+def chart_of_days(visit: Visit, counts: Iterable[DayCount], first: date, span: int) -> Chart:
     """Draw logins and refusals by day, or by week where days would be too many."""
     step = 1 if span <= _MONTH else _WEEK
     sums = [[0, 0] for _ in range(span // step)]
