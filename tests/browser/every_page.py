@@ -18,6 +18,7 @@ ALICES = (
     ("shared", "/shared"),
     ("revoke-all", "/app-passwords/revoke-all"),
     ("purpose", "/app-passwords/new"),
+    ("purpose-other", "/app-passwords/new?purpose=other"),
     ("new-scanner", "/app-passwords/new?purpose=scanner"),
     ("activity", "/activity"),
     ("account", "/account"),

@@ -90,6 +90,7 @@ def test_mistakes_are_shown_and_led_to(site: PortalSite, visitor: Visitor) -> No
     page = visitor.sign_in(alice)
     visitor.go("/app-passwords/new?purpose=phone")
     page.get_by_label("Name", exact=True).fill(" ")
+    page.get_by_text("Limit further").click()
     page.get_by_label("Only from these networks").check()
     page.get_by_label("Addresses or networks").fill("192.0.2.300")
     page.get_by_role("button", name="Make the app password").click()

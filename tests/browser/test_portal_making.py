@@ -1,0 +1,142 @@
+"""Making an app password: from what it is for to the first login, which shows on the page."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+from tests.browser.conftest import Visitor
+from tests.browser.portal_site import PortalSite
+from tests.verbs.site import Person, attempt
+
+from valetkey.core.scope import MailProtocol
+from valetkey.service import login
+
+
+def log_in(site: PortalSite, person: Person, secret: str, **how: str) -> None:
+    async def check() -> None:
+        protocol = MailProtocol(how.get("protocol", "imap"))
+        trial = attempt(
+            person.account.address, secret, protocol=protocol, client=how.get("client", ""),
+            address=how.get("address", "203.0.113.7"),
+        )  # fmt: skip
+        await login.check(site.house.ports, trial)
+        await site.house.recorder.flush()
+
+    site.do(check)
+
+
+def make(visitor: Visitor, purpose: str, name: str = "One") -> str:
+    page = visitor.go(f"/app-passwords/new?purpose={purpose}")
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_role("button", name="Make the app password").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("is ready")
+    return page.locator("#secret").inner_text().strip()
+
+
+def test_the_first_login_shows_on_the_page(site: PortalSite, scripted: Visitor) -> None:
+    alice = site.person("alice@example.org")
+    page = scripted.sign_in(alice)
+    secret = make(scripted, "phone", "Kitchen phone")
+    waiting = page.locator("#first-login")
+    expect(waiting).to_contain_text("Waiting for the first login")
+    log_in(site, alice, secret, client="iPhone Mail")
+    expect(waiting).to_contain_text("Signed in: iPhone Mail from 203.0.113.7 over IMAP. It works.")
+    expect(page.locator("#told")).to_contain_text("Signed in: iPhone Mail")  # read out
+    expect(page.locator("#first-login .spinner")).to_have_count(0)
+
+
+def test_a_refused_login_shows_why(site: PortalSite, scripted: Visitor) -> None:
+    alice = site.person("alice@example.org")
+    page = scripted.sign_in(alice)
+    secret = make(scripted, "scanner")
+    log_in(site, alice, secret)
+    refusal = page.locator("#first-login [role=alert]")
+    expect(refusal).to_contain_text("Refused: this protocol is off for it (IMAP from 203.0.113.7)")
+    log_in(site, alice, secret, protocol="smtp", client="MFP-2040")
+    expect(page.locator("#first-login")).to_contain_text("Signed in: MFP-2040 from 203.0.113.7 over SMTP")
+
+
+def test_without_javascript_the_details_say_it(
+    site: PortalSite, visitor: Visitor, request: pytest.FixtureRequest
+) -> None:
+    alice = site.person("alice@example.org")
+    page = visitor.sign_in(alice)
+    secret = make(visitor, "phone")
+    log_in(site, alice, secret, client="iPhone Mail")
+    if "without-javascript" in request.node.name:
+        page.get_by_role("link", name="Check now whether it has signed in").click()
+    else:
+        page.get_by_role("link", name="See its details").click()
+    expect(page.get_by_text("iPhone Mail").first).to_be_visible()
+
+
+def test_the_sentence_follows_the_ticks(site: PortalSite, visitor: Visitor, request: pytest.FixtureRequest) -> None:
+    visitor.sign_in(site.person("alice@example.org"))
+    page = visitor.go("/app-passwords/new?purpose=phone")
+    sentence = page.locator("#summary")
+    expect(sentence).to_contain_text("It can read mail, mark messages")
+    expect(sentence).to_contain_text("It works from anywhere, and does not end by itself.")
+    page.get_by_text("Limit further").click()
+    page.get_by_label("Delete").uncheck()
+    page.get_by_label("Only from the network where it is first used").check()
+    page.get_by_label("Ends", exact=True).select_option("30")
+    if "without-javascript" in request.node.name:
+        page.get_by_role("button", name="Show what it can do").click()
+    else:
+        expect(page.get_by_role("button", name="Show what it can do")).to_be_hidden()
+    expect(sentence).to_contain_text(re.compile(r"It cannot (delete messages|.*delete messages).*\."))
+    expect(sentence).to_contain_text("It works only from the network where it is first used, until")
+    expect(page.get_by_label("Delete")).not_to_be_checked()
+    expect(page.get_by_label("Delete")).to_be_visible()  # still open
+    page.get_by_role("checkbox", name="Send Send mail as you").uncheck()
+    page.get_by_label("Name", exact=True).fill("Narrow")
+    page.get_by_role("button", name="Make the app password").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("“Narrow” is ready")
+    expect(page.locator(".can")).to_contain_text("or send mail")
+
+
+def test_the_enter_key_makes_it(site: PortalSite, visitor: Visitor) -> None:
+    visitor.sign_in(site.person("alice@example.org"))
+    page = visitor.go("/app-passwords/new?purpose=website")
+    page.get_by_label("Name", exact=True).fill("Shop")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("“Shop” is ready")
+
+
+def test_what_else_it_could_be_for(site: PortalSite, visitor: Visitor) -> None:
+    visitor.sign_in(site.person("alice@example.org"))
+    page = visitor.go("/app-passwords/new")
+    expect(page.locator(".tile")).to_have_count(6)
+    page.get_by_role("link", name="Something else").click()
+    expect(page.locator(".tile")).to_have_count(2)
+    page.get_by_role("link", name="Filter editor").click()
+    expect(page.locator("#summary")).to_contain_text("It can change filters and forwarding")
+
+
+def test_exact_settings_for_each_kind_of_client(site: PortalSite, scripted: Visitor) -> None:
+    alice = site.person("alice@example.org")
+    page = scripted.sign_in(alice)
+    secret = make(scripted, "website")
+    page.get_by_text("A server’s own mail (msmtp)").click()
+    lines = page.locator("#lines-msmtp-1")
+    expect(lines).to_be_visible()
+    expect(lines).to_contain_text(secret)
+    expect(lines).to_contain_text("tls_starttls   off")
+    secret = make(scripted, "scanner")
+    panel = page.get_by_text("In the device’s menu or on its web page")
+    expect(panel).to_be_visible()
+    for wanted in ("465", "SSL/TLS", secret, "alice@example.org"):
+        expect(page.locator("details.card[open]")).to_contain_text(wanted)
+    page.get_by_text("As a QR code").click()
+    expect(page.get_by_role("img", name="QR code of the app password")).to_be_visible()
+
+
+def test_the_profile_is_a_file(site: PortalSite, visitor: Visitor) -> None:
+    visitor.sign_in(site.person("alice@example.org"))
+    make(visitor, "phone")
+    button = visitor.page.get_by_role("button", name="Load the profile")
+    with visitor.page.expect_download() as waiting:
+        button.click()
+    assert waiting.value.suggested_filename == "mail.mobileconfig"
+    assert b"IncomingPassword" in waiting.value.path().read_bytes()
+    expect(button).to_be_enabled()  # once more, should it get lost
