@@ -143,7 +143,7 @@ async def test_every_page_says_that_a_recovery_runs_and_calls_it_off(
     for path in ("/", "/account", "/activity", "/app-passwords/new"):
         page = await owner.get(path)
         assert "Somebody is recovering this account." in text_of(page), path
-    sent = await owner.post("/recover/call-off", {})
+    sent = await owner.post("/recover/stop", {})
     assert sent.headers["location"] == "/account"
     assert "The recovery is called off" in text_of(await owner.get("/account"))
     assert "Somebody is recovering" not in text_of(await owner.get("/"))

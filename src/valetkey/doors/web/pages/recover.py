@@ -99,7 +99,7 @@ async def finish(visit: HalfVisit) -> Response:
     return response
 
 
-@router.post("/recover/call-off")
+@router.post("/recover/stop")
 async def call_off(visit: FullVisit) -> Response:
     """Call the recovery off, from the banner that every page shows."""
     await calling_off.call_off(visit.ports, visit.actor)
