@@ -84,9 +84,7 @@ def add_component_pages(app: FastAPI) -> None:
     @app.get("/components/console")
     async def console(visit: SignedInVisit) -> Response:
         nav = [("/components/console" if name == "Logins" else "/components", name, name == "Logins") for name in NAV]
-        return visit.page(
-            "components_console.html", console_nav=nav, console_home="/components/console", daily=daily(), share=share()
-        )
+        return visit.page("components_console.html", console_nav=nav, daily=daily(), share=share())
 
     @app.get("/components/live")
     async def live(visit: SignedInVisit) -> Response:

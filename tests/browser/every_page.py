@@ -1,6 +1,6 @@
 """The one list of every page: pictures, axe and other proofs go through it. Who adds a page adds it here.
 
-A page that an address leads to is a line in ALICES. What must be done first to see a page is a step of a walk.
+A page that an address leads to is a line in ALICES, or in CONSOLE if it is the console's. What must be done first to see a page is a step of a walk.
 """
 
 from collections.abc import Callable, Iterator
@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from playwright.sync_api import Page
 from tests.browser.conftest import Visitor
 from tests.verbs.site import PASSWORD, Person
+
+from valetkey.core.role import Role
 
 # What alice sees, who has signed in completely: a name and an address.
 ALICES = (
@@ -31,8 +33,18 @@ ALICES = (
     ("not-found", "/no-such-page"),
     ("components", "/components"),
     ("components-refused", "/components?asked=wrong"),
+)
+
+# What an administrator sees; alice has app passwords, a shared account, logins and refusals.
+CONSOLE = (
+    ("console-accounts", "/console/accounts"),
+    ("console-accounts-none", "/console/accounts?q=nobody-like-this"),
+    ("console-account-new", "/console/accounts/new"),
     ("components-console", "/components/console"),
 )
+
+# Pages about an account, behind its address in the console.
+OF_AN_ACCOUNT = ("", "/change", "/invite", "/disable", "/role", "/reset-second-factors", "/revoke-all")
 
 Walk = Callable[[Visitor, Person], Iterator[str]]
 
@@ -129,7 +141,19 @@ def newcomer(visitor: Visitor, _alice: Person) -> Iterator[str]:
     yield "recovery-codes"
 
 
-WALKS: tuple[Walk, ...] = (signing_in, looking, making, newcomer)  # in this order
+def administering(visitor: Visitor, alice: Person) -> Iterator[str]:
+    """An administrator looks at everything in the console."""
+    visitor.context.clear_cookies()
+    visitor.sign_in(visitor.site.person("admin@example.org", role=Role.ADMIN))
+    for name, path in CONSOLE:
+        visitor.go(path)
+        yield name
+    for page in OF_AN_ACCOUNT:
+        visitor.go(f"/console/accounts/{alice.account.id}{page}")
+        yield f"console-account{page.replace('/', '-')}"
+
+
+WALKS: tuple[Walk, ...] = (signing_in, looking, making, newcomer, administering)  # in this order
 
 
 def every_page(visitor: Visitor, alice: Person) -> Iterator[tuple[str, Page]]:
