@@ -13,6 +13,7 @@ from valetkey.app.installing import install
 from valetkey.app.join import opened
 from valetkey.app.logs import set_up_logging
 from valetkey.app.serving import serve, with_workers
+from valetkey.app.settings import portal_urls
 from valetkey.config.reading import load
 from valetkey.config.sections import Config
 from valetkey.config.writing import describe
@@ -54,6 +55,10 @@ class FrontHall:
         """Look at everything that could be wrong."""
         set_up_logging("text", "error")
         return findings(config, account)
+
+    def portal_url(self, config: Path) -> str:
+        """Give the address that people open for the portal."""
+        return portal_urls(load(config))[0]
 
     def describe_config(self) -> str:
         """Give the annotated reference of the configuration."""

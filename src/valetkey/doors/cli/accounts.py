@@ -1,4 +1,4 @@
-"""Commands on accounts: create, list, show, disable, enable, password, rights, aliases, owners, second factors."""
+"""Commands on accounts: create, invite, list, show, disable, enable, password, rights, aliases, owners, second factors."""
 
 # ruff: noqa: FBT002, PLR0917  (typer takes a command's options from its parameters)
 
@@ -9,6 +9,7 @@ import typer
 from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.role import Role
 from valetkey.core.scope import ALL_PERMISSIONS, Permission
+from valetkey.doors.cli import inviting
 from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table, tell_done, when
 from valetkey.doors.cli.running import (
     Json,
@@ -30,6 +31,7 @@ def commands(running: Running) -> typer.Typer:
     """Build the commands."""
     group = typer.Typer(help="Accounts: people, and shared mailboxes for machines.", no_args_is_help=True)
     _add_create(group, running)
+    inviting.add_to(group, running)
     _add_looking(group, running)
     _add_state(group, running)
     _add_passwords(group, running)

@@ -85,6 +85,9 @@ class Front(Protocol):
     def check(self, config: Path, account: str | None) -> Iterator[Finding]:
         """Look at everything that could be wrong."""
 
+    def portal_url(self, config: Path) -> str:
+        """Give the address that people open for the portal."""
+
     def describe_config(self) -> str:
         """Give the annotated reference of the configuration."""
 
