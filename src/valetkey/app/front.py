@@ -9,6 +9,7 @@ from valetkey import __version__
 from valetkey.adapters.keys import KeyFile
 from valetkey.adapters.store import backup, check_keys, open_store
 from valetkey.app.checking import findings
+from valetkey.app.dns_records import dns_records
 from valetkey.app.installing import install
 from valetkey.app.join import opened
 from valetkey.app.logs import set_up_logging
@@ -17,7 +18,7 @@ from valetkey.app.settings import portal_urls
 from valetkey.config.reading import load
 from valetkey.config.sections import Config
 from valetkey.config.writing import describe
-from valetkey.doors.cli.front import BackupDone, DemoOptions, Finding, InitAnswers, InitDone
+from valetkey.doors.cli.front import BackupDone, DemoOptions, DnsRecord, Finding, InitAnswers, InitDone
 from valetkey.service import keys
 from valetkey.service.ports import OPERATOR, Ports
 
@@ -59,6 +60,10 @@ class FrontHall:
     def portal_url(self, config: Path) -> str:
         """Give the address that people open for the portal."""
         return portal_urls(load(config))[0]
+
+    def dns_records(self, config: Path, domain: str) -> tuple[DnsRecord, ...]:
+        """Give the records by which mail programs of a domain find this installation."""
+        return dns_records(load(config), domain)
 
     def describe_config(self) -> str:
         """Give the annotated reference of the configuration."""

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from valetkey.doors.cli import accounts, app_passwords, audit, keeping, recovery, sessions, starting
+from valetkey.doors.cli import accounts, app_passwords, audit, dns, keeping, policy, recovery, sessions, starting
 from valetkey.doors.cli.front import Front
 from valetkey.doors.cli.output import say
 from valetkey.doors.cli.running import Running
@@ -57,12 +57,14 @@ def build(front: Front) -> typer.Typer:
         running.chosen = config
 
     starting.add_to(app, running)
+    dns.add_to(app, running)
     keeping.add_to(app, running)
     app.add_typer(accounts.commands(running), name="account", rich_help_panel="Accounts and app passwords")
     app.add_typer(app_passwords.commands(running), name="app-password", rich_help_panel="Accounts and app passwords")
     app.add_typer(sessions.commands(running), name="sessions", rich_help_panel="Accounts and app passwords")
     app.add_typer(recovery.commands(running), name="recovery", rich_help_panel="Accounts and app passwords")
     app.add_typer(audit.commands(running), name="audit", rich_help_panel="Accounts and app passwords")
+    app.add_typer(policy.commands(running), name="policy", rich_help_panel="Accounts and app passwords")
     return app
 
 

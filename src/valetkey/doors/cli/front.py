@@ -70,6 +70,16 @@ class DemoOptions:
     workers: int
 
 
+@dataclass(frozen=True, slots=True)
+class DnsRecord:
+    """One line of a domain's zone: names are absolute; `purpose` says who asks for it, or where it is defined."""
+
+    name: str
+    kind: str
+    value: str
+    purpose: str
+
+
 class Front(Protocol):
     """The front hall, as the command line sees it. Everything may raise `core.errors.ValetkeyError`."""
 
@@ -87,6 +97,9 @@ class Front(Protocol):
 
     def portal_url(self, config: Path) -> str:
         """Give the address that people open for the portal."""
+
+    def dns_records(self, config: Path, domain: str) -> tuple[DnsRecord, ...]:
+        """Give the records by which mail programs of a domain find this installation."""
 
     def describe_config(self) -> str:
         """Give the annotated reference of the configuration."""
