@@ -6,6 +6,8 @@ from fastapi import FastAPI
 from tests.browser.portal_client import PortalClient, portal_of
 from tests.verbs.site import House, Person
 
+from valetkey.core.role import Role
+
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
@@ -29,3 +31,11 @@ async def visitor(portal: FastAPI) -> AsyncIterator[PortalClient]:
     client = PortalClient(portal)
     yield client
     await client.http.aclose()
+
+
+@pytest.fixture
+async def admin(house: House, visitor: PortalClient) -> Person:
+    """Give an administrator, whose browser `visitor` is."""
+    ada = await house.person("ada@example.org", role=Role.ADMIN)
+    await visitor.sign_in(house, ada)
+    return ada

@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from fastapi import FastAPI
 from tests.browser.portal_client import PortalClient
 from tests.verbs.site import HOME, House, Person
@@ -12,13 +11,6 @@ from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol
 from valetkey.service import accounts, sign_in
 from valetkey.service.ports import OPERATOR, LiveSession
-
-
-@pytest.fixture
-async def admin(house: House, visitor: PortalClient) -> Person:
-    ada = await house.person("ada@example.org", role=Role.ADMIN)
-    await visitor.sign_in(house, ada)
-    return ada
 
 
 async def test_only_who_has_a_role_sees_that_there_is_a_console(
