@@ -8,7 +8,7 @@ import asyncio
 import gzip
 import re
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from html import unescape
@@ -81,7 +81,7 @@ async def _measured(folder: Path, effort: Effort, left_out: list[str]) -> list[F
         weights = [each for page in pages for each in await _weight(app, page)]
     finally:
         house.close()
-    left_out += [f"{route}, to which no visitor found a way" for route in without]
+    left_out += without
     return [*times, *weights]
 
 
@@ -105,10 +105,11 @@ def _visitor(name: str, client: PortalClient) -> Visitor:
 
 
 async def _found(app: FastAPI, visitors: Iterable[Visitor]) -> tuple[list[Page], list[str]]:
-    """Give one page of each route and kind of query, and the routes of which there is none."""
+    """Give one page of each route and kind of query, and in words the routes of which there is none."""
     routes = _routes(app)
     pages: dict[_Kind, Page] = {}
     other = set[str]()  # routes that answer somebody, but with something that is no page
+    statuses = defaultdict[str, set[int]](set)
     for visitor in visitors:
         waiting = [route for route in routes if "{" not in route]
         known, alike = set(waiting), Counter[_Kind]()
@@ -116,6 +117,7 @@ async def _found(app: FastAPI, visitors: Iterable[Visitor]) -> tuple[list[Page],
             address = waiting.pop(0)
             answer = await ask(app, address, visitor.cookies)
             kind = answer.route, _query(address)
+            statuses[answer.route].add(answer.status)
             if answer.is_page and alike[kind] < _ENOUGH_ALIKE:
                 alike[kind] += 1
                 pages.setdefault(kind, Page(answer.route, address, visitor))
@@ -125,7 +127,11 @@ async def _found(app: FastAPI, visitors: Iterable[Visitor]) -> tuple[list[Page],
             elif answer.status == 200 or _leads_on(answer):
                 other.add(answer.route)
     seen = {page.route for page in pages.values()} | other
-    return sorted(pages.values(), key=lambda page: page.name), [route for route in routes if route not in seen]
+    return sorted(pages.values(), key=lambda page: page.name), [
+        f"{route}, of which no page was found (answers: {sorted(statuses[route]) or 'never asked'})"
+        for route in routes
+        if route not in seen
+    ]
 
 
 def _routes(app: FastAPI) -> list[str]:
