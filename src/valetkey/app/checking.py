@@ -16,13 +16,18 @@ from valetkey.app.checking_portal import portal_findings
 from valetkey.app.checking_upstreams import upstream_findings
 from valetkey.app.findings import good, problem, warning
 from valetkey.app.join import opened, require_store
+from valetkey.app.settings import policy_of
 from valetkey.app.sockets import bind
 from valetkey.config.kinds import Endpoint
 from valetkey.config.mistakes import BadConfig
 from valetkey.config.reading import load
 from valetkey.config.sections import Config
 from valetkey.core.errors import CannotStart, Unavailable, ValetkeyError
+from valetkey.core.policy import Policy
 from valetkey.doors.cli.front import Finding, Level
+from valetkey.service import policy
+from valetkey.service.policy import Origin, ShownRules
+from valetkey.service.ports import OPERATOR
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _CLOCK_SLACK_SECONDS = 60
@@ -39,7 +44,6 @@ def findings(path: Path, account: str | None) -> Iterator[Finding]:
         yield problem("configuration", str(error))
         return
     yield good("configuration", f"{path} has no mistake")
-    yield from _advice(config)
     yield from portal_findings(config)
     yield from _files(config)
     keys_and_store = list(_keys_and_store(config))
@@ -48,16 +52,39 @@ def findings(path: Path, account: str | None) -> Iterator[Finding]:
     yield from certificate_findings(config, datetime.now(UTC))
     yield from mailer_findings(config)
     is_usable = all(finding.level is Level.GOOD for finding in keys_and_store)
+    yield from _rules(config) if is_usable else _advice(policy_of(config))
     yield from upstream_findings(config, account if is_usable else None)
     if account and not is_usable:
         yield warning("mail servers", f"no login tried for {account}", "Mend the keys and the store first.")
 
 
-def _advice(config: Config) -> Iterator[Finding]:
-    if config.policy.main_password_opens_mail:
+def _rules(config: Config) -> Iterator[Finding]:
+    """Say which policy holds, and what is to be said of that."""
+    try:
+        shown = asyncio.run(_shown_rules(config))
+    except (CannotStart, Unavailable) as error:
+        yield problem("policy", str(error), "Run: valetkey policy reset")
+        return
+    origins = (("[policy]", shown.policy_from), ("[networks]", shown.networks_from))
+    saved = [part for part, origin in origins if origin is Origin.CONSOLE]
+    if saved:
+        what = f"saved in the console, and not {' and '.join(saved)} of the file, until: valetkey policy reset"
+        yield good("policy", what)
+    else:
+        yield good("policy", "that of the configuration file holds, until the console saves another")
+    yield from _advice(shown.policy)
+
+
+async def _shown_rules(config: Config) -> ShownRules:
+    async with opened(config) as ports:
+        return await policy.show(ports, OPERATOR)
+
+
+def _advice(held: Policy) -> Iterator[Finding]:
+    if held.main_password_opens_mail:
         mend = "Set it to false under [policy] when everybody has an app password."
         yield warning("policy", "main passwords open mail for accounts without a second factor", mend)
-    if not config.policy.require_tls:
+    if not held.require_tls:
         mend = "Set require_tls = true under [policy], unless every listener is on a private link."
         yield warning("policy", "mail logins without TLS are permitted", mend)
 

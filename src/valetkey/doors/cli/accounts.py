@@ -36,6 +36,7 @@ def commands(running: Running) -> typer.Typer:
     _add_state(group, running)
     _add_passwords(group, running)
     _add_rights(group, running)
+    _add_role(group, running)
     group.add_typer(_alias_commands(running), name="alias")
     group.add_typer(_owner_commands(running), name="owner")
     return group
@@ -213,6 +214,33 @@ def _add_rights(group: typer.Typer, running: Running) -> None:
         )
         sentence = f"{address} may: {', '.join(sorted(wanted)) or 'nothing'}. {connections(closed)} closed."
         tell_done(sentence, {"account": address, "rights": wanted, "closed": closed}, as_json=as_json)
+
+
+def _add_role(group: typer.Typer, running: Running) -> None:
+    @group.command()
+    def role(
+        address: Address,
+        wanted: Annotated[
+            str,
+            typer.Argument(
+                metavar="ROLE",
+                help=f"{', '.join(Role)}; or none.",
+                autocompletion=lambda: [*Role, "none"],
+                show_default=False,
+            ),
+        ],
+        as_json: Json = False,
+    ) -> None:
+        """Set what a person is in the console: admin, helpdesk, auditor, or none.
+
+        Example: [bold]valetkey account role bob@example.org helpdesk[/bold]
+        """
+        if wanted not in {*Role, "none"}:
+            fail(f"Name a role: {', '.join(Role)}; or none.", 2)
+        new = None if wanted == "none" else Role(wanted)
+        running.on_account(address, lambda ports, account_id: accounts.set_role(ports, OPERATOR, account_id, new))
+        sentence = f"{address} is {new.value} in the console." if new else f"{address} has no role in the console."
+        tell_done(sentence, {"account": address, "role": new}, as_json=as_json)
 
 
 def _permissions(names: list[str]) -> frozenset[Permission]:
