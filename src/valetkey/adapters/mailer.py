@@ -69,7 +69,10 @@ class SmtpMailer:
         """
         if not is_mailable(mail.recipient):
             raise Refused("No mail can be sent to this address.")
-        octets = bytes(_message(self._server, mail))
+        try:
+            octets = bytes(_message(self._server, mail))
+        except ValueError:  # a line break in a header, a lone surrogate
+            raise Refused("This cannot be written as a mail.") from None
         options = [] if mail.recipient.isascii() else ["SMTPUTF8", "BODY=8BITMIME"]
         sender, to = self._server.sender, [mail.recipient]
         await self._with_server(lambda smtp: smtp.sendmail(sender, to, octets, mail_options=options))
@@ -126,14 +129,19 @@ def _context(server: MailServer) -> ssl.SSLContext | None:
 def _message(server: MailServer, mail: Mail) -> EmailMessage:
     # The policy refuses line breaks in header values; addresses are checked before they come here.
     message = EmailMessage(policy=SMTP.clone(utf8=not mail.recipient.isascii()))
-    message["From"] = Address(server.sender_name, addr_spec=server.sender)
-    message["To"] = Address(addr_spec=mail.recipient)
+    message["From"] = _address(server.sender, server.sender_name)
+    message["To"] = _address(mail.recipient)
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(mail.date)
     message["Message-ID"] = f"<{mail.id}@{server.sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834 section 5
     message.set_content(mail.text)
     return message
+
+
+def _address(address: str, name: str = "") -> Address:
+    local, _, domain = address.rpartition("@")
+    return Address(name, local, domain)
 
 
 def _told(trouble: Exception) -> str:
