@@ -9,6 +9,7 @@ from playwright.sync_api import Page
 from tests.browser.conftest import Visitor
 from tests.verbs.site import PASSWORD, Person
 
+from valetkey.core.passkey import Passkey
 from valetkey.core.role import Role
 
 # What alice sees, who has signed in completely: a name and an address.
@@ -23,6 +24,10 @@ ALICES = (
     ("purpose-other", "/app-passwords/new?purpose=other"),
     ("new-scanner", "/app-passwords/new?purpose=scanner"),
     ("activity", "/activity"),
+    ("activity-refusals", "/activity?show=refusals"),
+    ("activity-empty", "/activity?month=2020-01"),
+    ("connections", "/connections"),
+    ("shared", "/shared"),
     ("account", "/account"),
     ("password", "/account/password"),
     ("recovery-codes-new", "/account/recovery-codes"),
@@ -74,6 +79,15 @@ def looking(visitor: Visitor, _alice: Person) -> Iterator[str]:
     page = visitor.go("/")
     page.get_by_role("link", name="Office scanner", exact=True).click()
     yield "detail"
+    address = page.url
+    page.goto(f"{address}?days=90")
+    yield "detail-months"
+    page.get_by_text("The same as a table").click()
+    yield "detail-table"
+    for part in ("rename", "rotate"):
+        page.goto(f"{address}/{part}")
+        yield part
+    page.goto(address)
     detail = page.url
     for button, name in (
         ("Rename", "rename"),
@@ -141,6 +155,31 @@ def newcomer(visitor: Visitor, _alice: Person) -> Iterator[str]:
     yield "recovery-codes"
 
 
+def with_a_passkey(visitor: Visitor, _alice: Person) -> Iterator[str]:
+    """Somebody who has a passkey beside the authenticator, and then nothing else."""
+    visitor.context.clear_cookies()
+    house = visitor.site.house
+    carol = visitor.site.person("carol@example.org")
+    now = house.clock.now()
+    passkey = Passkey("pk_carols", carol.account.id, "Carol’s laptop", b"carol", b"", 0, ("internal",), True, now, now)
+    visitor.site.do(lambda: house.store.write(lambda writer: writer.add_passkey(passkey)))
+    visitor.give_password(carol)
+    yield "code-with-passkey"
+    page = visitor.sign_in(carol)
+    page = visitor.go("/account")
+    yield "account-with-passkey"
+    page.get_by_role("link", name="Remove Carol’s laptop").click()
+    yield "passkey-remove"
+    house.clock.move(minutes=10)
+    visitor.go("/prove?next=/account")
+    yield "prove-with-passkey"
+    totp = visitor.site.do(lambda: house.store.read(lambda reader: reader.totps(carol.account.id)))[0]
+    visitor.site.do(lambda: house.store.write(lambda writer: writer.remove_totp(totp.id)))
+    visitor.context.clear_cookies()
+    visitor.give_password(carol)
+    yield "code-of-a-passkey"
+
+
 def administering(visitor: Visitor, alice: Person) -> Iterator[str]:
     """An administrator looks at everything in the console."""
     visitor.context.clear_cookies()
@@ -153,7 +192,7 @@ def administering(visitor: Visitor, alice: Person) -> Iterator[str]:
         yield f"console-account{page.replace('/', '-')}"
 
 
-WALKS: tuple[Walk, ...] = (signing_in, looking, making, newcomer, administering)  # in this order
+WALKS: tuple[Walk, ...] = (signing_in, looking, making, newcomer, with_a_passkey, administering)  # in this order
 
 
 def every_page(visitor: Visitor, alice: Person) -> Iterator[tuple[str, Page]]:

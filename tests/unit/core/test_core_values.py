@@ -416,6 +416,7 @@ EVENTS = [
     events.SecondFactorAdded("Phone"),
     events.SecondFactorRemoved("Phone"),
     events.SecondFactorReset(),
+    events.PasskeyRefused("Laptop", "192.0.2.1"),
     events.CodeEntryDisabled(),
     events.RecoveryCodesDrawn(10),
     events.RecoveryCodeUsed(9),
