@@ -141,7 +141,7 @@ class Ops:
 
 @dataclass(frozen=True, slots=True)
 class PolicySection:
-    """What people may choose for their app passwords."""
+    """What people may choose for their app passwords. Holds until a policy is saved in the console."""
 
     max_app_passwords: int = value(count(1, 10_000), "App passwords in use per account, at most.", 50)
     default_lifetime: timedelta | None = value(
@@ -351,7 +351,8 @@ class Config:
     mailer: MailerSection = table(MailerSection)
     throttle: Throttle = table(Throttle)
     networks: Mapping[str, tuple[Network, ...]] = named_networks(
-        "Names for networks, which people can choose when they limit where an app password works.",
+        "Names for networks, which people can choose when they limit where an app password works. "
+        "They hold until networks are saved in the console.",
         {"office": ("192.0.2.0/24", "2001:db8:1::/48")},
     )
     gateway: Gateway = table(Gateway)
