@@ -13,7 +13,7 @@ from valetkey.core.app_password import AppPassword, LastUse, Secret, SecretForma
 from valetkey.core.errors import InvalidInput
 from valetkey.core.login import Allowed, Conditions, LoginAttempt, Proven, Reason, Refused, decide
 from valetkey.core.network import NamedNetworks, canonical_address, contains, parse_network, throttle_network
-from valetkey.core.policy import Policy
+from valetkey.core.policy import Policy, is_lower
 from valetkey.core.restriction import NetworkRule, Restrictions, is_within
 from valetkey.core.scope import ALL_PERMISSIONS, MailProtocol, Permission, PermissionMode, Scope
 
@@ -72,7 +72,14 @@ attempts = st.builds(
     tls=st.booleans(),
     door=st.just("gateway"),
 )
-policies = st.builds(Policy, main_password_opens_mail=st.booleans(), require_tls=st.booleans())
+ceilings = st.none() | st.timedeltas(timedelta(microseconds=1), timedelta(days=30))
+policies = st.builds(
+    Policy,
+    main_password_opens_mail=st.booleans(),
+    require_tls=st.booleans(),
+    max_lifetime=ceilings,
+    max_idle_for=ceilings,
+)
 conditions = st.builds(Conditions, policies, st.just(NAMED), times)
 
 
@@ -158,6 +165,37 @@ def _narrowed(account: Account, old: AppPassword) -> list[tuple[Account, AppPass
         (account, replace(old, restrictions=replace(limits, expires_at=NOW - timedelta(days=30)))),
         (account, replace(old, restrictions=replace(limits, network_rule=NetworkRule.ALLOWED, allowed_ips=()))),
     ]
+
+
+@given(attempts, accounts, st.none() | credentials, st.tuples(policies, policies), times)
+def test_a_policy_that_is_not_lower_never_allows_more(attempt, account, credential, change, now):
+    old, new = change
+    assume(not is_lower(old, new))
+    before = decide(attempt, Proven(account, credential), Conditions(old, NAMED, now))
+    after = decide(attempt, Proven(account, credential), Conditions(new, NAMED, now))
+    if isinstance(after, Allowed):
+        assert isinstance(before, Allowed)
+        assert after.grant.permissions == before.grant.permissions
+        assert before.grant.expires_at is None or after.grant.expires_at is not None
+        if after.grant.expires_at and before.grant.expires_at:
+            assert after.grant.expires_at <= before.grant.expires_at
+
+
+@given(attempts, accounts, credentials, policies, times)
+def test_ceilings_hold_for_what_exists(attempt, account, credential, policy, now):
+    given_now = Conditions(policy, NAMED, now)
+    verdict = decide(attempt, Proven(account, credential), given_now)
+    if isinstance(verdict, Allowed):
+        last = credential.last_use.at if credential.last_use else credential.created_at
+        if policy.max_lifetime is not None:
+            assert now < credential.created_at + policy.max_lifetime
+            assert verdict.grant.expires_at is not None
+            assert verdict.grant.expires_at <= credential.created_at + policy.max_lifetime
+        assert policy.max_idle_for is None or now - last <= policy.max_idle_for
+        assert credential.restrictions.idle_for is None or now - last <= credential.restrictions.idle_for
+    # What is in use is not idle, and everything else holds for it as before.
+    over_live = decide(attempt, Proven(account, credential), replace(given_now, in_use=True))
+    assert over_live == verdict or (isinstance(verdict, Refused) and verdict.reason is Reason.IDLE)
 
 
 @given(scopes, permissions, permissions)

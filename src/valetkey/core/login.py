@@ -178,7 +178,7 @@ def idle_limit(credential: AppPassword, policy: Policy) -> timedelta | None:
     """Give how long a credential may be unused: its own limit, or the policy's ceiling if this is shorter."""
     own, ceiling = credential.restrictions.idle_for, policy.max_idle_for
     if own is None or ceiling is None:
-        return own or ceiling
+        return ceiling if own is None else own
     return min(own, ceiling)
 
 
