@@ -351,8 +351,15 @@ def _all_facts(details: AccountDetails) -> dict[str, Any]:
         "owners": [owner.address for owner in details.owners],
         "owned": [owned.address for owned in details.owned],
         "second_factors": [
-            {"id": totp.id, "name": totp.name, "created_at": totp.created_at, "last_used_at": totp.last_used_at}
-            for totp in details.totps
+            {
+                "id": one.id,
+                "name": one.name,
+                "created_at": one.created_at,
+                "last_used_at": one.last_used_at,
+                "kind": kind,
+            }
+            for kind, factors in (("passkey", details.passkeys), ("authenticator", details.totps))
+            for one in factors
         ],
         "recovery_codes_left": details.recovery_codes_left,
         "has_main_password": details.has_main_password,
@@ -371,7 +378,7 @@ def _words(details: AccountDetails) -> dict[str, str]:
         "Aliases": ", ".join(details.aliases) or "none",
         "Owners": ", ".join(owner.address for owner in details.owners) or "none",
         "Owns": ", ".join(owned.address for owned in details.owned) or "nothing",
-        "Second factors": ", ".join(totp.name for totp in details.totps) or "none",
+        "Second factors": ", ".join(one.name for one in (*details.passkeys, *details.totps)) or "none",
         "Recovery codes": f"{details.recovery_codes_left} left",
         "Main password": "set" if details.has_main_password else "not set",
         "Upstream password": "stored" if details.has_upstream_password else "not stored",
