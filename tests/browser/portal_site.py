@@ -23,6 +23,8 @@ from valetkey.core.scope import MailProtocol, ready_made
 from valetkey.core.second_factor import code_at, step_of
 from valetkey.doors.web import ClientEndpoint, Encryption, WebSettings, create_portal
 from valetkey.service import accounts, app_passwords
+from valetkey.service.mail_parts import Mailer
+from valetkey.service.mailing import Letterhead, send_due
 from valetkey.service.ports import LiveSession, LoginEvent
 
 T = TypeVar("T")
@@ -43,13 +45,13 @@ def settings_at(base_url: str, **changes: Any) -> WebSettings:
 class PortalSite:
     """A running portal. Its event loop lives in a thread of its own; `do` runs a coroutine there."""
 
-    def __init__(self, folder: Path, site_name: str = "Valetkey") -> None:
+    def __init__(self, folder: Path, site_name: str = "Valetkey", mailer: Mailer | None = None) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://localhost:{self._socket.getsockname()[1]}"
-        self.house: House = self.do(lambda: _made(folder))
+        self.house: House = self.do(lambda: _made(folder, mailer))
         app = create_portal(self.house.ports, settings_at(self.url, site_name=site_name))
         add_component_pages(app)
         # Without log_config=None uvicorn would set up the logging of the whole test process.
@@ -86,6 +88,11 @@ class PortalSite:
         """Make a person."""
         return self.do(lambda: self.house.person(address, **wanted))
 
+    def send_notices(self) -> int:
+        """Send the notices that wait; give how many were sent."""
+        letterhead = Letterhead(self.url, "Valetkey")
+        return self.do(lambda: send_due(self.house.ports, self.house.ports.mailer, letterhead))
+
     def next_code(self, person: Person) -> str:
         """Give a code that was not used yet; the clock moves on for it."""
         self.house.clock.move(seconds=30)
@@ -96,8 +103,8 @@ class PortalSite:
         return code_at(base64.b32decode(seed.replace(" ", "")), step_of(self.house.clock.now()))
 
 
-async def _made(folder: Path) -> House:
-    house = House(folder)
+async def _made(folder: Path, mailer: Mailer | None) -> House:
+    house = House(folder, mailer=mailer)
     house.with_ports(
         networks=NamedNetworks({"office": (ip_network("203.0.113.0/24"),), "vpn": (ip_network("2001:db8:7::/48"),)})
     )
