@@ -17,7 +17,7 @@ from valetkey.config.reading import load
 from valetkey.core.account import Account
 from valetkey.core.restriction import Restrictions
 from valetkey.core.scope import ALL_PROTOCOLS, MailProtocol, Permission, PermissionMode, Scope, ready_made
-from valetkey.service import accounts, app_passwords, live, second_factors
+from valetkey.service import accounts, app_passwords, live, second_factors, upstream_passwords
 from valetkey.service.app_passwords import Wanted
 from valetkey.service.ports import Actor, ActorKind, LiveSession, Ports
 
@@ -117,7 +117,9 @@ class Keyring:
     def store_upstream_password(self, person: Person, password: str) -> None:
         """Store the password with which the gateway logs in upstream."""
         account = self.account_id(person)
-        self.do(lambda ports: accounts.set_upstream_password(ports, _acting_as(ports, account), account, password))
+        self.do(
+            lambda ports: upstream_passwords.set_upstream_password(ports, _acting_as(ports, account), account, password)
+        )
 
     def sessions(self, person: Person) -> tuple[LiveSession, ...]:
         """List a person's live sessions on all workers."""

@@ -27,6 +27,7 @@ from valetkey.service import (
     policy,
     proposals,
     servers,
+    upstream_passwords,
 )
 from valetkey.service.ports import Actor, ActorKind, LiveSession, Writer
 from valetkey.service.store_parts import AuditFilter
@@ -245,7 +246,7 @@ VERBS: dict[str, tuple[Action, Verb]] = {
 # Verbs of these modules that no role opens on what is another's.
 NO_ROLE = {
     "accounts.set_main_password",
-    "accounts.set_upstream_password",
+    "upstream_passwords.set_upstream_password",
     "app_passwords.issue",
     "app_passwords.change",
     "api_tokens.make",
@@ -270,4 +271,5 @@ MODULES = (
     policy,
     proposals,
     servers,
+    upstream_passwords,
 )

@@ -18,7 +18,7 @@ from valetkey.doors.gateway.announcing import smtp_size
 from valetkey.doors.gateway.settings import Limits, Settings, TlsMode, Upstream
 from valetkey.doors.gateway.upstream import UpstreamFailed, Upstreams, credentials_for
 from valetkey.doors.serve.link import Driver
-from valetkey.service import accounts
+from valetkey.service import accounts, upstream_passwords
 from valetkey.service.ports import OPERATOR
 from valetkey.wire.machine import ClientFacts
 
@@ -111,7 +111,7 @@ async def _log_in(config: Config, settings: Settings, name: str) -> list[Finding
     try:
         async with opened(config) as ports:
             account = await accounts.find(ports, OPERATOR, name)
-            stored = await accounts.upstream_password(ports, account.id)
+            stored = await upstream_passwords.upstream_password(ports, account.id)
     except ValetkeyError as error:
         return [problem("account", f"{name}: {error}")]
     driver = Driver(asyncio.get_running_loop())

@@ -9,7 +9,7 @@ from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.scope import MailProtocol, ready_made
 from valetkey.core.second_factor import code_at, step_of
 from valetkey.demo.people import People, Person, SampleAppPassword
-from valetkey.service import accounts, app_passwords, portal_sessions, second_factors, sign_in
+from valetkey.service import accounts, app_passwords, portal_sessions, second_factors, sign_in, upstream_passwords
 from valetkey.service.app_passwords import Wanted
 from valetkey.service.ports import OPERATOR, Actor, LoginEvent, Ports
 
@@ -59,7 +59,7 @@ async def _accounts(ports: Ports, people: People) -> None:
         account = await accounts.create(
             ports, OPERATOR, person.address, kind=kind, password=person.main_password, role=person.role
         )
-        await accounts.set_upstream_password(ports, OPERATOR, account.id, person.upstream_password)
+        await upstream_passwords.set_upstream_password(ports, OPERATOR, account.id, person.upstream_password)
         if person.owner:
             owner = await accounts.find(ports, OPERATOR, person.owner)
             await accounts.add_owner(ports, OPERATOR, account.id, owner.id)

@@ -19,10 +19,7 @@ from valetkey.core.event import (
     OwnerRemoved,
     RightsSet,
     RoleSet,
-    UpstreamPasswordRemoved,
-    UpstreamPasswordSet,
 )
-from valetkey.core.main_password import MAX_LENGTH
 from valetkey.core.notice import NoticeKind
 from valetkey.core.passkey import Passkey
 from valetkey.core.password_strength import Strength
@@ -405,38 +402,6 @@ async def set_main_password(ports: Ports, actor: Actor, account_id: str, passwor
     return strength
 
 
-async def set_upstream_password(ports: Ports, actor: Actor, account_id: str, password: str | None) -> None:
-    """Store the password that the gateway logs in upstream with, sealed, or remove it.
-
-    Raises:
-        ProveAgain: The last proof of identity is older than five minutes.
-        NotFound: No such account, or not the actor's.
-        InvalidInput: Empty, too long, or with characters that no mail protocol can carry.
-        Unavailable: The store failed.
-    """
-    now = ports.clock.now()
-    require_recent_proof(actor, now)
-    sealed = None if password is None else ports.keys.seal(_carried(password), _upstream_context(account_id))
-
-    def apply(writer: Writer) -> None:
-        account = the_account(writer, actor, account_id)
-        writer.set_upstream_password(account.id, sealed)
-        event = UpstreamPasswordRemoved() if sealed is None else UpstreamPasswordSet()
-        writer.record(event, actor=actor, at=now, account_id=account.id)
-
-    await ports.store.write(apply)
-
-
-async def upstream_password(ports: Ports, account_id: str) -> str | None:
-    """Give the stored upstream password, for the gateway alone.
-
-    Raises:
-        Unavailable: The store failed, or the password cannot be unsealed.
-    """
-    sealed = await ports.store.read(lambda reader: reader.upstream_password(account_id))
-    return None if sealed is None else ports.keys.unseal(sealed, _upstream_context(account_id)).decode()
-
-
 async def close_opened_by_main_password(ports: Ports, account_id: str) -> None:
     """Close the mail connections of an account that its main password opened, as far as workers answer."""
     try:
@@ -445,19 +410,6 @@ async def close_opened_by_main_password(ports: Ports, account_id: str) -> None:
                 await ports.live_sessions.close(session.id)
     except (Unavailable, OSError):
         _log.warning("workers_not_reached", account=account_id)
-
-
-def _upstream_context(account_id: str) -> str:
-    return f"upstream password\0{account_id}"
-
-
-def _carried(password: str) -> bytes:
-    if not password or len(password) > MAX_LENGTH or any(c in password for c in "\0\r\n"):
-        raise InvalidInput("password", "This cannot be a mail server's password.")
-    try:
-        return password.encode()
-    except UnicodeEncodeError:
-        raise InvalidInput("password", "The password holds something that is not a character.") from None
 
 
 async def _hash(ports: Ports, account: Account, password: str) -> tuple[str, Strength]:

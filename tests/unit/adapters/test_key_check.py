@@ -1,11 +1,15 @@
 """A key file is held against the database before the first login."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from tests.contract.values import a_totp, add_person, an_app_password, index_of, proof_of
 
 from valetkey.adapters.keys import KeyFile
 from valetkey.adapters.store import check_keys, open_store
+from valetkey.core.api_token import ApiToken
 from valetkey.core.errors import CannotStart
+from valetkey.core.role import Action
 
 
 @pytest.fixture
@@ -97,6 +101,21 @@ async def test_a_key_that_sealed_something_may_not(store, keys, kept):
     KeyFile.rotate(keys.path)
     with pytest.raises(CannotStart, match="key 1 is missing"):
         await check_keys(store, without(keys.path, 1))
+
+
+async def test_a_key_that_an_api_token_is_under_may_not(store, keys):
+    await check_keys(store, keys)
+    await store.write(add_person)
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    token = ApiToken(
+        "at_1", "ac_alice", "Backup", frozenset({Action.OWN_READ}), (), at, "ac_alice", "", at + timedelta(days=1)
+    )
+    await store.write(lambda writer: writer.add_api_token(token, 1, bytes(32)))
+    KeyFile.rotate(keys.path)
+    with pytest.raises(CannotStart, match="key 1 is missing"):
+        await check_keys(store, without(keys.path, 1))
+    await store.write(lambda writer: writer.set_api_token_revoked("at_1", at=at, by="cli"))
+    await check_keys(store, without(keys.path, 1))
 
 
 async def test_a_database_from_before_the_check_is_held_by_its_use(store, keys):

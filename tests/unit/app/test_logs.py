@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from valetkey.app.logs import cleaned, set_up_logging
+from valetkey.core.api_token import draw_token
 
 SECRET = "vkey-abcd-efgh-ijkl-mnop-qrst-uvwx"
 
@@ -53,6 +55,14 @@ def test_every_secret_is_masked(letters: str, between: str) -> None:
     shown = between.join(["vkey", *(letters[i : i + 4] for i in range(0, 24, 4))])
     event = cleaned(None, "info", {"event": f"<{shown}>"})
     assert event["event"] == "<vkey-***>"
+
+
+@given(st.randoms(use_true_random=False), st.integers(0, 28))
+def test_every_api_token_is_masked_cut_or_whole(chance: random.Random, cut: int) -> None:
+    token = draw_token(chance.choice)
+    event = cleaned(None, "info", {"event": f"Bearer {token[: len(token) - cut]}!", "deep": {token: [token]}})
+    assert event["event"] == "Bearer vkt_***!"
+    assert event["deep"] == {"vkt_***": ["vkt_***"]}
 
 
 def test_exceptions_are_masked_too() -> None:

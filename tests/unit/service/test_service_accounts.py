@@ -12,7 +12,7 @@ from valetkey.core.login import Allowed, Refused
 from valetkey.core.policy import Policy
 from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol, Permission
-from valetkey.service import accounts, activity, login, sign_in
+from valetkey.service import accounts, activity, login, sign_in, upstream_passwords
 from valetkey.service.ports import Actor, ActorKind, LiveSession
 from valetkey.service.store_parts import AccountFilter
 
@@ -82,7 +82,7 @@ async def test_an_administrator_changes_accounts_and_never_knows_a_password(hous
         await accounts.create(ports, actor, "other@example.org", password=PASSWORD)
     for verb in (
         accounts.set_main_password(ports, actor, other, PASSWORD + "!"),
-        accounts.set_upstream_password(ports, actor, other, "x"),
+        upstream_passwords.set_upstream_password(ports, actor, other, "x"),
     ):
         with pytest.raises(NotFound):
             await verb
@@ -256,19 +256,19 @@ async def test_a_main_password_needs_a_fresh_proof_and_some_length(house: House)
 
 async def test_upstream_passwords_are_sealed_for_their_account(house: House, tmp_path):
     alice, bob = await house.person(), await house.person("bob@example.org")
-    await accounts.set_upstream_password(house.ports, OPERATOR, alice.account.id, "päss wörd\t")
-    assert await accounts.upstream_password(house.ports, alice.account.id) == "päss wörd\t"
+    await upstream_passwords.set_upstream_password(house.ports, OPERATOR, alice.account.id, "päss wörd\t")
+    assert await upstream_passwords.upstream_password(house.ports, alice.account.id) == "päss wörd\t"
     assert (await accounts.details(house.ports, OPERATOR, alice.account.id)).has_upstream_password
     sealed = await house.store.read(lambda reader: reader.upstream_password(alice.account.id))
     assert "päss".encode() not in sealed
     await house.store.write(lambda writer: writer.set_upstream_password(bob.account.id, sealed))
     with pytest.raises(Unavailable):
-        await accounts.upstream_password(house.ports, bob.account.id)
+        await upstream_passwords.upstream_password(house.ports, bob.account.id)
     for unfit in ("", "a\r\nb", "a\0", "x" * 1025, "\udcff"):
         with pytest.raises(InvalidInput):
-            await accounts.set_upstream_password(house.ports, OPERATOR, alice.account.id, unfit)
-    await accounts.set_upstream_password(house.ports, OPERATOR, alice.account.id, None)
-    assert await accounts.upstream_password(house.ports, alice.account.id) is None
+            await upstream_passwords.set_upstream_password(house.ports, OPERATOR, alice.account.id, unfit)
+    await upstream_passwords.set_upstream_password(house.ports, OPERATOR, alice.account.id, None)
+    assert await upstream_passwords.upstream_password(house.ports, alice.account.id) is None
 
 
 async def test_accounts_are_listed_in_pages(house: House):

@@ -13,7 +13,7 @@ from tests.verbs.site import EVERYTHING, OPERATOR, House
 
 from valetkey.core.errors import NotAllowed, NotFound, PolicyForbids, Refused
 from valetkey.core.role import CONSOLE_ACTIONS, OWN_ACTIONS, PERMITS, SEEING, TOKEN_ACTIONS, Action, Role
-from valetkey.service import accounts, api_tokens, app_passwords, rotation
+from valetkey.service import accounts, api_tokens, app_passwords, rotation, upstream_passwords
 from valetkey.service.app_passwords import Wanted
 
 ALL = frozenset(Action)
@@ -146,7 +146,7 @@ async def test_no_role_gets_at_another_persons_secrets(stage: Stage, role: Role 
         "widen": app_passwords.change(ports, actor, credential, scope=EVERYTHING),
         "rotate": rotation.rotate(ports, actor, credential),
         "main password": accounts.set_main_password(ports, actor, alice.id, "otter lamp bicycle eight"),
-        "upstream password": accounts.set_upstream_password(ports, actor, alice.id, "secret"),
+        "upstream password": upstream_passwords.set_upstream_password(ports, actor, alice.id, "secret"),
         "token": api_tokens.make(
             ports,
             actor,

@@ -19,7 +19,7 @@ from valetkey.doors.cli.running import (
     ask_password,
     fail,
 )
-from valetkey.service import accounts, second_factors
+from valetkey.service import accounts, second_factors, upstream_passwords
 from valetkey.service.accounts import AccountDetails
 from valetkey.service.ports import OPERATOR, Ports
 from valetkey.service.store_parts import AccountFilter
@@ -185,7 +185,8 @@ def _add_passwords(group: typer.Typer, running: Running) -> None:
         """
         new = None if remove else ask_password("Password at the mail server", from_stdin=password_stdin)
         running.on_account(
-            address, lambda ports, account_id: accounts.set_upstream_password(ports, OPERATOR, account_id, new)
+            address,
+            lambda ports, account_id: upstream_passwords.set_upstream_password(ports, OPERATOR, account_id, new),
         )
         facts = {"account": address, "has_upstream_password": not remove}
         tell_done(f"The upstream password of {address} is {'removed' if remove else 'stored'}.", facts, as_json=as_json)
@@ -378,7 +379,7 @@ def _words(details: AccountDetails) -> dict[str, str]:
         "Aliases": ", ".join(details.aliases) or "none",
         "Owners": ", ".join(owner.address for owner in details.owners) or "none",
         "Owns": ", ".join(owned.address for owned in details.owned) or "nothing",
-        "Second factors": ", ".join(one.name for one in (*details.passkeys, *details.totps)) or "none",
+        "Second factors": ", ".join([*(p.name for p in details.passkeys), *(t.name for t in details.totps)]) or "none",
         "Recovery codes": f"{details.recovery_codes_left} left",
         "Main password": "set" if details.has_main_password else "not set",
         "Upstream password": "stored" if details.has_upstream_password else "not stored",

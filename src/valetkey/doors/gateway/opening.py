@@ -19,8 +19,8 @@ from valetkey.doors.gateway.settings import Upstream, UpstreamLogin
 from valetkey.doors.gateway.upstream import OpenUpstream, UpstreamFailed, credentials_for
 from valetkey.doors.gateway.words import printable
 from valetkey.doors.serve import Link
-from valetkey.service.accounts import upstream_password
 from valetkey.service.ports import LiveSession
+from valetkey.service.upstream_passwords import upstream_password
 from valetkey.wire.machine import ClientFacts, LoginMachine, Refusal
 
 _log = structlog.get_logger("valetkey.gateway")
