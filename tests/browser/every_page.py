@@ -129,8 +129,18 @@ def making(visitor: Visitor, alice: Person) -> Iterator[str]:
     page.get_by_role("button", name="Make the app password").click()
     page.get_by_role("button", name="Copy").first.click()
     yield "issued"
+    page.get_by_role("link", name="See its details").click()
+    page.get_by_role("link", name="Limit or change").click()
+    yield "change"
+    page.go_back()
+    page.get_by_role("link", name="Rotate").click()
+    page.get_by_role("button", name="Make the new one").click()
+    page.get_by_role("heading", name="is ready").wait_for()
+    yield "rotated"
+    page.get_by_role("link", name="See the old one").click()
+    yield "detail-replaced"
     page = visitor.go("/")
-    page.get_by_role("link", name="Revoke Kitchen tablet").click()
+    page.get_by_role("link", name="Revoke Kitchen tablet").first.click()
     page.get_by_role("button", name="Revoke it").click()
     yield "revoked"
     page.get_by_role("button", name="Sign out").click()

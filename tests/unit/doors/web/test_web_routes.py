@@ -30,7 +30,7 @@ WITHOUT_FACTOR = {
     "/", "/set-up", "/sign-out", "/prove", "/account", "/activity", "/account/sessions/end-others",
     "/account/sessions/end-all", "/account/sessions/{name}/end", "/account/sign-ins", "/account/passkeys/new",
     "/app-passwords/revoke-all", "/app-passwords/{credential_id}", "/app-passwords/{credential_id}/revoke",
-    "/app-passwords/live", "/app-passwords/{credential_id}/live", "/app-passwords/{credential_id}/waiting",
+    "/app-passwords/live", "/app-passwords/{credential_id}/live",
     "/app-passwords/{credential_id}/close", "/app-passwords/{credential_id}/history.{form}", "/shared",
     "/connections", "/connections/live", "/connections/{session_id}/close",
     "/.well-known/change-password", "/static/{name}", "/language",
