@@ -11,6 +11,7 @@ from tests.browser.portal_client import BROWSER, ORIGIN, PortalClient
 from tests.browser.portal_site import settings_at
 from tests.verbs.site import House, Person
 
+from valetkey.core.passkey import Passkey
 from valetkey.doors.web import create_portal
 from valetkey.doors.web.streams import Bounds, Streams
 
@@ -204,6 +205,8 @@ async def test_every_page_of_a_signed_in_person(
     issued = await house.issue(alice)
     await visitor.sign_in(house, alice)
     totp = (await house.store.read(lambda reader: reader.totps(alice.account.id)))[0]
+    passkey = Passkey("pk_none", alice.account.id, "Laptop", b"id", b"key", 0, (), False, house.clock.now(), None)
+    await house.store.write(lambda writer: writer.add_passkey(passkey))
     for method, path in routes_of(portal):
         if method == "POST" or path.startswith("/static"):
             continue
