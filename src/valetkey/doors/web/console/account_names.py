@@ -1,6 +1,7 @@
 """Changing an account: its aliases, its owners, what its app passwords may be given at most."""
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -17,6 +18,8 @@ from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK, SendTo
 from valetkey.doors.web.notices import see_other_with
 from valetkey.service import accounts
+
+T = TypeVar("T")
 
 router = APIRouter()
 _CHANGE = f"{PAGE}/change"
@@ -44,8 +47,13 @@ async def add_alias(visit: ToChangeAccounts, account_id: str) -> Response:
 @router.post(f"{_CHANGE}/remove-alias")
 async def remove_alias(visit: ToChangeAccounts, account_id: str) -> Response:
     """Remove an alias."""
-    await accounts.remove_alias(visit.ports, visit.actor, account_id, visit.form.one("alias"))
-    return see_other_with(f"{LIST}/{account_id}/change", "alias-removed")
+    alias = visit.form.one("alias")
+
+    async def do(here: ConsoleVisit) -> Response:
+        await _there(accounts.remove_alias(here.ports, here.actor, account_id, alias))
+        return see_other_with(f"{LIST}/{account_id}/change", "alias-removed")
+
+    return await act(visit, do, _asking_again(account_id))
 
 
 @router.post(f"{_CHANGE}/add-owner")
@@ -54,10 +62,7 @@ async def add_owner(visit: ToChangeAccounts, account_id: str) -> Response:
     address = visit.form.one("owner")
 
     async def do(here: ConsoleVisit) -> Response:
-        try:
-            owner = await accounts.find(here.ports, here.actor, address)
-        except NotFound as none:
-            raise InvalidInput("owner", none.sentence) from None
+        owner = await _there(accounts.find(here.ports, here.actor, address), "owner")
         await accounts.add_owner(here.ports, here.actor, account_id, owner.id)
         return see_other_with(f"{LIST}/{account_id}/change", "owner-added")
 
@@ -67,8 +72,13 @@ async def add_owner(visit: ToChangeAccounts, account_id: str) -> Response:
 @router.post(f"{_CHANGE}/remove-owner")
 async def remove_owner(visit: ToChangeAccounts, account_id: str) -> Response:
     """Take the management of a shared account from a person."""
-    await accounts.remove_owner(visit.ports, visit.actor, account_id, visit.form.one("owner"))
-    return see_other_with(f"{LIST}/{account_id}/change", "owner-removed")
+    owner = visit.form.one("owner")
+
+    async def do(here: ConsoleVisit) -> Response:
+        await _there(accounts.remove_owner(here.ports, here.actor, account_id, owner))
+        return see_other_with(f"{LIST}/{account_id}/change", "owner-removed")
+
+    return await act(visit, do, _asking_again(account_id))
 
 
 @router.post(f"{_CHANGE}/rights")
@@ -81,6 +91,14 @@ async def set_rights(visit: ToChangeAccounts, account_id: str) -> Response:
         return see_other_with(f"{LIST}/{account_id}/change", "narrowed", closed)
 
     return await act(visit, do, _asking_again(account_id))
+
+
+async def _there(work: Awaitable[T], field: str = "") -> T:
+    """Say in the form that something is not there: the page itself is."""
+    try:
+        return await work
+    except NotFound as none:
+        raise InvalidInput(field, none.sentence) from None
 
 
 def _asking_again(account_id: str) -> Callable[[ConsoleVisit, Errors], Awaitable[Response]]:

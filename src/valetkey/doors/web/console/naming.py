@@ -111,7 +111,7 @@ class ConsoleWords:
         return self._language.shown(_value(name, value))
 
 
-def _value(name: str, value: Any) -> Sentence | str:
+def _value(name: str, value: Any) -> Sentence | int | str:
     if value is None:
         return say("No limit") if name.startswith("max") else say("None")
     if isinstance(value, bool):
@@ -120,7 +120,7 @@ def _value(name: str, value: Any) -> Sentence | str:
         return counted("{number} day", "{number} days", _whole(value, timedelta(days=1)))
     if name == "recovery_wait":
         return counted("{number} hour", "{number} hours", _whole(value, timedelta(hours=1)))
-    return say("{number}", number=value) if isinstance(value, int) else str(value)
+    return value if isinstance(value, int) else str(value)
 
 
 def _whole(value: Any, unit: timedelta) -> int:

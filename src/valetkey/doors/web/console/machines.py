@@ -1,0 +1,75 @@
+"""API tokens of everybody, and the mail servers that are connected."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from valetkey.core.account import Account
+from valetkey.core.api_token import ApiToken
+from valetkey.core.errors import NotFound, Unavailable
+from valetkey.core.sentence import say
+from valetkey.doors.web.console.acting import act
+from valetkey.doors.web.console.gate import ConsoleVisit, ToRevokeTokens, ToSeeServers, ToSeeTokens
+from valetkey.doors.web.forms import Errors
+from valetkey.doors.web.gate import LOOK
+from valetkey.doors.web.notices import see_other_with
+from valetkey.service import api_tokens, servers
+from valetkey.service.ports import MailServer
+
+router = APIRouter()
+_SHOWN = 500
+ENCRYPTIONS = {"implicit": say("SSL/TLS"), "starttls": say("STARTTLS"), "none": say("none")}
+
+
+@router.api_route("/console/tokens", methods=LOOK)
+async def show_tokens(visit: ToSeeTokens) -> Response:
+    """List the API tokens that work."""
+    found = await api_tokens.all_of(visit.ports, visit.actor)
+    newest = sorted(found, key=lambda pair: pair[0].created_at, reverse=True)
+    return visit.page("tokens.html", found=newest[:_SHOWN], number=len(found))
+
+
+@router.api_route("/console/tokens/{token_id}/revoke", methods=LOOK)
+async def ask_revoke(visit: ToRevokeTokens, token_id: str) -> Response:
+    """Ask before an API token is revoked."""
+    return await _revoke_page(visit, token_id)
+
+
+@router.post("/console/tokens/{token_id}/revoke")
+async def revoke(visit: ToRevokeTokens, token_id: str) -> Response:
+    """Revoke an API token."""
+
+    async def do(here: ConsoleVisit) -> Response:
+        await api_tokens.revoke(here.ports, here.actor, token_id)
+        return see_other_with("/console/tokens", "token-revoked")
+
+    async def again(here: ConsoleVisit, errors: Errors) -> Response:
+        return await _revoke_page(here, token_id, errors)
+
+    return await act(visit, do, again)
+
+
+async def _revoke_page(visit: ConsoleVisit, token_id: str, errors: Errors | None = None) -> Response:
+    token, account = await _token(visit, token_id)
+    return visit.page("token_revoke.html", errors=errors, token=token, account=account)
+
+
+async def _token(visit: ConsoleVisit, token_id: str) -> tuple[ApiToken, Account]:
+    for token, account in await api_tokens.all_of(visit.ports, visit.actor, live_only=False):
+        if token.id == token_id:
+            return token, account
+    raise NotFound("There is no such API token.")
+
+
+@router.api_route("/console/servers", methods=LOOK)
+async def show_servers(visit: ToSeeServers) -> Response:
+    """List the mail servers behind the gateway, and how they stand."""
+    found = await servers_now(visit)
+    return visit.page("servers.html", found=found or (), is_known=found is not None, encryptions=ENCRYPTIONS)
+
+
+async def servers_now(visit: ConsoleVisit) -> tuple[MailServer, ...] | None:
+    """Give the mail servers; None if it cannot be told now how they stand."""
+    try:
+        return await servers.connected(visit.ports, visit.actor)
+    except Unavailable:
+        return None
