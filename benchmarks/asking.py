@@ -22,6 +22,7 @@ class Answer:
     media_type: str
     body: bytes
     seconds: float
+    cpu_seconds: float  # of this process, its store's thread included
     route: str  # as the routing table writes it; "" if none matched
     location: str  # where a redirect leads
 
@@ -38,11 +39,11 @@ async def ask(app: FastAPI, path: str, cookies: SimpleCookie | None = None) -> A
         TimeoutError: Nothing came within some seconds.
     """
     scope, answer = _scope(path, cookies), _Reading()
-    begin = time.perf_counter()
+    begin, cpu_begin = time.perf_counter(), time.process_time()
     task = asyncio.ensure_future(app(scope, answer.receive, answer.send))
     ended = asyncio.ensure_future(answer.ended.wait())
     await asyncio.wait({task, ended}, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-    seconds = time.perf_counter() - begin
+    seconds, cpu_seconds = time.perf_counter() - begin, time.process_time() - cpu_begin
     came = task.done() or answer.ended.is_set()
     for each in (task, ended):
         each.cancel()
@@ -50,7 +51,7 @@ async def ask(app: FastAPI, path: str, cookies: SimpleCookie | None = None) -> A
     if not came:
         raise TimeoutError(path)
     route = getattr(scope.get("route"), "path", "")
-    return Answer(answer.status, answer.media_type, bytes(answer.body), seconds, route, answer.location)
+    return Answer(answer.status, answer.media_type, bytes(answer.body), seconds, cpu_seconds, route, answer.location)
 
 
 class _Reading:
