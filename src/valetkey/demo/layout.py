@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 
+from valetkey.adapters.mailer import MailEncryption
 from valetkey.config.kinds import Endpoint
 from valetkey.config.sections import (
     Config,
     Domain,
     Keys,
     Listener,
+    MailerSection,
     Ops,
     PolicySection,
     Portal,
@@ -157,6 +159,9 @@ def configuration(files: Files, ports: PortNumbers, workers: int) -> Config:
         ),
         ops=Ops(Endpoint(LOOPBACK, ports.ops)),
         policy=PolicySection(main_password_opens_mail=True),
+        mailer=MailerSection(
+            LOOPBACK, ports.mailbox[MailProtocol.SMTP], MailEncryption.NONE, sender=f"valetkey@{DOMAIN}"
+        ),
         networks={
             "this-computer": (ip_network("127.0.0.1/32"), ip_network("::1/128")),
             "office": (ip_network("192.0.2.0/24"), ip_network("2001:db8:1::/48")),

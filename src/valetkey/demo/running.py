@@ -105,7 +105,9 @@ def _clear(files: Files) -> None:
 
 async def _seed(config: Config, people: People) -> People:
     async with opened(config, is_new=True) as ports:
-        return await seed(ports, people)
+        seeded = await seed(ports, people)
+        await ports.store.write(lambda writer: writer.remove_notices())  # of what nobody has done
+        return seeded
 
 
 def facts(files: Files, ports: PortNumbers, people: People) -> dict[str, Any]:

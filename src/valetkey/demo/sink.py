@@ -5,15 +5,21 @@ from email.utils import formatdate
 from pathlib import Path
 
 from valetkey.demo.conversation import Conversation
+from valetkey.demo.layout import DOMAIN
 from valetkey.demo.maildir import deliver
 
 MAX_MESSAGE = 100 * 1024 * 1024
+NOTICES_FROM = f"valetkey@{DOMAIN}"
 _MAX_RECIPIENTS = 100
 _PATH = re.compile(r"(?:FROM|TO):\s*<([^<>\s]*)>(.*)", re.IGNORECASE)
 
 
 class Sink(Conversation):
-    """One SMTP connection. Only logged-in people send, and only sample people receive."""
+    """One SMTP connection. Only logged-in people send, and only sample people receive.
+
+    The portal's notices come without a login. One to an address elsewhere lands in the first sample person's inbox, so that
+    links can be followed and nothing leaves this computer.
+    """
 
     _sender: str | None = None
     _recipients: tuple[Path, ...] = ()
@@ -59,7 +65,7 @@ class Sink(Conversation):
 
     def _begin(self, argument: str) -> None:
         match = _PATH.match(argument)
-        if self.user is None:
+        if self.user is None and (match is None or match[1] != NOTICES_FROM):
             self.say("530 5.7.0 Log in first")
         elif match is None or not argument.upper().startswith("FROM"):
             self.say("501 5.5.4 MAIL FROM:<address>")
@@ -71,12 +77,12 @@ class Sink(Conversation):
         match = _PATH.match(argument)
         if self._sender is None or match is None:
             self.say("503 5.5.1 MAIL FROM first")
-        elif match[1].lower() not in self._people:
+        elif (inbox := self._inbox_of(match[1].lower())) is None:
             self.say("550 5.1.1 The demo delivers to its own sample people only")
         elif len(self._recipients) >= _MAX_RECIPIENTS:
             self.say("452 4.5.3 Too many recipients")
         else:
-            self._recipients = (*self._recipients, self._mail / match[1].lower())
+            self._recipients = (*self._recipients, self._mail / inbox)
             self.say("250 2.1.5 Recipient noted")
 
     async def _take(self) -> None:
@@ -106,6 +112,11 @@ class Sink(Conversation):
         for directory in dict.fromkeys(self._recipients):
             deliver(directory, trace.encode() + message)
         self.say("250 2.0.0 Delivered")
+
+    def _inbox_of(self, address: str) -> str | None:
+        if address in self._people:
+            return address
+        return next(iter(self._people), None) if self._sender == NOTICES_FROM and self.user is None else None
 
     def _forget(self) -> None:
         self._sender, self._recipients = None, ()

@@ -11,7 +11,7 @@ import pytest
 from valetkey.demo.conversation import listen
 from valetkey.demo.maildir import deliver, make_maildir, messages
 from valetkey.demo.pop3 import Pop3
-from valetkey.demo.sink import Sink
+from valetkey.demo.sink import NOTICES_FROM, Sink
 
 PEOPLE = {"alice@example.test": "upstream-a", "bob@example.test": "upstream-b"}
 
@@ -71,6 +71,17 @@ async def test_strangers_neither_send_nor_receive(mail: Path, smtp_port: int) ->
 
     await asyncio.to_thread(refused)
     assert inbox(mail, "bob@example.test") == []
+
+
+async def test_notices_come_without_a_login_and_those_to_elsewhere_stay_here(mail: Path, smtp_port: int) -> None:
+    def send() -> None:
+        with smtplib.SMTP("127.0.0.1", smtp_port) as client:
+            for to in ("bob@example.test", "somebody@elsewhere.example"):
+                client.sendmail(NOTICES_FROM, [to], f"Subject: to {to}\r\n\r\nA notice\r\n")
+
+    await asyncio.to_thread(send)
+    assert b"Subject: to bob@example.test" in inbox(mail, "bob@example.test")[0]
+    assert b"Subject: to somebody@elsewhere.example" in inbox(mail, "alice@example.test")[0]
 
 
 async def test_a_message_that_breaks_off_is_not_delivered(mail: Path, smtp_port: int) -> None:
