@@ -27,13 +27,16 @@ class StoredRules:
         """The rules of the configuration file."""
         return self._file
 
-    def current(self) -> SiteRules:
+    def current(self, as_of: int | None = None) -> SiteRules:
         """Give the rules as they hold now. Microseconds, from any thread.
+
+        Args:
+            as_of: The change number that the caller has just read, which spares a look-up.
 
         Raises:
             Unavailable: The store failed, or what it holds cannot be read: never a looser policy instead.
         """
-        saved = self._store.saved_rules()
+        saved = self._store.saved_rules(as_of)
         before, rules = self._read
         if saved is not before:
             rules = self._parsed(saved)

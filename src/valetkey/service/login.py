@@ -43,7 +43,7 @@ class _Try:
     name: str  # canonical; "" if nobody can have it
     secret: Secret | None  # None: has not the shape of an app password
     numbers: tuple[int, ...]  # of the keys, the current one first; asked once, for each time the file is looked at
-    rules: SiteRules  # as they were when it came; asked once, for each time the store is looked at
+    rules: SiteRules  # of the moment of the look-up
 
 
 async def check(ports: Ports, attempt: LoginAttempt) -> Verdict:
@@ -83,8 +83,11 @@ def decide_again(ports: Ports, attempt: LoginAttempt, grant: Grant) -> Verdict:
 async def _check(ports: Ports, attempt: LoginAttempt) -> Verdict:
     name = canonical_or_nobodys(attempt.name, ports.default_domain)
     secret = app_passwords.read(attempt.secret)
-    this = _Try(attempt, name, secret, ports.keys.numbers, ports.rules.current())
-    found = _find(ports, this, secret) if secret else None
+    numbers = ports.keys.numbers
+    looked_up = _look_up(ports, name, numbers, secret) if secret else None
+    rules = ports.rules.current(looked_up.number if looked_up else None)
+    this = _Try(attempt, name, secret, numbers, rules)
+    found = _proven(ports, numbers, looked_up, secret) if secret else None
     if found is not None and secret is not None and await _is_proven_slowly(ports, this.rules.policy, found, secret):
         return await _answer_app_password(ports, this, found, secret)
     if this.rules.policy.main_password_opens_mail and (secret is None or secret.format is SecretFormat.DEVICE):
@@ -102,12 +105,16 @@ def _conditions(ports: Ports, rules: SiteRules) -> Conditions:
     return Conditions(rules.policy, rules.networks, ports.clock.now())
 
 
-def _find(ports: Ports, this: _Try, secret: Secret) -> FoundLogin | None:
-    """Find whose secret this is, in one look-up under all keys, and compare its tag; None if it is not this name's."""
-    indexes = [app_passwords.index_of(ports.keys.derive(KeyPurpose.INDEX, n), secret) for n in this.numbers]
-    found = ports.store.find_login(this.name, indexes)
-    number = found.proof.key_number if found else this.numbers[0]
-    key = ports.keys.derive(KeyPurpose.TAG, number if number in this.numbers else this.numbers[0])
+def _look_up(ports: Ports, name: str, numbers: tuple[int, ...], secret: Secret) -> FoundLogin | None:
+    """Find whose secret this may be, in one look-up under all keys."""
+    indexes = [app_passwords.index_of(ports.keys.derive(KeyPurpose.INDEX, n), secret) for n in numbers]
+    return ports.store.find_login(name, indexes)
+
+
+def _proven(ports: Ports, numbers: tuple[int, ...], found: FoundLogin | None, secret: Secret) -> FoundLogin | None:
+    """Compare the tag, whether or not anything was found; None if it is wrong or the secret is not this name's."""
+    number = found.proof.key_number if found else numbers[0]
+    key = ports.keys.derive(KeyPurpose.TAG, number if number in numbers else numbers[0])
     account_id, credential_id = (found.account.id, found.app_password.id) if found else ("", "")
     expected = app_passwords.tag_of(key, account_id, credential_id, secret)
     is_right = hmac.compare_digest(found.proof.tag if found else b"", expected)

@@ -282,6 +282,7 @@ class FoundLogin:
     app_password: AppPassword
     proof: Proof
     is_named: bool  # the name that was typed belongs to this account
+    number: int  # the newest change at that moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,10 +406,10 @@ class Store(Protocol):
     def changes(self, after: int, limit: int = 1000) -> tuple[Change, ...]:
         """The changes behind a number, in order. Called on the event loop."""
 
-    def saved_rules(self) -> SavedRules:
+    def saved_rules(self, as_of: int | None = None) -> SavedRules:
         """Policy and named networks as the console saved them; the same object until they change.
 
-        Microseconds, from any thread.
+        Microseconds, from any thread. `as_of` is the change number that the caller has just read, which spares a look-up.
         """
 
     async def read(self, work: Callable[[Reader], T]) -> T:
@@ -445,8 +446,11 @@ class SiteRules:
 class Rules(Protocol):
     """The site's rules: those of the configuration file until the console saves others."""
 
-    def current(self) -> SiteRules:
+    def current(self, as_of: int | None = None) -> SiteRules:
         """Give the rules as they hold now. Microseconds, from any thread.
+
+        Args:
+            as_of: The change number that the caller has just read, which spares a look-up.
 
         Raises:
             core.errors.Unavailable: The store failed, or what it holds cannot be read.

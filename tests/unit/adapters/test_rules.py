@@ -112,3 +112,16 @@ async def test_a_closed_store_is_unavailable(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(Unavailable):
         rules.current()
+
+
+async def test_a_look_up_of_the_moment_spares_another_and_an_old_one_does_not(store: SqliteStore) -> None:
+    rules = StoredRules(store, FILE, OFFICE)
+    rules.current()
+    number = store.change_number()
+    assert rules.current(number) is rules.current()
+    stricter = replace(FILE, max_app_passwords=3)
+    await save(store, SavedRules(policy_facts(stricter), None))
+    # Whoever has read the number after the change gets the rules after it.
+    assert rules.current(store.change_number()).policy == stricter
+    assert rules.current(store.change_number()).policy == stricter
+    assert rules.current(number).policy == stricter

@@ -36,7 +36,7 @@ _PROOF_END = _APP_PASSWORD_END + len(PROOF_COLUMNS)
 
 # The name is looked up whether or not a secret is found, and a row always comes back.
 _FIND_LOGIN = f"""
-SELECT {_ACCOUNT}, {_HAS_SECOND_FACTOR}, {_APP_PASSWORD}, {_PROOF}, n.account_id = a.id
+SELECT {_ACCOUNT}, {_HAS_SECOND_FACTOR}, {_APP_PASSWORD}, {_PROOF}, n.account_id = a.id, (SELECT number FROM counter)
 FROM (SELECT (SELECT account_id FROM address WHERE address = ?) AS account_id) n
 LEFT JOIN app_password p ON p.secret_index IN (%s)
 LEFT JOIN account a ON a.id = p.account_id
@@ -75,6 +75,7 @@ class HotReader:
             app_password_from(row[_ACCOUNT_END:_APP_PASSWORD_END]),
             proof_from(row[_APP_PASSWORD_END:_PROOF_END]),
             row[_PROOF_END] == 1,
+            row[_PROOF_END + 1],
         )
 
     def find_proven(self, account_id: str, credential_id: str | None) -> tuple[Account, AppPassword | None] | None:

@@ -30,6 +30,12 @@ class SavedRulesReader:
         self._number: int | None = None
         self._texts: tuple[str | None, str | None] | None = None
         self._saved = SavedRules(None, None)
+        self._known: tuple[int | None, SavedRules] = (None, self._saved)
+
+    def known(self, as_of: int | None) -> SavedRules | None:
+        """Give what was read at a change number, if it was read at this one."""
+        number, saved = self._known
+        return saved if as_of is not None and as_of == number else None
 
     def current(self) -> SavedRules:
         """Give what is saved now: the same object until it changes.
@@ -59,6 +65,7 @@ class SavedRulesReader:
             self._saved = saved_from(row[1], row[2])
             self._texts = row[1:]
         self._number = row[0]
+        self._known = (row[0], self._saved)
 
 
 def saved_from(policy: str | None, networks: str | None) -> SavedRules:

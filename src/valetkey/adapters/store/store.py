@@ -117,13 +117,16 @@ class SqliteStore:
         """
         return self._ask(self._hot.changes, after, limit)
 
-    def saved_rules(self) -> SavedRules:
+    def saved_rules(self, as_of: int | None = None) -> SavedRules:
         """Give policy and named networks as the console saved them. Microseconds, from any thread.
+
+        Args:
+            as_of: The change number that the caller has just read, which spares a look-up.
 
         Raises:
             Unavailable: The database cannot be asked, or what it holds cannot be read.
         """
-        return self._ask(self._rules.current)
+        return self._rules.known(as_of) or self._ask(self._rules.current)
 
     async def read(self, work: Callable[[SqliteReader], T]) -> T:
         """Run `work` on one consistent state, in a thread.
