@@ -107,6 +107,7 @@ def web_settings(config: Config, local: LocalCertificate | None = None) -> WebSe
         site_name=config.portal.site_name,
         trusted_proxies=config.portal.trusted_proxies,
         client_settings=client_endpoints(config),
+        live_pages=config.portal.live_pages,
         mail_domains=tuple(entry.name for entry in config.domain),
         signer=ProfileSigner(certificate.chain, certificate.key, is_local=local is not None)
         if certificate

@@ -128,6 +128,12 @@ class Portal:
     trusted_proxies: tuple[Network, ...] = value(
         NETWORKS, "Reverse proxies whose X-Forwarded-For is believed.", (), example=("127.0.0.1/32", "::1/128")
     )
+    live_pages: int = value(
+        count(0, 100_000),
+        "Pages that follow by themselves what happens, open at the same time; further ones show it when they are "
+        "loaded again.",
+        500,
+    )
 
 
 @dataclass(frozen=True, slots=True)

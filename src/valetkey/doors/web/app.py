@@ -32,6 +32,7 @@ from valetkey.doors.web.pages import (
 from valetkey.doors.web.rendering import Templates, load_static
 from valetkey.doors.web.security import SecurityHeaders, wants_strict_transport
 from valetkey.doors.web.settings import WebSettings
+from valetkey.doors.web.streams import Bounds, Streams
 from valetkey.service.ports import Ports
 
 
@@ -48,7 +49,8 @@ def create_portal(ports: Ports, settings: WebSettings) -> FastAPI:
     static = load_static()
     app = FastAPI(title=settings.site_name, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     languages = Languages(installed_catalogues())
-    portal = Portal(ports, settings, Templates(settings.site_name, static), SentForms(), languages)
+    streams = Streams(Bounds(in_all=settings.live_pages))
+    portal = Portal(ports, settings, Templates(settings.site_name, static), SentForms(), languages, streams)
     app.state.portal = portal
 
     @app.api_route("/static/{name}", methods=["GET", "HEAD"])

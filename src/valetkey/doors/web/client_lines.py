@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from valetkey.doors.web.settings import ClientEndpoint, Encryption
 
+_PLAIN_BESIDE_LETTERS = str.maketrans("", "", "@.-_+")
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -22,9 +24,9 @@ port           {smtp.port}
 tls            {_on(smtp.encryption is not Encryption.NONE)}
 tls_starttls   {_on(smtp.encryption is Encryption.STARTTLS)}
 auth           on
-user           {_quoted(login.address)}
-password       {_quoted(login.secret)}
-from           {_quoted(login.address)}
+user           {_msmtp(login.address)}
+password       {_msmtp(login.secret)}
+from           {_msmtp(login.address)}
 """
 
 
@@ -109,11 +111,18 @@ def _on(is_on: bool) -> str:
     return "on" if is_on else "off"
 
 
+def _msmtp(text: str) -> str:
+    """Quote for msmtp if need be: it takes off the outer quotation marks and reads nothing inside of them."""
+    return text if _is_plain(text) else f'"{text}"'
+
+
 def _quoted(text: str) -> str:
-    """Quote for msmtp and mbsync, if need be. They read a backslash before a quotation mark."""
-    if text.isascii() and text.replace("@", "").replace(".", "").replace("-", "").replace("_", "").isalnum():
-        return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """Quote for mbsync if need be: inside quotation marks it reads a backslash as leave for the next character."""
+    return text if _is_plain(text) else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.translate(_PLAIN_BESIDE_LETTERS).isalnum()
 
 
 def _php(text: str) -> str:

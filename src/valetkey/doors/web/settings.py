@@ -35,6 +35,7 @@ class WebSettings:
     site_name: str = "Valetkey"
     trusted_proxies: tuple[Network, ...] = ()  # only these may say X-Forwarded-For
     client_settings: tuple[ClientEndpoint, ...] = ()  # the best one of a protocol first
+    live_pages: int = 500  # streams of events at once
     mail_domains: tuple[str, ...] = ("*",)  # whose addresses mail programs may ask about; "*" is every one
     signer: Signer = NoSigner()  # noqa: RUF009  (it holds nothing)
 
