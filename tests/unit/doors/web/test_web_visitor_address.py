@@ -3,7 +3,7 @@ from ipaddress import ip_network
 import pytest
 from starlette.requests import Request
 
-from valetkey.doors.web.visitor_address import address_of
+from valetkey.doors.http.visitor_address import address_of
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48"))
 

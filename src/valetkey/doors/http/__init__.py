@@ -1,0 +1,1 @@
+"""What doors that speak HTTP have in common."""
