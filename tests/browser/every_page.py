@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 
 from playwright.sync_api import Page
 from tests.browser.conftest import Visitor
-from tests.verbs.site import PASSWORD, Person
+from tests.verbs.site import OPERATOR, PASSWORD, Person
 
 from valetkey.core.passkey import Passkey
 from valetkey.core.role import Role
+from valetkey.service import accounts, invitations
 
 # What alice sees, who has signed in completely: a name and an address.
 ALICES = (
@@ -34,6 +35,10 @@ ALICES = (
     ("authenticator-add", "/set-up"),
     ("passkey-new", "/account/passkeys/new"),
     ("sign-ins", "/account/sign-ins"),
+    ("notices", "/account/notices"),
+    ("notices-change", "/account/notices/change"),
+    ("notices-remove", "/account/notices/remove"),
+    ("link-gone", "/welcome"),
     ("prove", "/prove?next=/account"),
     ("not-found", "/no-such-page"),
     ("components", "/components"),
@@ -202,7 +207,64 @@ def administering(visitor: Visitor, alice: Person) -> Iterator[str]:
         yield f"console-account{page.replace('/', '-')}"
 
 
-WALKS: tuple[Walk, ...] = (signing_in, looking, making, newcomer, with_a_passkey, administering)  # in this order
+def invited(visitor: Visitor, _alice: Person) -> Iterator[str]:
+    """Somebody who was given a one-time link."""
+    site = visitor.site
+
+    async def invite() -> str:
+        account = await accounts.create(site.house.ports, OPERATOR, "dora@example.org")
+        return invitations.PATH + (await invitations.invite(site.house.ports, OPERATOR, account.id)).token
+
+    visitor.context.clear_cookies()
+    visitor.go(site.do(invite))
+    yield "welcome"
+
+
+def recovering(visitor: Visitor, _alice: Person) -> Iterator[str]:
+    """From a lost second factor to the end of the waiting time. The clock moves on, so nothing comes behind it."""
+    site, outside = visitor.site, "carol@elsewhere.example"
+    carol = site.person("carol@example.org")
+    visitor.context.clear_cookies()
+    page = visitor.go("/recover")
+    yield "recover-password"
+    visitor.give_password(carol)
+    visitor.go("/recover")
+    yield "recover-alone-not"
+    now = site.house.clock.now()
+    site.do(lambda: site.house.store.write(lambda writer: writer.set_notice_address(carol.account.id, outside, now)))
+    visitor.go("/recover")
+    yield "recover"
+    page.get_by_role("button", name="Mail me the link").click()
+    visitor.go(site.link_mailed_to(outside))
+    yield "recover-begin"
+    page.get_by_role("button", name="Begin").click()
+    yield "recover-waiting"
+    call_off = site.link_mailed_to(outside)
+    visitor.go(call_off)
+    yield "recover-call-off"
+    site.house.clock.move(hours=72)
+    visitor.context.clear_cookies()
+    visitor.give_password(carol)
+    visitor.go("/recover")
+    yield "recover-open"
+    page.get_by_role("button", name="Mail me the link").click()
+    visitor.go(site.link_mailed_to(outside))
+    yield "recover-finish"
+    visitor.go(call_off)
+    page.get_by_role("button", name="Call it off").click()
+    yield "recover-called-off"
+
+
+WALKS: tuple[Walk, ...] = (
+    signing_in,
+    looking,
+    making,
+    newcomer,
+    with_a_passkey,
+    administering,
+    invited,
+    recovering,
+)  # fmt: skip  (in this order)
 
 
 def every_page(visitor: Visitor, alice: Person) -> Iterator[tuple[str, Page]]:

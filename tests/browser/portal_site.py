@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 import socket
 import threading
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 import uvicorn
 from tests.browser.component_pages import add_component_pages
+from tests.verbs.outbox import Outbox
 from tests.verbs.site import OPERATOR, House, Person
 
 from valetkey.core.app_password import SecretFormat
@@ -93,6 +95,15 @@ class PortalSite:
         letterhead = Letterhead(self.url, "Valetkey")
         return self.do(lambda: send_due(self.house.ports, self.house.ports.mailer, letterhead))
 
+    def link_mailed_to(self, address: str) -> str:
+        """Send what waits and give the path of the link in the newest mail to an address."""
+        self.send_notices()
+        outbox = self.house.ports.mailer
+        assert isinstance(outbox, Outbox)
+        found = re.search(re.escape(self.url) + r"(/\S+/[A-Za-z0-9_-]{43})", outbox.to(address)[-1].text)
+        assert found is not None
+        return found[1]
+
     def next_code(self, person: Person) -> str:
         """Give a code that was not used yet; the clock moves on for it."""
         self.house.clock.move(seconds=30)
@@ -104,7 +115,7 @@ class PortalSite:
 
 
 async def _made(folder: Path, mailer: Mailer | None) -> House:
-    house = House(folder, mailer=mailer)
+    house = House(folder, mailer=mailer or Outbox())
     house.with_ports(
         networks=NamedNetworks({"office": (ip_network("203.0.113.0/24"),), "vpn": (ip_network("2001:db8:7::/48"),)})
     )
