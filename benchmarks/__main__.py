@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import decisions, logins, memory, pages, relaying, servers
+from benchmarks import decisions, logins, memory, pages, recording, relaying, servers
 from benchmarks.findings import Finding, machine, show, write_json
 from benchmarks.settings import QUICK, USUAL, Effort
 
@@ -19,7 +19,7 @@ _BESIDE_OTHERS: dict[str, _Part] = {
     "relay": relaying.measure,
     "memory": memory.measure,
 }
-_PARTS = ("decisions", *_BESIDE_OTHERS, "pages")
+_PARTS = ("decisions", "recording", *_BESIDE_OTHERS, "pages")
 
 
 def main() -> int:
@@ -51,6 +51,8 @@ def main() -> int:
 def _measured(name: str, effort: Effort, lacking: dict[str, str], left_out: list[str]) -> list[Finding]:
     if name == "decisions":
         return decisions.measure(effort)
+    if name == "recording":
+        return recording.measure(effort)
     if name == "pages":
         return pages.measure(effort, left_out)
     with (

@@ -31,7 +31,7 @@ from valetkey.core.scope import MailProtocol
 from valetkey.core.throttle import ThrottleLimits
 from valetkey.service.activity import BatchingRecorder
 from valetkey.service.login import check
-from valetkey.service.ports import LiveSession, Ports
+from valetkey.service.ports import LiveSession, LiveSurvey, Ports
 
 PART = "decision"
 _DRAWN = 2_000  # different logins of each group: equally many rows are touched, whatever the accounts look like
@@ -52,6 +52,11 @@ class _NoSessions:
         """List nothing."""
         del account_id
         return ()
+
+    async def survey(self, account_id: str | None) -> LiveSurvey:
+        """List nothing, and miss nobody."""
+        del account_id
+        return LiveSurvey(())
 
     async def close(self, session_id: str) -> bool:
         """Close nothing."""
