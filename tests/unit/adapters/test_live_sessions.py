@@ -112,3 +112,18 @@ async def test_the_socket_of_a_worker_that_is_gone_is_removed(tmp_path: Path):
     assert await ControlSockets(tmp_path).apply_changes("ac_1") == 0
     assert not dead.exists()
     assert (tmp_path / "worker-2.sock").exists()
+
+
+async def test_a_survey_tells_how_many_workers_said_nothing(tmp_path: Path):
+    gone = socket.socket(socket.AF_UNIX)
+    gone.bind(str(tmp_path / "worker-3.sock"))
+    gone.close()  # nobody listens: this worker is gone, not silent
+    said = encode_item(SESSION) + encode_done(1)
+    async with (
+        answering(tmp_path / "worker-1.sock", lambda _: said),
+        answering(tmp_path / "worker-2.sock", lambda _: None),
+    ):
+        found = await ControlSockets(tmp_path).survey("ac_1")
+    assert [session.id for session in found.sessions] == ["s1"]
+    assert found.silent == 1
+    assert (await ControlSockets(tmp_path / "missing").survey(None)).silent == 0

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from valetkey.doors.cli.output import show_json, show_table, tell_done, when
+from valetkey.doors.cli.output import connections, note, show_json, show_table, tell_done, when
 from valetkey.doors.cli.running import Json, Running, addresses_of, fail
 from valetkey.service import accounts, live
-from valetkey.service.ports import OPERATOR, LiveSession, Ports
+from valetkey.service.ports import OPERATOR, LiveSession, LiveSurvey, Ports
 
 
 def commands(running: Running) -> typer.Typer:
@@ -26,12 +26,15 @@ def commands(running: Running) -> typer.Typer:
         Example: [bold]valetkey sessions list alice@example.org[/bold]
         """
 
-        async def look(ports: Ports) -> tuple[tuple[LiveSession, ...], dict[str, str]]:
+        async def look(ports: Ports) -> tuple[LiveSurvey, dict[str, str]]:
             account = await accounts.find(ports, OPERATOR, address) if address else None
-            found = await live.of_account(ports, OPERATOR, account.id if account else None)
-            return found, await addresses_of(ports, (session.account_id for session in found))
+            found = await live.survey(ports, OPERATOR, account.id if account else None)
+            return found, await addresses_of(ports, (session.account_id for session in found.sessions))
 
-        found, names = running.do(look)
+        survey, names = running.do(look)
+        found = survey.sessions
+        if survey.silent:
+            note(f"{survey.silent} of the workers did not answer; connections may be missing.")
         if as_json:
             show_json([_facts(session, names) for session in found])
             return
@@ -52,13 +55,22 @@ def commands(running: Running) -> typer.Typer:
 
     @group.command()
     def close(
-        session: Annotated[str, typer.Argument(help="The connection's id, as listed.", show_default=False)],
+        session: Annotated[
+            str, typer.Argument(help="The connection's id, as listed; with --all-of, an app password's.")
+        ],
+        all_of: Annotated[bool, typer.Option("--all-of", help="Close every connection of the app password.")] = False,
         as_json: Json = False,
     ) -> None:
         """Close a connection. Its app password stays valid: to keep it out, revoke that.
 
-        Example: [bold]valetkey sessions close s4fQ…[/bold]
+        Examples:
+          [bold]valetkey sessions close s4fQ…[/bold]
+          [bold]valetkey sessions close --all-of ap_k3q7…[/bold]
         """
+        if all_of:
+            closed = running.do(lambda ports: live.close_all_of(ports, OPERATOR, session))
+            tell_done(f"{connections(closed)} closed.", {"app_password": session, "closed": closed}, as_json=as_json)
+            return
 
         async def end(ports: Ports) -> bool:
             return await live.close(ports, OPERATOR, session)

@@ -42,3 +42,8 @@ def test_what_does_not_go_is_a_sentence(people: Any, old: dict[str, Any]) -> Non
     people("app-password", "revoke", old["id"])
     people("app-password", "rotate", old["id"], code=1)
     assert "no longer in use" in people.err
+
+
+def test_all_connections_of_an_app_password_are_closed(people: Any, old: dict[str, Any]) -> None:
+    assert people.json("sessions", "close", "--all-of", old["id"]) == {"app_password": old["id"], "closed": 0}
+    people("sessions", "close", "--all-of", "ap_none", code=1)

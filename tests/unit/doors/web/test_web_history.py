@@ -8,11 +8,12 @@ from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI
-from tests.browser.portal_client import PortalClient
+from tests.browser.portal_client import PortalClient, portal_of
 from tests.verbs.site import HOME, OPERATOR, House, Person, attempt
 
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import Unavailable
+from valetkey.core.policy import Policy
 from valetkey.core.scope import MailProtocol, ready_made
 from valetkey.doors.web.streams import Bounds, Streams
 from valetkey.service import accounts, app_passwords, login
@@ -291,6 +292,19 @@ async def test_owners_see_what_is_shared_and_who_made_what(visitor: PortalClient
     await other.sign_in(house, carol)
     assert "No shared accounts" in (await other.get("/shared")).text
     assert (await other.get(f"/activity?account={scanner.id}")).status_code == 404
+
+
+async def test_the_policy_s_end_is_shown_where_it_is_sooner(visitor: PortalClient, house: House, alice: Person) -> None:
+    one = (await house.issue(alice, "Phone")).app_password
+    await house.issue(alice, "Laptop", expires_at=house.clock.now() + timedelta(days=2))
+    house.with_ports(policy=Policy(max_lifetime=timedelta(days=9), max_idle_for=timedelta(days=5)))
+    visitor = PortalClient(portal_of(house))
+    await visitor.sign_in(house, alice)
+    page = text_of((await visitor.get("/?sort=ends")).text)
+    assert page.index("Laptop") < page.index("Phone")
+    assert "in 9 days or 5 days unused" in page
+    assert "in 2 days" in page
+    assert "or after 5 days without use" in text_of((await visitor.get(f"/app-passwords/{one.id}")).text)
 
 
 async def test_activity_is_filtered_by_kind_reason_and_month(

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from valetkey.core.errors import InvalidInput, Unavailable
 from valetkey.core.sentence import say
 from valetkey.doors.web.charts import Chart, Row, Series, bars
+from valetkey.doors.web.effective import effective
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.fragments import fragment
 from valetkey.doors.web.gate import LOOK, FullVisit, SignedInVisit, Visit
@@ -40,7 +41,7 @@ async def show(visit: SignedInVisit, credential_id: str, days: str = "30") -> Re
     found = detail.history
     return visit.page(
         "app_password.html",
-        credential=detail.app_password,
+        credential=effective(detail.app_password, visit.ports.policy),
         whose=await whose(visit, detail.account.id),
         detail=detail,
         maker=by_whom(visit, detail.app_password.created_by, found.names),
@@ -59,7 +60,7 @@ async def follow(visit: SignedInVisit, credential_id: str) -> Response:
     _, shown = await one_of(visit, credential_id)
 
     async def look() -> Update:
-        now = await app_passwords.get(visit.ports, visit.actor, credential_id)
+        now = effective(await app_passwords.get(visit.ports, visit.actor, credential_id), visit.ports.policy)
         connections = await _connections(visit, shown.account.id, credential_id)
         return Update(fragment(visit, "_app_password_now.html", credential=now, connections=connections))
 

@@ -11,6 +11,7 @@ from valetkey.core.account import Account
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import Conflict, NotFound, Unavailable
 from valetkey.core.sentence import say
+from valetkey.doors.web.effective import effective
 from valetkey.doors.web.fragments import fragment
 from valetkey.doors.web.gate import LOOK, SignedInVisit, Visit
 from valetkey.doors.web.happenings import by_whom
@@ -80,11 +81,12 @@ async def _listed(visit: Visit, shown: Whose) -> dict[str, Any]:
     listing = replace(read_listing(visit.request.query_params), account=shown.id_if_shared)
     found = await history.overview(visit.ports, visit.actor, shown.account.id)
     alive = sum(one.is_live for one in found.app_passwords)
+    policy = visit.ports.policy
     return {
         "listing": listing,
         "filters": [(key, choice.title) for key, choice in FILTERS.items()],
         "sorts": tuple(SORTS.items()),
-        "chosen": listing.chosen(found.app_passwords, visit.now),
+        "chosen": listing.chosen([effective(one, policy) for one in found.app_passwords], visit.now),
         "alive": alive,
         "past": len(found.app_passwords) - alive,
         "makers": {one.id: by_whom(visit, one.created_by, found.names) for one in found.app_passwords},
