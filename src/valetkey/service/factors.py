@@ -9,8 +9,9 @@ from valetkey.core.errors import Conflict, InvalidInput
 from valetkey.core.event import RecoveryCodesDrawn, SecondFactorAdded, SecondFactorRemoved
 from valetkey.core.notice import NoticeKind
 from valetkey.core.second_factor import RECOVERY_CODES, draw_recovery_code, recovery_code_hash
+from valetkey.service.calling_off import call_off_in
 from valetkey.service.notices import tell
-from valetkey.service.ports import Actor, KeyPurpose, Ports, Reader, Writer
+from valetkey.service.ports import SYSTEM, Actor, KeyPurpose, Ports, Reader, Writer
 
 TOTP = "totp"
 PASSKEY = "passkey"
@@ -70,6 +71,7 @@ def added(
     """
     writer.record(SecondFactorAdded(name, factor), actor=actor, at=now, account_id=account.id)
     tell(writer, account.id, NoticeKind.FACTOR_ADDED, now, name=name, address=actor.address)
+    call_off_in(writer, account.id, actor, now)  # who can add one has lost none
     if account.has_second_factor:
         return False
     keep_codes(ports, writer, actor, codes, now)
@@ -105,6 +107,7 @@ def take_all_away(writer: Writer, account_id: str, now: datetime) -> None:
         writer.remove_passkey(passkey.id)
     writer.set_recovery_codes(account_id, (), now)
     writer.remove_portal_sessions(account_id)
+    call_off_in(writer, account_id, SYSTEM, now)  # or it would take away what is set up next
 
 
 def _upgrade_session(writer: Writer, actor: Actor, now: datetime) -> None:

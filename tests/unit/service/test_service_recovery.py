@@ -10,7 +10,7 @@ from valetkey.core.errors import Conflict, NotAllowed, NotFound, PolicyForbids, 
 from valetkey.core.policy import Policy
 from valetkey.core.recovery import Phase
 from valetkey.core.role import Action
-from valetkey.service import accounts, api_tokens, app_passwords, calling_off, recovery, sign_in
+from valetkey.service import accounts, api_tokens, app_passwords, calling_off, recovery, second_factors, sign_in
 from valetkey.service.ports import Actor, ActorKind
 from valetkey.service.store_parts import RecoveryState
 from valetkey.service.upkeep import every_minute
@@ -391,3 +391,19 @@ async def test_wrong_links_are_throttled_and_right_ones_pass(house, alice):
     with pytest.raises(Refused, match="Too many"):
         await recovery.begin(house.ports, token, "wrong-again", address=HOME)
     await recovery.begin(house.ports, token, link, address=HOME)
+
+
+async def test_a_reset_by_administrators_ends_it_so_that_it_takes_no_new_factor_away(house, alice):
+    await begun(house, alice)
+    await second_factors.reset(house.ports, OPERATOR, alice.account.id)
+    assert await open_recovery(house, alice) is None
+    await house.set_up_authenticator(alice)
+    house.clock.move(hours=72)
+    token = await half(house, alice)
+    assert (await recovery.standing(house.ports, token)).phase is Phase.NONE
+
+
+async def test_a_factor_that_is_added_ends_it(house, alice):
+    await begun(house, alice)
+    await house.set_up_authenticator(alice)
+    assert await open_recovery(house, alice) is None
