@@ -9,7 +9,16 @@ from tests.contract.values import CLI, NOW, SECOND, add_person
 
 from valetkey.adapters.store import check_file
 from valetkey.core.errors import Unavailable
-from valetkey.core.event import AccountCreated, AliasAdded, AppPasswordIssued, KeysRotated, RightsSet
+from valetkey.core.event import (
+    AccountCreated,
+    AliasAdded,
+    AppPasswordIssued,
+    Exported,
+    KeysRotated,
+    NetworksChanged,
+    PolicyChanged,
+    RightsSet,
+)
 from valetkey.service.ports import Actor, ActorKind, AuditFault, Change
 from valetkey.service.store_parts import AuditFilter
 
@@ -70,9 +79,18 @@ async def test_records_are_chosen_by_account_and_number(written):
     assert await numbers(account_id="ac_nobody") == []
 
 
+async def test_the_feed_tells_rules_that_all_logins_stand_on_from_what_none_does(store):
+    def work(writer):
+        for event in (KeysRotated(2), PolicyChanged({}, {}), Exported("audit log", 1), NetworksChanged({}, {})):
+            writer.record(event, actor=CLI, at=NOW, account_id=None)
+
+    await store.write(work)
+    assert [change.account_id for change in store.changes(0)] == ["", None, "", None]
+
+
 async def test_the_feed_names_each_change_in_order(written):
     assert written.change_number() == 5
-    assert written.changes(2) == (Change(3, "ac_alice"), Change(4, "ac_bob"), Change(5, None))
+    assert written.changes(2) == (Change(3, "ac_alice"), Change(4, "ac_bob"), Change(5, ""))
     assert written.changes(0, limit=1) == (Change(1, "ac_alice"),)
     assert written.changes(5) == ()
 
