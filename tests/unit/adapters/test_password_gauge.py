@@ -26,6 +26,8 @@ def gauge() -> Iterator[ZxcvbnGauge]:
         ("1q2w3e4r5t6y", Weakness.COMMON),
         ("alice.baker.alice", Weakness.PERSONAL),
         ("12.05.1987 ", Weakness.DATE),
+        ("Schmetterling1", Weakness.COMMON),
+        ("Weihnachten12!", Weakness.COMMON),
     ],
 )
 async def test_weak_ones_are_not_enough_and_it_says_why(gauge: ZxcvbnGauge, password: str, weakness: Weakness) -> None:

@@ -35,6 +35,17 @@ function send(place, credential) {
   answer.form.requestSubmit();
 }
 
+const GOOD_FOR = 240_000;  // milliseconds: a little less than the server takes an answer
+
+// A page that was left open long is fetched anew before its offer is taken, unless something was typed.
+function keepFresh() {
+  const opened = Date.now();
+  document.addEventListener("visibilitychange", () => {
+    const typed = Array.from(document.querySelectorAll("main input:not([type=hidden])")).some((one) => one.value);
+    if (!document.hidden && !typed && Date.now() - opened > GOOD_FOR) { window.location.reload(); }
+  });
+}
+
 let waiting = null;  // the browser offers passkeys in the field for the name; one request at a time
 
 async function offer(place) {
@@ -72,6 +83,6 @@ if (window.PublicKeyCredential) {
     button.addEventListener("click", () => {
       if (place.closest("form").querySelector("input[name=name]")?.reportValidity() !== false) { ask(place); }
     });
-    if ("autofill" in place.dataset) { offer(place); }
+    if ("autofill" in place.dataset) { offer(place); keepFresh(); }
   });
 }
