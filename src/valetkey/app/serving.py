@@ -12,19 +12,29 @@ from datetime import UTC, datetime
 
 import structlog
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from valetkey import __version__
 from valetkey.adapters.live_sessions import ControlSockets
 from valetkey.app.join import opened
 from valetkey.app.local_ca import LocalCertificate, ensure_local_certificate
 from valetkey.app.mailing import keep_sending, letterhead_of
-from valetkey.app.settings import certificates_of, gateway_settings, local_certificate, portal_urls, web_settings
+from valetkey.app.one_site import OneSite
+from valetkey.app.settings import (
+    api_settings,
+    certificates_of,
+    gateway_settings,
+    local_certificate,
+    portal_urls,
+    web_settings,
+)
 from valetkey.app.sockets import bind
 from valetkey.app.supervisor import Run, Supervisor, Work
 from valetkey.app.web_connections import CappedListener
 from valetkey.app.web_server import ReloadingCertificate, WebServer, run_servers
 from valetkey.config.sections import Config
 from valetkey.core.errors import CannotStart, Unavailable
+from valetkey.doors.api import create_api
 from valetkey.doors.gateway import settings as gateway
 from valetkey.doors.gateway.worker import bind_listeners, run_worker
 from valetkey.doors.ops.app import create_ops
@@ -155,11 +165,12 @@ def _servers(
     config: Config, bound: Bound, ports: Ports, portal: FastAPI, certificate: ReloadingCertificate | None
 ) -> list[tuple[WebServer, list[socket.socket]]]:
     stop = portal.state.portal.streams.stop
+    site: ASGIApp = OneSite(portal, create_api(ports, api_settings(config))) if config.api.enabled else portal
     servers: list[tuple[WebServer, list[socket.socket]]] = []
     if bound.portal:
-        servers.append((WebServer(portal, on_stop=stop), _capped(config, bound.portal)))
+        servers.append((WebServer(site, on_stop=stop), _capped(config, bound.portal)))
     if certificate is not None:
-        servers.append((WebServer(portal, certificate, stop), _capped(config, bound.portal_tls)))
+        servers.append((WebServer(site, certificate, stop), _capped(config, bound.portal_tls)))
     if bound.ops:
         watched = Watched(ports, ControlSockets(config.server.run_directory), config.server.workers, __version__)
         servers.append((WebServer(create_ops(watched)), _capped(config, bound.ops)))

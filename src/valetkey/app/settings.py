@@ -12,7 +12,9 @@ from valetkey.core.errors import CannotStart
 from valetkey.core.network import NamedNetworks
 from valetkey.core.policy import Policy
 from valetkey.core.throttle import ThrottleLimits
+from valetkey.doors.api.settings import ApiSettings
 from valetkey.doors.gateway import settings as gateway
+from valetkey.doors.web.security import wants_strict_transport
 from valetkey.doors.web.settings import ClientEndpoint, Encryption, WebSettings
 from valetkey.doors.web.signer import NoSigner
 
@@ -112,6 +114,18 @@ def web_settings(config: Config, local: LocalCertificate | None = None) -> WebSe
         signer=ProfileSigner(certificate.chain, certificate.key, is_local=local is not None)
         if certificate
         else NoSigner(),
+    )
+
+
+def api_settings(config: Config) -> ApiSettings:
+    """Give the API's settings."""
+    base_url = portal_urls(config)[0]
+    return ApiSettings(
+        base_url=base_url,
+        trusted_proxies=config.portal.trusted_proxies,
+        per_minute=config.api.per_minute,
+        failures_per_minute=config.api.failures_per_minute,
+        strict_transport=wants_strict_transport(base_url),
     )
 
 

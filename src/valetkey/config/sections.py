@@ -137,6 +137,17 @@ class Portal:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiSection:
+    """The REST API for machines, at the portal's addresses below /api/v1. It opens with API tokens only."""
+
+    enabled: bool = value(FLAG, "Without it /api answers nothing, and tokens open nothing.", True)
+    per_minute: int = value(count(1, 1_000_000), "Requests of one API token in a minute, at most.", 600)
+    failures_per_minute: int = value(
+        count(1, 1_000_000), "Requests without a token that works from one network (/24, /56) in a minute.", 30
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Ops:
     """Health and metrics, on a listener of their own: /healthz, /readyz, /metrics."""
 
@@ -352,6 +363,7 @@ class Config:
     store: Store = table(Store)
     keys: Keys = table(Keys)
     portal: Portal = table(Portal)
+    api: ApiSection = table(ApiSection)
     ops: Ops = table(Ops)
     policy: PolicySection = table(PolicySection)
     mailer: MailerSection = table(MailerSection)

@@ -1,0 +1,1 @@
+"""The forms in which things are sent and answered: strict, bounded, described."""

@@ -1,0 +1,280 @@
+"""The forms of app passwords."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from valetkey.core.app_password import AppPassword, SecretFormat
+from valetkey.core.restriction import NetworkRule, Restrictions
+from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope
+from valetkey.doors.api.paging import Page, Paged
+from valetkey.doors.api.shapes.accounts import Search
+from valetkey.doors.api.shapes.fields import Entry, Flag, Id, Moment, ReasonText, Seconds, Shape
+from valetkey.service.store_parts import AppPasswordFilter
+
+Description = Annotated[
+    str, StringConstraints(min_length=1, max_length=100), Field(description="Its name.", examples=["Office scanner"])
+]
+
+
+class ScopeShape(Shape):
+    """What an app password may do."""
+
+    mode: PermissionMode = Field(
+        description="inherit: all that the account may; restrict: less the list; replace: the list."
+    )
+    permissions: list[Permission]
+    protocols: list[MailProtocol]
+
+
+class ScopeWanted(Shape):
+    """What an app password shall be able to do."""
+
+    mode: PermissionMode
+    permissions: Annotated[list[Permission], Field(max_length=20)] = []
+    protocols: Annotated[list[MailProtocol], Field(min_length=1, max_length=10)]
+
+
+class RestrictionsShape(Shape):
+    """From where and until when it works."""
+
+    expires_at: datetime | None
+    idle_for: int | None = Field(description="Seconds: unused for so long, it stops working.")
+    network_rule: NetworkRule
+    allowed_ips: list[str]
+    pinned_network: str | None = Field(description="The network of the first login, for network_rule pinned.")
+
+
+class RestrictionsWanted(Shape):
+    """From where and until when it shall work."""
+
+    expires_at: Moment | None = None
+    idle_for: Seconds | None = Field(default=None, description="Seconds: unused for so long, it stops working.")
+    network_rule: NetworkRule = NetworkRule.ANYWHERE
+    allowed_ips: Annotated[list[Entry], Field(max_length=200)] = []
+
+
+class Use(Shape):
+    """A login."""
+
+    at: datetime
+    address: str
+    protocol: MailProtocol
+    client: str
+
+
+class Refusal(Shape):
+    """A login that was refused although the secret was right."""
+
+    at: datetime
+    address: str
+    protocol: MailProtocol
+    reason: str
+
+
+class AppPasswordShape(Shape):
+    """An app password, without its secret."""
+
+    id: str = Field(examples=["ap_wq7xk3v5m2abcdef"])
+    account_id: str
+    description: str
+    format: SecretFormat
+    scope: ScopeShape
+    restrictions: RestrictionsShape
+    is_live: bool = Field(description="Neither revoked nor seen expired.")
+    created_at: datetime
+    created_by: str = Field(description="An account's id, a token's id, or cli.")
+    created_from: str
+    lapsed_at: datetime | None
+    revoked_at: datetime | None
+    revoked_by: str | None
+    revoked_reason: str | None
+    last_use: Use | None
+    last_refusal: Refusal | None
+    rotated_from: str | None = Field(description="In whose place it was put.")
+
+
+class AppPasswordOfAccount(Shape):
+    """An app password with the address of its account."""
+
+    app_password: AppPasswordShape
+    address: str
+
+
+class AppPasswordPage(Page[AppPasswordShape]):
+    """A part of one account's app passwords."""
+
+
+class AllAppPasswordPage(Page[AppPasswordOfAccount]):
+    """A part of everybody's app passwords."""
+
+
+class AppPasswordsAsked(Paged):
+    """Which app passwords of one account are listed."""
+
+    live_only: Flag = True
+
+
+class AllAppPasswordsAsked(Paged):
+    """Which app passwords of all accounts are listed."""
+
+    filter: AppPasswordFilter = AppPasswordFilter.LIVE
+    search: Search = ""
+
+
+class NewAppPassword(Shape):
+    """An app password to be made."""
+
+    description: Description
+    scope: ScopeWanted | None = Field(default=None, description="Or ready_made.")
+    ready_made: Annotated[str, StringConstraints(max_length=40)] | None = Field(
+        default=None, description="The key of a ready-made choice, see /ready-made.", examples=["send-only"]
+    )
+    restrictions: RestrictionsWanted | None = Field(default=None, description="null: what the policy gives by default.")
+    format: SecretFormat = SecretFormat.DEFAULT
+
+
+class AppPasswordChange(Shape):
+    """What shall be otherwise; what is left out stays."""
+
+    description: Description | None = None
+    scope: ScopeWanted | None = None
+    restrictions: RestrictionsWanted | None = Field(
+        default=None, description="All of them: what is left out is lifted."
+    )
+
+
+class AppPasswordMade(Shape):
+    """A new app password with its secret, which is never to be had again."""
+
+    app_password: AppPasswordShape
+    secret: str | None = Field(description="Shown once; null in a repetition.")
+    replayed: bool = Field(default=False, description="Whether this repeats an earlier answer.")
+
+
+class AppPasswordRotatedShape(Shape):
+    """A new app password with its secret, and the one whose place it takes."""
+
+    app_password: AppPasswordShape
+    secret: str | None = Field(description="Shown once; null in a repetition.")
+    replaced: AppPasswordShape
+    closed: int = Field(description="Mail connections that were closed.")
+    replayed: bool = Field(default=False, description="Whether this repeats an earlier answer.")
+
+
+class Overlap(Shape):
+    """How long the one that is replaced shall work on."""
+
+    overlap: Annotated[int, Field(ge=0, le=2_592_000, strict=True)] = Field(
+        default=0, description="Seconds: 0, 3600, 86400, 604800 or 2592000.", examples=[86400]
+    )
+
+
+class AppPasswordChanged(Shape):
+    """An app password after it was revoked or changed."""
+
+    app_password: AppPasswordShape
+    closed: int = Field(description="Mail connections that were closed.")
+
+
+class AppPasswordsRevoked(Shape):
+    """What was revoked."""
+
+    items: list[AppPasswordChanged]
+
+
+class ManyWanted(Shape):
+    """App passwords to be revoked together."""
+
+    ids: Annotated[list[Id], Field(min_length=1, max_length=500)]
+    reason: ReasonText = ""
+
+
+class ManyPlanned(Shape):
+    """What revoking them would do."""
+
+    app_passwords: int
+    people: int
+    connections: int | None = Field(description="null: it cannot be asked now.")
+    skipped: int = Field(description="Unknown, revoked already, or of somebody with a role that you have not.")
+
+
+class ManyRevoked(Shape):
+    """What revoking them did."""
+
+    revoked: int
+    people: int
+    closed: int
+    skipped: int
+
+
+class ReadyMadeShape(Shape):
+    """A ready-made choice."""
+
+    key: str
+    title: str
+    sentence: str
+    scope: ScopeShape
+
+
+class ReadyMadeList(Shape):
+    """The ready-made choices."""
+
+    items: list[ReadyMadeShape]
+
+
+def app_password_shape(one: AppPassword) -> AppPasswordShape:
+    """Give the form of an app password."""
+    use, refusal = one.last_use, one.last_refusal
+    return AppPasswordShape(
+        id=one.id,
+        account_id=one.account_id,
+        description=one.description,
+        format=one.format,
+        scope=scope_shape(one.scope),
+        restrictions=_restrictions_shape(one.restrictions),
+        is_live=one.is_live,
+        created_at=one.created_at,
+        created_by=one.created_by,
+        created_from=one.created_from,
+        lapsed_at=one.lapsed_at,
+        revoked_at=one.revoked_at,
+        revoked_by=one.revoked_by,
+        revoked_reason=one.revoked_reason,
+        last_use=None if use is None else Use(at=use.at, address=use.address, protocol=use.protocol, client=use.client),
+        last_refusal=None
+        if refusal is None
+        else Refusal(at=refusal.at, address=refusal.address, protocol=refusal.protocol, reason=refusal.reason),
+        rotated_from=one.rotated_from,
+    )
+
+
+def scope_shape(scope: Scope) -> ScopeShape:
+    """Give the form of a scope."""
+    return ScopeShape(mode=scope.mode, permissions=sorted(scope.permissions), protocols=sorted(scope.protocols))
+
+
+def scope_of(wanted: ScopeWanted) -> Scope:
+    """Read a wanted scope."""
+    return Scope(wanted.mode, frozenset(wanted.permissions), frozenset(wanted.protocols))
+
+
+def restrictions_of(wanted: RestrictionsWanted) -> Restrictions:
+    """Read wanted restrictions."""
+    return Restrictions(
+        expires_at=wanted.expires_at,
+        idle_for=None if wanted.idle_for is None else timedelta(seconds=wanted.idle_for),
+        network_rule=wanted.network_rule,
+        allowed_ips=tuple(wanted.allowed_ips),
+    )
+
+
+def _restrictions_shape(limits: Restrictions) -> RestrictionsShape:
+    return RestrictionsShape(
+        expires_at=limits.expires_at,
+        idle_for=None if limits.idle_for is None else int(limits.idle_for.total_seconds()),
+        network_rule=limits.network_rule,
+        allowed_ips=list(limits.allowed_ips),
+        pinned_network=None if limits.pinned_network is None else str(limits.pinned_network),
+    )
