@@ -225,6 +225,20 @@ async def test_connections_are_listed_and_closed(visitor: PortalClient, house: H
     assert (await visitor.post("/connections/s1/close", {})).status_code == 404
 
 
+async def test_revoking_says_what_will_be_and_what_was_closed(
+    visitor: PortalClient, house: House, alice: Person
+) -> None:
+    one = (await house.issue(alice, "Phone")).app_password
+    for name in ("s1", "s2"):
+        opened(house, alice.account.id, one.id, name)
+    house.live.fails = lambda session: session.credential_id == one.id
+    await visitor.sign_in(house, alice)
+    page = await visitor.get(f"/app-passwords/{one.id}/revoke")
+    assert "2 connections are open with it now and will be closed." in page.text
+    await visitor.post(f"/app-passwords/{one.id}/revoke", {"reason": "Other"})
+    assert "2 connections closed." in (await visitor.get("/")).text
+
+
 async def test_one_is_closed_from_its_own_page(visitor: PortalClient, house: House, alice: Person) -> None:
     one = (await house.issue(alice, "Phone")).app_password
     opened(house, alice.account.id, one.id, "s1")

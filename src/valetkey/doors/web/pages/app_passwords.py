@@ -115,7 +115,8 @@ async def revoke_all(visit: SignedInVisit) -> Response:
 async def ask_revoke(visit: SignedInVisit, credential_id: str) -> Response:
     """Ask before an app password is revoked."""
     credential, shown = await one_of(visit, credential_id)
-    return visit.page("revoke.html", credential=credential, whose=shown, reasons=_REASONS)
+    open_now = sum(session.credential_id == credential.id for session in await _connections(visit, shown))
+    return visit.page("revoke.html", credential=credential, whose=shown, reasons=_REASONS, open=open_now)
 
 
 @router.post("/app-passwords/{credential_id}/revoke")
