@@ -39,6 +39,8 @@ ALICES = (
     ("notices-change", "/account/notices/change"),
     ("notices-remove", "/account/notices/remove"),
     ("link-gone", "/welcome"),
+    ("tokens", "/account/tokens"),
+    ("token-new", "/account/tokens/new"),
     ("prove", "/prove?next=/account"),
     ("not-found", "/no-such-page"),
     ("components", "/components"),
@@ -152,6 +154,29 @@ def making(visitor: Visitor, alice: Person) -> Iterator[str]:
     yield "signed-out"
 
 
+def giving_tokens(visitor: Visitor, _alice: Person) -> Iterator[str]:
+    """An API token from its making to its end."""
+    page = visitor.go("/account/tokens/new")
+    page.get_by_label("Name", exact=True).fill(" ")
+    page.get_by_label("See the account").uncheck()
+    page.get_by_label("Only from these networks").check()
+    page.get_by_role("button", name="Make the API token").click()
+    yield "token-refused"
+    page.get_by_label("Name", exact=True).fill("Monitoring")
+    page.get_by_label("See the account").check()
+    page.get_by_label("From anywhere").check()
+    page.get_by_role("button", name="Make the API token").click()
+    page.get_by_role("heading", name="is ready").wait_for()
+    yield "token-made"
+    page.get_by_role("link", name="Done").click()
+    yield "tokens-list"
+    page.get_by_role("link", name="Revoke Monitoring").click()
+    yield "token-revoke"
+    page.get_by_role("button", name="Revoke it").click()
+    page.get_by_text("Revoked and expired").click()
+    yield "tokens-past"
+
+
 def newcomer(visitor: Visitor, _alice: Person) -> Iterator[str]:
     """Somebody who has no second factor yet sets one up."""
     bob = visitor.site.person("bob@example.org", two_factor=False)
@@ -258,6 +283,7 @@ def recovering(visitor: Visitor, _alice: Person) -> Iterator[str]:
 WALKS: tuple[Walk, ...] = (
     signing_in,
     looking,
+    giving_tokens,
     making,
     newcomer,
     with_a_passkey,

@@ -27,6 +27,7 @@ from valetkey.doors.web.pages import (
     set_up,
     shared,
     sign_in,
+    tokens,
     welcome,
 )
 from valetkey.doors.web.rendering import Templates, load_static
@@ -73,6 +74,7 @@ def create_portal(ports: Ports, settings: WebSettings) -> FastAPI:
         account,
         passkeys,
         notice_address,
+        tokens,
         recover,
         recovery,
         welcome,

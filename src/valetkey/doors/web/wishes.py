@@ -121,7 +121,8 @@ def lifetimes(
     start = keeping.created_at if keeping else now
     fitting = [n for n in days if most is None or now + timedelta(days=n) <= start + most]
     choices = [
-        (str(n), say("{span} (until {day})", span=_span(n), day=words.day(now + timedelta(days=n)))) for n in fitting
+        (str(n), say("{span} (until {day})", span=span_words(n), day=words.day(now + timedelta(days=n))))
+        for n in fitting
     ]
     if keeping is not None:
         held = keeping.restrictions.expires_at
@@ -168,7 +169,7 @@ def read_wishes(wishes: Wishes, ground: Ground) -> Read:
         expires_at=_read_expiry(wishes, held.expires_at, ground, errors),
         idle_for=_read_idle(wishes, held.idle_for, errors),
         network_rule=_read_rule(wishes, errors),
-        allowed_ips=_read_networks(wishes, ground.networks, errors),
+        allowed_ips=read_networks(wishes.rule, wishes.named, wishes.networks, ground.networks, errors),
         pinned_network=held.pinned_network,
     )
     known = wishes.format in set(SecretFormat)
@@ -210,20 +211,21 @@ def _read_expiry(wishes: Wishes, held: datetime | None, ground: Ground, errors: 
         case "keep":
             return held
         case "date":
-            return _end_of_day(wishes.expires_on, ground.zone, errors)
-    span = _span_of(wishes.expires)
+            return end_of_day(wishes.expires_on, ground.zone, errors)
+    span = span_of(wishes.expires)
     if span is None:
         errors["expires_at"] = say("Choose when it ends.")
     return None if span is None else ground.now + span
 
 
-def _span_of(days: str) -> timedelta | None:
+def span_of(days: str) -> timedelta | None:
     """Read a number of days; None if it is none, or none that anybody means."""
     number = int(days[:_DAY_DIGITS]) if days.isascii() and days.isdecimal() else 0
     return timedelta(days=number) if 0 < number <= _MOST_DAYS else None
 
 
-def _end_of_day(text: str, zone: tzinfo, errors: Errors) -> datetime | None:
+def end_of_day(text: str, zone: tzinfo, errors: Errors) -> datetime | None:
+    """Read a last day and give its end; None, and an error, if it is no date."""
     try:
         return datetime.combine(date.fromisoformat(text.strip()), time(23, 59, 59), zone).astimezone(UTC)
     except (ValueError, OverflowError):  # no date, or one that is none in UTC
@@ -237,7 +239,7 @@ def _read_idle(wishes: Wishes, held: timedelta | None, errors: Errors) -> timede
             return None
         case "keep":
             return held
-    span = _span_of(wishes.idle)
+    span = span_of(wishes.idle)
     if span is None:
         errors["idle_for"] = say("Choose how long it may stay unused.")
     return span
@@ -251,10 +253,13 @@ def _read_rule(wishes: Wishes, errors: Errors) -> NetworkRule:
         return NetworkRule.ALLOWED
 
 
-def _read_networks(wishes: Wishes, networks: NamedNetworks, errors: Errors) -> tuple[str, ...]:
-    if wishes.rule != NetworkRule.ALLOWED.value:
+def read_networks(
+    rule: str, ticked: tuple[str, ...], lines: str, networks: NamedNetworks, errors: Errors
+) -> tuple[str, ...]:
+    """Read from which networks something may be used: ticked names, and what was typed; () unless the rule asks for them."""
+    if rule != NetworkRule.ALLOWED.value:
         return ()
-    typed = tuple(dict.fromkeys((*wishes.named, *wishes.networks.replace(",", " ").split())))
+    typed = tuple(dict.fromkeys((*ticked, *lines.replace(",", " ").split())))
     if not typed:
         errors["allowed_ips"] = say("Name at least one address or network, or choose another answer.")
     if len(typed) > _MAX_NETWORKS:
@@ -271,7 +276,8 @@ def _days(span: timedelta | None) -> str:
     return str(span.days) if span else NEVER
 
 
-def _span(days: int) -> Sentence:
+def span_words(days: int) -> Sentence:
+    """Say how long a number of days is."""
     match days:
         case 7:
             return say("1 week")

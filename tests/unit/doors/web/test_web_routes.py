@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from tests.browser.portal_client import BROWSER, ORIGIN, PortalClient
 from tests.browser.portal_site import settings_at
 from tests.verbs.site import House, Person
 
+from valetkey.core.api_token import ApiToken
 from valetkey.core.passkey import Passkey
+from valetkey.core.role import OWN_ACTIONS
 from valetkey.doors.web import create_portal
 from valetkey.doors.web.streams import Bounds, Streams
 
@@ -33,6 +36,7 @@ WITHOUT_FACTOR = {
     "/app-passwords/revoke-all", "/app-passwords/{credential_id}", "/app-passwords/{credential_id}/revoke",
     "/app-passwords/live", "/app-passwords/{credential_id}/live",
     "/app-passwords/{credential_id}/close", "/app-passwords/{credential_id}/history.{form}", "/shared",
+    "/account/tokens", "/account/tokens/{token_id}/revoke",
     "/connections", "/connections/live", "/connections/{session_id}/close",
     "/.well-known/change-password", "/static/{name}", "/language",
 }  # fmt: skip
@@ -75,10 +79,16 @@ def fill_in(path: str, credential_id: str = "ap_none") -> str:
         "credential_id": credential_id,
         "totp_id": "tf_none",
         "passkey_id": "pk_none",
+        "token_id": "at_none",
         "name": "tokens.css",
         "form": "csv",
     }
     return re.sub(r"{(\w+)}", lambda found: names.get(found[1], "none"), path)
+
+
+def a_token(house: House, person: Person) -> ApiToken:
+    now, own = house.clock.now(), person.account.id
+    return ApiToken("at_none", own, "Script", OWN_ACTIONS, (), now, own, "", now + timedelta(days=9))
 
 
 async def ask(visitor: PortalClient, method: str, path: str, **fields: str) -> Any:
@@ -207,8 +217,9 @@ async def test_every_page_of_a_signed_in_person(
     totp = (await house.store.read(lambda reader: reader.totps(alice.account.id)))[0]
     passkey = Passkey("pk_none", alice.account.id, "Laptop", b"id", b"key", 0, (), False, house.clock.now(), None)
     await house.store.write(lambda writer: writer.add_passkey(passkey))
+    await house.store.write(lambda writer: writer.add_api_token(a_token(house, alice), 1, b"\0" * 32))
     for method, path in routes_of(portal):
-        if method == "POST" or path.startswith("/static"):
+        if method == "POST" or path.startswith(("/static", "/console")):
             continue
         response = await visitor.get(fill_in(path, issued.app_password.id).replace("tf_none", totp.id))
         check_headers(response)
