@@ -63,12 +63,14 @@ def plain(chromium: Browser, site: PortalSite) -> Iterator[Visitor]:
     yield from _visitor(chromium, site, javascript=False)
 
 
-def add_passkey(visitor: Visitor, name: str = "") -> Page:
+def add_passkey(visitor: Visitor, name: str = "", *, is_known: bool = False) -> Page:
     page = visitor.go("/account")
     page.get_by_role("link", name="Add a passkey").click()
     if name:
         page.get_by_label("Name of the passkey").fill(name)
     page.get_by_role("button", name="Add the passkey").click()
+    if not is_known:
+        page.get_by_text("The passkey is set up.").wait_for()
     return page
 
 
@@ -179,7 +181,7 @@ def test_the_same_device_is_not_added_twice(asked: Visitor, alice: Person) -> No
     Device(asked.page)
     asked.sign_in(alice)
     add_passkey(asked)
-    page = add_passkey(asked, "Again")
+    page = add_passkey(asked, "Again", is_known=True)
     expect(page.get_by_text("This device has a passkey for this account already.").first).to_be_visible()
 
 
