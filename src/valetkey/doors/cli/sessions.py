@@ -15,7 +15,12 @@ from valetkey.service.ports import OPERATOR, LiveSession, LiveSurvey, Ports
 def commands(running: Running) -> typer.Typer:
     """Build the commands."""
     group = typer.Typer(help="Open mail connections.", no_args_is_help=True)
+    _add_list(group, running)
+    _add_close(group, running)
+    return group
 
+
+def _add_list(group: typer.Typer, running: Running) -> None:
     @group.command("list")
     def list_sessions(
         address: Annotated[str | None, typer.Argument(help="Of this account only.", show_default=False)] = None,
@@ -53,6 +58,8 @@ def commands(running: Running) -> typer.Typer:
         columns = ["ID", "ACCOUNT", "PROTOCOL", "FROM", "CLIENT", "SINCE", "APP PASSWORD"]
         show_table(columns, rows, empty="No open connection.")
 
+
+def _add_close(group: typer.Typer, running: Running) -> None:
     @group.command()
     def close(
         session: Annotated[
@@ -78,8 +85,6 @@ def commands(running: Running) -> typer.Typer:
         if not running.do(end):
             fail("There is no such open connection.")
         tell_done("Closed.", {"session": session, "closed": 1}, as_json=as_json)
-
-    return group
 
 
 def _facts(session: LiveSession, names: dict[str, str]) -> dict[str, object]:
