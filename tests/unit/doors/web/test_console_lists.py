@@ -98,12 +98,12 @@ async def test_many_are_revoked_at_once_after_numbers(
     house.live.sessions = [opened(house, alice, ids[0]), opened(house, bob, ids[1], 2)]
     house.live.fails = lambda session: True
     await visitor.get("/console/app-passwords")
-    asked = await visitor.post("/console/app-passwords/revoke", {"one": ids[:3]})
+    asked = await visitor.post("/console/revoking", {"one": ids[:3]})
     assert "3 app passwords will stop working." in asked.text
     assert "2 accounts are hit." in asked.text
     assert "2 open connections will be closed." in asked.text
     assert len(await console.app_passwords(house.ports, OPERATOR)) == 4  # nothing is done yet
-    done = await visitor.post("/console/app-passwords/revoke/now", {"ids": visitor.hidden("ids"), "reason": ""})
+    done = await visitor.post("/console/revoking/now", {"ids": visitor.hidden("ids"), "reason": ""})
     assert "3 app passwords are revoked." in done.text
     assert "2 connections were closed." in done.text
     left = await console.app_passwords(house.ports, OPERATOR)
@@ -117,15 +117,15 @@ async def test_all_that_a_list_finds_are_revoked_without_a_script(
         await house.issue(alice, f"Scanner {number}")
     await house.issue(alice, "Phone")
     await visitor.get("/console/app-passwords?q=Scanner")
-    asked = await visitor.post("/console/app-passwords/revoke", {"matching": "1", "show": "live", "q": "Scanner"})
+    asked = await visitor.post("/console/revoking", {"matching": "1", "show": "live", "q": "Scanner"})
     assert "12 app passwords will stop working." in asked.text
-    await visitor.post("/console/app-passwords/revoke/now", {"ids": visitor.hidden("ids")})
+    await visitor.post("/console/revoking/now", {"ids": visitor.hidden("ids")})
     assert [one.description for one, _ in await console.app_passwords(house.ports, OPERATOR)] == ["Phone"]
 
 
 async def test_nothing_ticked_says_what_to_do(visitor: PortalClient, admin: Person) -> None:
     await visitor.get("/console/app-passwords")
-    answer = await visitor.post("/console/app-passwords/revoke", {})
+    answer = await visitor.post("/console/revoking", {})
     assert answer.status_code == 409
     assert "tick" in answer.text
 
@@ -138,7 +138,7 @@ async def test_the_helpdesk_does_not_revoke_what_is_an_administrators(
     browser = PortalClient(portal)
     await browser.sign_in(house, hugo)
     await browser.get("/console/app-passwords")
-    asked = await browser.post("/console/app-passwords/revoke", {"one": issued.app_password.id})
+    asked = await browser.post("/console/revoking", {"one": issued.app_password.id})
     assert "None of these can be revoked" in asked.text
     where = f"/console/app-passwords/{issued.app_password.id}/revoke"
     await browser.get(where)

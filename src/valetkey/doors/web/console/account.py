@@ -36,7 +36,8 @@ from valetkey.service.ports import LiveSession
 
 router = APIRouter()
 PAGE = f"{LIST}/{{account_id}}"
-_HAPPENINGS = 30
+_HAPPENINGS = 12
+_SHOWN = 10  # app passwords, and connections
 _REVOKED_BY = "Revoked by an administrator"  # kept in the record; translated where it is shown
 
 Show = Callable[[ConsoleVisit, Errors | None], Awaitable[Response]]
@@ -54,6 +55,7 @@ async def show(visit: ToSeeAccounts, account_id: str) -> Response:
         details=details,
         account=details.account,
         app_passwords=await _live_app_passwords(visit, account_id),
+        shown=_SHOWN,
         sessions=sessions,
         connections=Counter(session.credential_id for session in sessions or ()),
         tokens=tokens,

@@ -21,7 +21,7 @@ from valetkey.service.store_parts import AccountFilter, SecondFactorFilter
 
 router = APIRouter()
 LIST = "/console/accounts"
-_SHOWN = 50
+_SHOWN = 30
 _ANY = say("Any")
 _KIND_CHOICES = (
     (AccountKind.PERSON, say("A person"), say("Signs in with a main password and a second factor.")),

@@ -24,7 +24,8 @@ from valetkey.service.store_parts import AppPasswordFilter
 
 router = APIRouter()
 LIST = "/console/app-passwords"
-_SHOWN = 50
+REVOKING = "/console/revoking"
+_SHOWN = 20
 _SPAN = 30  # days of the chart
 _HAPPENINGS = 50
 _MOST_IDS = 500 * 40  # characters
@@ -64,7 +65,7 @@ async def show_list(visit: ToSeeAppPasswords, show: str = "", q: str = "", after
     )
 
 
-@router.post(f"{LIST}/revoke")
+@router.post(REVOKING)
 async def plan(visit: ToRevokeAppPasswords) -> Response:
     """Say in numbers what would stop if the chosen ones were revoked, and ask. Changes nothing."""
     form = visit.form
@@ -84,7 +85,7 @@ async def _plan_page(visit: ConsoleVisit, ids: tuple[str, ...], errors: Errors |
     return visit.page("revoke_many.html", errors=errors, planned=planned, ids=",".join(ids), reasons=_REASONS)
 
 
-@router.post(f"{LIST}/revoke/now")
+@router.post(f"{REVOKING}/now")
 async def revoke_many(visit: ToRevokeAppPasswords) -> Response:
     """Revoke the chosen ones in one step, and say what that did."""
     ids = tuple(filter(None, visit.form.one("ids", _MOST_IDS).split(",")))

@@ -23,7 +23,7 @@ from valetkey.service.store_parts import AuditFilter
 
 router = APIRouter()
 LIST = "/console/audit"
-_SHOWN = 50
+_SHOWN = 25
 _MAX_DIGITS = 18
 _NOBODYS = "operator", "system"  # actors that are no account
 _WRITERS: Mapping[str, tuple[Callable[..., Iterator[str]], str]] = {

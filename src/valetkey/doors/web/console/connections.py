@@ -25,7 +25,7 @@ from valetkey.service.store_parts import AccountFilter
 
 router = APIRouter()
 LIST = "/console/connections"
-_SHOWN = 100
+_SHOWN = 30
 _MOST_NAMED = 500  # accounts that a search may find
 _LOOK_EVERY = 5.0  # seconds
 

@@ -36,6 +36,7 @@ class Span:
         return end.replace(hour=0) - self.step * self.steps + timedelta(days=1)
 
 
+DAY = Span(say("24 hours"), timedelta(hours=1), 24)
 SPANS: Mapping[str, Span] = {
     "hours": Span(say("48 hours, by the hour"), timedelta(hours=1), 48),
     "month": Span(say("30 days, by the day"), timedelta(days=1), 30),
@@ -55,7 +56,7 @@ class Counted:
     reasons: tuple[tuple[str, int], ...]  # the most frequent first
 
 
-def counted(language: Language, span: Span, counts: Iterable[HourCount], now: datetime) -> Counted:
+def summed(language: Language, span: Span, counts: Iterable[HourCount], now: datetime) -> Counted:
     """Put counts by hour together.
 
     Args:

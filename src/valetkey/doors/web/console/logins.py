@@ -7,7 +7,7 @@ from valetkey.core.scope import MailProtocol
 from valetkey.core.sentence import say
 from valetkey.doors.web.console.asking import one_of
 from valetkey.doors.web.console.gate import ToSeeLogins
-from valetkey.doors.web.console.login_charts import SPANS, counted
+from valetkey.doors.web.console.login_charts import SPANS, summed
 from valetkey.doors.web.gate import LOOK
 from valetkey.doors.web.names import PROTOCOLS
 from valetkey.service import console
@@ -29,5 +29,5 @@ async def show(visit: ToSeeLogins, span: str = "month", protocol: str = "") -> R
         spans=[(key, one.name) for key, one in SPANS.items()],
         protocol=kind.value if kind else "",
         protocols=[("", say("All")), *((one.value, name) for one, name in PROTOCOLS.items())],
-        counted=counted(visit.language, SPANS[span], wanted, visit.now),
+        counted=summed(visit.language, SPANS[span], wanted, visit.now),
     )

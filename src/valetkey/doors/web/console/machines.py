@@ -8,6 +8,7 @@ from valetkey.core.api_token import ApiToken
 from valetkey.core.errors import NotFound, Unavailable
 from valetkey.core.sentence import say
 from valetkey.doors.web.console.acting import act
+from valetkey.doors.web.console.asking import searched
 from valetkey.doors.web.console.gate import ConsoleVisit, ToRevokeTokens, ToSeeServers, ToSeeTokens
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK
@@ -16,16 +17,21 @@ from valetkey.service import api_tokens, servers
 from valetkey.service.ports import MailServer
 
 router = APIRouter()
-_SHOWN = 500
+_SHOWN = 30
 ENCRYPTIONS = {"implicit": say("SSL/TLS"), "starttls": say("STARTTLS"), "none": say("none")}
 
 
 @router.api_route("/console/tokens", methods=LOOK)
-async def show_tokens(visit: ToSeeTokens) -> Response:
+async def show_tokens(visit: ToSeeTokens, q: str = "") -> Response:
     """List the API tokens that work."""
-    found = await api_tokens.all_of(visit.ports, visit.actor)
-    newest = sorted(found, key=lambda pair: pair[0].created_at, reverse=True)
-    return visit.page("tokens.html", found=newest[:_SHOWN], number=len(found))
+    q = searched(q)
+    found = [
+        (token, account)
+        for token, account in await api_tokens.all_of(visit.ports, visit.actor)
+        if q.casefold() in f"{token.name} {account.address}".casefold()
+    ]
+    found.sort(key=lambda pair: pair[0].created_at, reverse=True)
+    return visit.page("tokens.html", q=q, found=found[:_SHOWN], number=len(found))
 
 
 @router.api_route("/console/tokens/{token_id}/revoke", methods=LOOK)

@@ -9,8 +9,7 @@ from valetkey.core.role import Action
 from valetkey.core.sentence import Sentence, counted, say
 from valetkey.doors.web.console.account import connections_of
 from valetkey.doors.web.console.gate import HOME, ConsoleVisit, ToSeeAccounts
-from valetkey.doors.web.console.login_charts import SPANS
-from valetkey.doors.web.console.login_charts import counted as drawn
+from valetkey.doors.web.console.login_charts import DAY, Counted, summed
 from valetkey.doors.web.console.machines import servers_now
 from valetkey.doors.web.gate import LOOK
 from valetkey.service import console
@@ -42,14 +41,13 @@ async def show(visit: ToSeeAccounts) -> Response:
         seen=seen,
         wrong=[*_wrong_now(seen, servers, mail_answers=sessions is not None), *_wrong_soon(seen)],
         connections=None if sessions is None else len(sessions),
-        drawn=await _last_days(visit),
+        drawn=await _last_day(visit),
     )
 
 
-async def _last_days(visit: ConsoleVisit) -> object:
-    span = SPANS["hours"]
-    counts = await console.logins(visit.ports, visit.actor, span.begin(visit.now.astimezone(visit.language.zone)))
-    return drawn(visit.language, span, counts, visit.now)
+async def _last_day(visit: ConsoleVisit) -> Counted:
+    counts = await console.logins(visit.ports, visit.actor, DAY.begin(visit.now.astimezone(visit.language.zone)))
+    return summed(visit.language, DAY, counts, visit.now)
 
 
 def _wrong_now(seen: Overview, servers: tuple[MailServer, ...] | None, *, mail_answers: bool) -> list[Wrong]:

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from valetkey.core.account import AccountKind, AccountState
 from valetkey.core.sentence import say
 from valetkey.doors.web.charts import Chart, Row, Series, lines
-from valetkey.doors.web.console.asking import link
+from valetkey.doors.web.console.asking import link, searched
 from valetkey.doors.web.console.gate import ConsoleVisit, ToSeeAccounts
 from valetkey.doors.web.gate import LOOK
 from valetkey.service import accounts, console
@@ -22,9 +22,11 @@ _WITHOUT = AccountFilter(
 
 
 @router.api_route("/console/domains", methods=LOOK)
-async def show_domains(visit: ToSeeAccounts) -> Response:
+async def show_domains(visit: ToSeeAccounts, q: str = "") -> Response:
     """List the domains with what they hold."""
-    return visit.page("domains.html", found=await console.domains(visit.ports, visit.actor))
+    q = searched(q)
+    found = [one for one in await console.domains(visit.ports, visit.actor) if q.casefold() in one.domain]
+    return visit.page("domains.html", q=q, found=found[:_SHOWN], number=len(found))
 
 
 @router.api_route("/console/second-factors", methods=LOOK)

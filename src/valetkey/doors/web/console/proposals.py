@@ -20,6 +20,7 @@ from valetkey.service.proposals import ShownProposal
 
 router = APIRouter()
 LIST = "/console/proposals"
+_SHOWN = 40
 _ONE = f"{LIST}/{{proposal_id}}"
 _NOT_YOURS = say("Only who proposed it can withdraw it. You can decline it if you are an administrator.")
 
@@ -27,7 +28,7 @@ _NOT_YOURS = say("Only who proposed it can withdraw it. You can decline it if yo
 @router.api_route(LIST, methods=LOOK)
 async def show_list(visit: ToSeePolicy, show: str = "") -> Response:
     """List what waits, or everything that was proposed."""
-    found = await proposals.listed(visit.ports, visit.actor, open_only=show != "all")
+    found = await proposals.listed(visit.ports, visit.actor, open_only=show != "all", limit=_SHOWN)
     return visit.page("proposals.html", found=found, is_all=show == "all")
 
 
