@@ -92,7 +92,7 @@ def test_the_sentence_follows_the_ticks(site: PortalSite, visitor: Visitor, requ
     page.get_by_label("Name", exact=True).fill("Narrow")
     page.get_by_role("button", name="Make the app password").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("“Narrow” is ready")
-    expect(page.locator(".can")).to_contain_text("or send mail")
+    expect(page.locator(".can")).to_contain_text("delete messages, send mail or change filters")
 
 
 def test_the_enter_key_makes_it(site: PortalSite, visitor: Visitor) -> None:
