@@ -78,6 +78,17 @@ async def test_refused_sign_ins_are_coalesced_by_network(store):
     assert await store.read(lambda reader: reader.refused_sign_ins("ac_bob")) == ()
 
 
+async def test_refused_sign_ins_are_forgotten_by_their_last_try(store):
+    for network, seconds in (("192.0.2.1", 0), ("198.51.100.0", 0), ("192.0.2.1", 9)):
+        await store.write(
+            lambda writer, n=network, s=seconds: writer.count_refused_sign_in("ac_alice", n, NOW + s * SECOND)
+        )
+    assert await store.write(lambda writer: writer.forget_refused_sign_ins(NOW + SECOND)) == 1
+    assert [one.network for one in await store.read(lambda reader: reader.refused_sign_ins("ac_alice"))] == [
+        "192.0.2.1"
+    ]
+
+
 async def test_a_flood_from_many_networks_keeps_the_latest_of_each_account(store):
     await store.write(lambda writer: writer.count_refused_sign_in("ac_bob", "192.0.2.1", NOW))
     for whose in ("ac_alice", None):

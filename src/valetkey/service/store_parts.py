@@ -52,6 +52,7 @@ class RefusedSignInWriter(RefusedSignInReader, Protocol):
     """Refused sign-ins, written."""
 
     def count_refused_sign_in(self, account_id: str | None, network: str, at: datetime) -> None: ...  # None: nobody's
+    def forget_refused_sign_ins(self, before: datetime) -> int: ...
 
 
 class LinkPurpose(StrEnum):

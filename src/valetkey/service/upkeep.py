@@ -12,6 +12,7 @@ from valetkey.service.ports import Ports, Writer
 DAYS_KEPT = timedelta(days=400)  # logins counted by day: a year, and what it is compared with
 HOURS_KEPT = timedelta(days=90)  # logins counted by hour
 ANSWERS_KEPT = timedelta(hours=24)  # what the API answered, for a request that comes again
+REFUSALS_KEPT = timedelta(days=90)  # sign-ins with a wrong main password
 _KEPT_WINDOWS = 2  # the running one and the one before, for a clock that goes back a little
 
 
@@ -32,6 +33,7 @@ async def every_minute(ports: Ports) -> int:
         writer.remove_stale_portal_sessions(created_before=now - LIFETIME, seen_before=now - IDLE_LIFETIME)
         writer.forget_links(expired_before=now - KEPT_FOR)
         writer.forget_spent_challenges(now - 2 * CHALLENGE_LASTS)
+        writer.forget_refused_sign_ins(now - REFUSALS_KEPT)
         writer.forget_failures(window_of(now, ports.throttle) - _KEPT_WINDOWS + 1)
         writer.forget_counts(days_before=(now - DAYS_KEPT).date(), hours_before=now - HOURS_KEPT)
         proposals.lapse_in(writer, now)

@@ -38,3 +38,7 @@ class RefusedSignInWriter(RefusedSignInReader):
         newest = select(table.c.network).where(table.c.account_id == whose).order_by(table.c.last_at.desc())
         is_kept = table.c.network.in_(newest.limit(KEPT))
         self._affected(delete(table).where(table.c.account_id == whose, ~is_kept))
+
+    def forget_refused_sign_ins(self, before: datetime) -> int:
+        """Forget what was last seen before a moment. Gives how many networks."""
+        return self._affected(delete(refused_sign_in).where(refused_sign_in.c.last_at < micros(before)))
