@@ -222,19 +222,24 @@ async def details(ports: Ports, actor: Actor, account_id: str) -> AccountDetails
 
     def look(reader: Reader) -> AccountDetails:
         account = the_account(reader, actor, account_id, others=Action.SEE_ACCOUNTS, now=now)
-        return AccountDetails(
-            account=account,
-            aliases=reader.aliases(account.id),
-            owners=reader.owners(account.id),
-            owned=reader.owned(account.id),
-            totps=reader.totps(account.id),
-            passkeys=reader.passkeys(account.id),
-            recovery_codes_left=reader.recovery_codes_left(account.id),
-            has_main_password=reader.main_password(account.id) is not None,
-            has_upstream_password=reader.upstream_password(account.id) is not None,
-        )
+        return details_in(reader, account)
 
     return await ports.store.read(look)
+
+
+def details_in(reader: Reader, account: Account) -> AccountDetails:
+    """Give an account with everything around it, in the caller's transaction; who may see it, the caller has asked."""
+    return AccountDetails(
+        account=account,
+        aliases=reader.aliases(account.id),
+        owners=reader.owners(account.id),
+        owned=reader.owned(account.id),
+        totps=reader.totps(account.id),
+        passkeys=reader.passkeys(account.id),
+        recovery_codes_left=reader.recovery_codes_left(account.id),
+        has_main_password=reader.main_password(account.id) is not None,
+        has_upstream_password=reader.upstream_password(account.id) is not None,
+    )
 
 
 async def add_alias(ports: Ports, actor: Actor, account_id: str, address: str) -> None:
