@@ -195,6 +195,10 @@ def test_unusable_values_are_mended_by_an_example(section: str, setting: str, va
     [
         ('[policy]\ndefault_lifetime = "2 days"\nmax_lifetime = "1 day"\n', 18, "longer than max_lifetime"),
         ('[policy]\ndefault_idle_for = "2 days"\nmax_idle_for = "1 day"\n', 18, "longer than max_idle_for"),
+        ('[policy]\nrecovery_wait = "1 hour"\n', 18, "out of range"),
+        ('[mailer]\nhost = "m.example"\nencryption = "none"\nsender = "a@example.org"\n', 19, "in the clear"),
+        ('[mailer]\nhost = "127.0.0.1"\nsender = "nobody"\n', 19, "not a mail address"),
+        ('[mailer]\nhost = "127.0.0.1"\nsender = "a@example.org"\nuser = "a"\n', 20, "go together"),
         ('[portal]\nbase_url = "http://mail.example.org"\n', 18, "in the clear"),
         ('[portal]\nlisten = ""\n', 17, "listens nowhere"),
         ('[portal]\nlisten = "*:993"\n', 6, "taken already by [portal] listen"),
