@@ -92,7 +92,7 @@ def sentence(notice: str) -> Sentence | str:
     """Give the sentence of a notice, or nothing for one that is not ours."""
     word, _, digits = notice.partition(".")
     if not digits:
-        return _SENTENCES.get(word) or saying.DONE.get(word, "")
+        return {**saying.DONE, **_SENTENCES}.get(word, "")
     count = _COUNTED.get(word) or saying.COUNTED.get(word)
     if count is None or not digits.isascii() or not digits.isdecimal():
         return ""
