@@ -7,7 +7,7 @@ from valetkey.core.event import RecoveryCancelled
 from valetkey.core.notice import NoticeKind
 from valetkey.service.authority import own_account, require_operator
 from valetkey.service.notices import tell
-from valetkey.service.one_time_links import NO_LINK, open_link, require_link, use
+from valetkey.service.one_time_links import NO_LINK, look_at, open_link, require_link, use
 from valetkey.service.ports import SYSTEM, Actor, Ports, Reader, Writer
 from valetkey.service.store_parts import LinkPurpose, Recovery, RecoveryState
 
@@ -39,15 +39,14 @@ async def call_off(ports: Ports, actor: Actor) -> bool:
     return await ports.store.write(lambda writer: call_off_in(writer, own_account(writer, actor).id, actor, now))
 
 
-async def look_at_link(ports: Ports, token: str, *, address: str) -> Recovery:
+async def look_at_link(ports: Ports, token: str) -> Recovery:
     """Give the recovery that a mailed link calls off; nothing changes.
 
     Raises:
         NotFound: Not such a link, or the recovery is over.
-        Refused: Too many wrong ones.
         Unavailable: The store failed.
     """
-    link = await require_link(ports, token, LinkPurpose.RECOVERY, address=address)
+    link = await look_at(ports, token, LinkPurpose.RECOVERY)
     recovery = await ports.store.read(lambda reader: reader.open_recovery(link.account_id))
     if link.facts.get("step") != CALL_OFF or recovery is None or recovery.id != link.facts.get("recovery"):
         raise NotFound(NO_LINK)
@@ -62,7 +61,8 @@ async def call_off_by_link(ports: Ports, token: str, *, address: str) -> None:
         Refused: Too many wrong ones.
         Unavailable: The store failed.
     """
-    await look_at_link(ports, token, address=address)
+    await require_link(ports, token, LinkPurpose.RECOVERY, address=address)
+    await look_at_link(ports, token)
     now = ports.clock.now()
     actor = Actor(SYSTEM.kind, None, address)
 

@@ -13,7 +13,7 @@ from valetkey.service.accounts import close_opened_by_main_password
 from valetkey.service.authority import require, require_over, require_recent_proof
 from valetkey.service.main_passwords import fit
 from valetkey.service.notices import seal_token, tell, tell_with_link
-from valetkey.service.one_time_links import NO_LINK, new_link, open_link, require_link, use
+from valetkey.service.one_time_links import NO_LINK, look_at, new_link, open_link, require_link, use
 from valetkey.service.ports import Actor, ActorKind, Ports, Reader, Writer
 from valetkey.service.sign_in import NextStep, Started
 from valetkey.service.store_parts import LinkPurpose
@@ -74,15 +74,14 @@ def invite_countersigned(ports: Ports, writer: Writer, actor: Actor, account_id:
     return _make(ports, writer, actor, _invitable(writer, account_id), now, is_again=True)
 
 
-async def invited(ports: Ports, token: str, *, address: str) -> Account:
+async def invited(ports: Ports, token: str) -> Account:
     """Give the account that an invitation is for; nothing changes.
 
     Raises:
         NotFound: Not a link, or it was used or has run out.
-        Refused: Too many wrong ones.
         Unavailable: The store failed.
     """
-    link = await require_link(ports, token, LinkPurpose.INVITATION, address=address)
+    link = await look_at(ports, token, LinkPurpose.INVITATION)
     account = await ports.store.read(lambda reader: reader.account(link.account_id))
     if account is None or account.state is not AccountState.ACTIVE:
         raise NotFound(NO_LINK)
@@ -98,7 +97,8 @@ async def accept(ports: Ports, token: str, password: str, *, address: str, clien
         Refused: Too many wrong links.
         Unavailable: The store or the hasher failed.
     """
-    account = await invited(ports, token, address=address)
+    await require_link(ports, token, LinkPurpose.INVITATION, address=address)
+    account = await invited(ports, token)
     canonical, _ = await fit(ports, password, address=account.address)
     hashed = await ports.hasher.hash(canonical)
     now = ports.clock.now()

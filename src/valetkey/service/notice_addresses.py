@@ -10,7 +10,7 @@ from valetkey.core.mail_address import mail_address
 from valetkey.core.notice import NoticeKind
 from valetkey.service.authority import own_account, require_recent_proof
 from valetkey.service.notices import seal_token, tell, tell_at, tell_with_link
-from valetkey.service.one_time_links import NO_LINK, new_link, open_link, require_link, use
+from valetkey.service.one_time_links import NO_LINK, look_at, new_link, open_link, require_link, use
 from valetkey.service.ports import Actor, Ports, Reader, Writer
 from valetkey.service.store_parts import LinkPurpose, NoticeAddress
 
@@ -92,10 +92,9 @@ async def pending(ports: Ports, actor: Actor, token: str) -> str:
     Raises:
         NotAllowed: Not a person who is signed in.
         NotFound: Not a link of this account.
-        Refused: Too many wrong ones.
         Unavailable: The store failed.
     """
-    link = await require_link(ports, token, LinkPurpose.NOTICE_ADDRESS, address=actor.address)
+    link = await look_at(ports, token, LinkPurpose.NOTICE_ADDRESS)
     account = await ports.store.read(lambda reader: own_account(reader, actor))
     if link.account_id != account.id:
         raise NotFound(NO_LINK)
@@ -114,7 +113,7 @@ async def confirm(ports: Ports, actor: Actor, token: str) -> str:
         Refused: Too many wrong ones.
         Unavailable: The store failed.
     """
-    await pending(ports, actor, token)
+    await require_link(ports, token, LinkPurpose.NOTICE_ADDRESS, address=actor.address)
     now = ports.clock.now()
 
     def apply(writer: Writer) -> str:

@@ -61,6 +61,17 @@ def use(writer: Writer, link: OneTimeLink, now: datetime) -> None:
         raise NotFound(NO_LINK)
 
 
+async def look_at(ports: Ports, token: str, purpose: LinkPurpose) -> OneTimeLink:
+    """Give the link of a token for a page that asks before it does anything; nothing is counted or changed.
+
+    Raises:
+        NotFound: Not such a link.
+        Unavailable: The store failed.
+    """
+    now = ports.clock.now()
+    return await ports.store.read(lambda reader: open_link(ports, reader, token, purpose, now))
+
+
 async def require_link(ports: Ports, token: str, purpose: LinkPurpose, *, address: str) -> OneTimeLink:
     """Give the link of a token that somebody sent, before anything costly is done; a wrong one is counted.
 

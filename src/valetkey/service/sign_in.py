@@ -18,6 +18,7 @@ from valetkey.service.passkey_ceremonies import Answer, PasskeyOutcome, Purpose
 from valetkey.service.portal_passwords import may_sign_in, right_password
 from valetkey.service.portal_sessions import AGAIN, is_over, still_active
 from valetkey.service.ports import Actor, ActorKind, PortalSession, Ports, Reader, Writer
+from valetkey.service.store_parts import Recovery
 from valetkey.service.tokens import find_session, new_token
 
 _TOUCH_EVERY = timedelta(minutes=1)
@@ -52,6 +53,7 @@ class SignedIn:
     is_complete: bool
     passkeys: tuple[Passkey, ...] = ()  # that may finish it, or prove it again
     has_authenticator: bool = False  # that takes codes
+    recovery: Recovery | None = None  # under way: whoever is signed in can call it off
 
 
 async def start(
@@ -203,26 +205,36 @@ async def current(ports: Ports, token: str) -> SignedIn | None:
     """
     now = ports.clock.now()
 
-    def look(reader: Reader) -> tuple[PortalSession, Account | None, tuple[Passkey, ...], bool] | None:
+    def look(reader: Reader) -> tuple[PortalSession, SignedIn | None] | None:
         session = find_session(ports, reader, token)
-        if session is None:
-            return None
-        account_id = session.account_id
-        return session, reader.account(account_id), reader.passkeys(account_id), bool(reader.totps(account_id))
+        account = reader.account(session.account_id) if session is not None else None
+        if session is None or account is None:
+            return None if session is None else (session, None)
+        return session, SignedIn(
+            session,
+            account,
+            _is_complete(session, account),
+            reader.passkeys(account.id),
+            bool(reader.totps(account.id)),
+            reader.open_recovery(account.id),
+        )
 
     found = await ports.store.read(look)
     if found is None:
         return None
-    session, account, passkeys, has_authenticator = found
-    if account is None or account.state is not AccountState.ACTIVE or is_over(session, now):
+    session, signed_in = found
+    if signed_in is None or signed_in.account.state is not AccountState.ACTIVE or is_over(session, now):
         await ports.store.write(lambda writer: writer.remove_portal_sessions(session.account_id, only=session.id_hash))
         return None
     if abs(now - session.seen_at) >= _TOUCH_EVERY:
         await _touch(ports, session, now)
-        session = replace(session, seen_at=now)
+        return replace(signed_in, session=replace(session, seen_at=now))
+    return signed_in
+
+
+def _is_complete(session: PortalSession, account: Account) -> bool:
     # A session from before the account had a second factor is not enough once it has one.
-    is_complete = session.proven_at is not None and (session.has_second_factor or not account.has_second_factor)
-    return SignedIn(session, account, is_complete, passkeys, has_authenticator)
+    return session.proven_at is not None and (session.has_second_factor or not account.has_second_factor)
 
 
 def actor_of(signed_in: SignedIn, address: str) -> Actor:
