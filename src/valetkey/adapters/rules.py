@@ -22,11 +22,6 @@ class StoredRules:
         self._file = SiteRules(policy, networks)
         self._read = (SavedRules(None, None), self._file)
 
-    @property
-    def file(self) -> SiteRules:
-        """The rules of the configuration file."""
-        return self._file
-
     def current(self, as_of: int | None = None) -> SiteRules:
         """Give the rules as they hold now. Microseconds, from any thread.
 

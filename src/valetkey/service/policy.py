@@ -13,7 +13,7 @@ from valetkey.core.errors import Conflict
 from valetkey.core.event import PolicyChanged
 from valetkey.core.login import end_of, idle_limit, is_expired, is_idle
 from valetkey.core.network import NamedNetworks, network_facts, networks_from
-from valetkey.core.policy import Policy, changed_fields, check_policy, weaker_fields
+from valetkey.core.policy import Policy, changed_fields, check_policy, is_lower, weaker_fields
 from valetkey.core.proposal import Proposal, ProposalKind
 from valetkey.core.restriction import NetworkRule
 from valetkey.core.role import Action
@@ -188,7 +188,7 @@ async def save(ports: Ports, actor: Actor, new: Policy, *, reason: str = "") -> 
         current = ports.rules.current()
         if current.policy == new:
             raise Conflict(_NOTHING)
-        if actor.kind is ActorKind.OPERATOR or not weaker_fields(current.policy, new):
+        if actor.kind is ActorKind.OPERATOR or not is_lower(current.policy, new):
             save_policy_in(writer, actor, current, new, now)
             return None
         before, after = policy_difference(current.policy, new)

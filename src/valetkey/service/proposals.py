@@ -22,7 +22,7 @@ from valetkey.service.proposing import others_who_could_countersign, propose_in
 from valetkey.service.saved_rules import apply_proposed_in
 from valetkey.service.store_parts import AuditFilter
 
-_NONE = "There is no such proposal."
+_NONE = say("There is no such proposal.")
 
 # What the proposer must still be permitted when it is countersigned.
 _PROPOSED_BY: dict[ProposalKind, Action] = {

@@ -11,7 +11,9 @@ from valetkey.service.ports import Actor, Ports, Reader, Writer
 
 MAX_OPEN = 50
 
-_ALONE = say("This needs a second administrator, and there is no other one. Make one first, or use the command line on the server.")
+_ALONE = say(
+    "This needs a second administrator, and there is no other one. Make one first, or use the command line on the server."
+)
 
 
 def propose_in(
