@@ -20,6 +20,8 @@ class NoticeKind(StrEnum):
     FACTORS_RESET = "factors-reset"
     PASSKEY_REFUSED = "passkey-refused"
     RECOVERY_CODES_MADE = "recovery-codes-made"
+    RECOVERY_CODE_USED = "recovery-code-used"
+    CODE_ENTRY_DISABLED = "code-entry-disabled"
     MAIN_PASSWORD_CHANGED = "main-password-changed"  # noqa: S105  (no secret)
     NOTICE_ADDRESS_CHANGED = "notice-address-changed"
     NOTICE_ADDRESS_REMOVED = "notice-address-removed"
@@ -47,6 +49,8 @@ FACTS: dict[NoticeKind, frozenset[str]] = {
     NoticeKind.FACTORS_RESET: frozenset(),
     NoticeKind.PASSKEY_REFUSED: frozenset({"name", "address"}),
     NoticeKind.RECOVERY_CODES_MADE: frozenset({"address"}),
+    NoticeKind.RECOVERY_CODE_USED: frozenset({"left"}),
+    NoticeKind.CODE_ENTRY_DISABLED: frozenset(),
     NoticeKind.MAIN_PASSWORD_CHANGED: frozenset({"address"}),
     NoticeKind.NOTICE_ADDRESS_CHANGED: frozenset({"new"}),
     NoticeKind.NOTICE_ADDRESS_REMOVED: frozenset({"old"}),
@@ -151,6 +155,17 @@ _SAID: dict[NoticeKind, tuple[Sentence, Sentence]] = {
         say("New recovery codes for {account}"),
         say("New recovery codes were made for {account}. The old ones no longer work."),
     ),
+    NoticeKind.RECOVERY_CODE_USED: (
+        say("A recovery code of {account} was used"),
+        say("Somebody with the main password of {account} used a recovery code. Codes left: {left}."),
+    ),
+    NoticeKind.CODE_ENTRY_DISABLED: (
+        say("Too many wrong codes for {account}"),
+        say(
+            "Somebody who knows the main password of {account} tried too many wrong codes. No code is taken any more until "
+            "a recovery code is used."
+        ),
+    ),
     NoticeKind.MAIN_PASSWORD_CHANGED: (
         say("Main password of {account} changed"),
         say("The main password of {account} was changed. Other browsers were signed out."),
@@ -241,6 +256,8 @@ _TO_DO: dict[NoticeKind, tuple[Sentence, ...]] = {
     NoticeKind.FACTORS_RESET: (_ASK,),
     NoticeKind.PASSKEY_REFUSED: (_NOT_YOU,),
     NoticeKind.RECOVERY_CODES_MADE: (_NOT_YOU,),
+    NoticeKind.RECOVERY_CODE_USED: (_NOT_YOU,),
+    NoticeKind.CODE_ENTRY_DISABLED: (_NOT_YOU,),
     NoticeKind.MAIN_PASSWORD_CHANGED: (_NOT_YOU,),
     NoticeKind.NOTICE_ADDRESS_CHANGED: (_NOT_YOU,),
     NoticeKind.NOTICE_ADDRESS_REMOVED: (_NOT_YOU,),

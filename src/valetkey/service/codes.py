@@ -8,6 +8,7 @@ from enum import Enum
 
 from valetkey.core.errors import Refused
 from valetkey.core.event import CodeEntryDisabled, RecoveryCodeUsed, SignInRefused
+from valetkey.core.notice import NoticeKind
 from valetkey.core.second_factor import (
     CodeEntry,
     TotpLimits,
@@ -16,6 +17,7 @@ from valetkey.core.second_factor import (
     code_entry,
     recovery_code_hash,
 )
+from valetkey.service.notices import tell
 from valetkey.service.ports import SYSTEM, Actor, ActorKind, KeyPurpose, Ports, Totp, Writer
 from valetkey.service.throttling import is_over, tally
 
@@ -67,6 +69,7 @@ def try_totp(ports: Ports, writer: Writer, account_id: str, typed: str, now: dat
 def _count_wrong(writer: Writer, totp: Totp, now: datetime) -> None:
     if writer.count_wrong_code(totp.id, now) == TOTP_LIMITS.disable_after:
         writer.record(CodeEntryDisabled(), actor=SYSTEM, at=now, account_id=totp.account_id)
+        tell(writer, totp.account_id, NoticeKind.CODE_ENTRY_DISABLED, now)
 
 
 def try_recovery_code(ports: Ports, writer: Writer, account_id: str, typed: str, now: datetime) -> CodeOutcome:
@@ -80,6 +83,7 @@ def try_recovery_code(ports: Ports, writer: Writer, account_id: str, typed: str,
             writer.clear_wrong_codes(account_id)
             left = writer.recovery_codes_left(account_id)
             writer.record(RecoveryCodeUsed(left), actor=SYSTEM, at=now, account_id=account_id)
+            tell(writer, account_id, NoticeKind.RECOVERY_CODE_USED, now, left=left)
             return CodeOutcome.RIGHT
     writer.count_failure(where.window, where.network, where.secret_key)
     return CodeOutcome.WRONG

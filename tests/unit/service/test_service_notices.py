@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from tests.verbs.site import OPERATOR, START, House
+from tests.verbs.site import HOME, OPERATOR, PASSWORD, START, House
 
-from valetkey.core.errors import Unavailable
+from valetkey.core.errors import Refused, Unavailable
 from valetkey.core.notice import FACTS, WITH_LINK, NoticeKind, notice_text
-from valetkey.service import accounts
+from valetkey.service import accounts, sign_in
+from valetkey.service.codes import TOTP_LIMITS
 from valetkey.service.notices import seal_token, tell, tell_at, tell_with_link, unseal_token
 
 
@@ -130,3 +131,18 @@ async def test_a_notice_of_nobody_is_not_queued(house):
     alice = (await house.person(two_factor=False)).account
     assert await told(house, replace(alice, id="ac_nobody")) == ()
     await accounts.disable(house.ports, OPERATOR, alice.id)
+
+
+async def test_a_used_recovery_code_and_too_many_wrong_codes_are_told(house):
+    alice = await house.person()
+    await house.store.write(lambda writer: writer.remove_notices())
+    started = await sign_in.start(house.ports, "alice@example.org", PASSWORD, address=HOME, client="")
+    await sign_in.prove_recovery_code(house.ports, started.token, alice.recovery_codes[0], address=HOME)
+    (notice,) = await queued(house)
+    assert (notice.kind, notice.facts) == ("recovery-code-used", {"left": "9"})
+    for _ in range(TOTP_LIMITS.disable_after):
+        started = await sign_in.start(house.ports, "alice@example.org", PASSWORD, address=HOME, client="")
+        with pytest.raises(Refused):
+            await sign_in.prove_code(house.ports, started.token, "000000", address=HOME)
+        house.clock.move(minutes=1)
+    assert [one.kind for one in await queued(house)] == ["recovery-code-used", "code-entry-disabled"]
