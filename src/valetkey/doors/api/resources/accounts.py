@@ -72,7 +72,7 @@ async def _remove_alias(call: Call[Nothing, Nothing]) -> Answer:
 
 
 async def _add_owner(call: Call[Nothing, shapes.OwnerWanted]) -> Answer:
-    await accounts.add_owner(call.ports, call.actor, call.account_id, call.body.account_id)
+    await accounts.add_owner(call.ports, call.actor, call.account_id, call.body.owner_id)
     return Answer()
 
 

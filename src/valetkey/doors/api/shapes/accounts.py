@@ -94,7 +94,7 @@ class AliasWanted(Shape):
 class OwnerWanted(Shape):
     """A person who shall own a shared account."""
 
-    account_id: Id
+    owner_id: Id
 
 
 class Closed(Shape):
