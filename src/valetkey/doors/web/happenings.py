@@ -54,7 +54,7 @@ def _of_record(visit: Visit, record: AuditRecord, history: History, *, of_one: b
         behind = names.browser(record.event.client)
     if isinstance(record.event, event.SignInRefused):  # whoever it was, the actor is only who they said they are
         behind = say("the main password was right; if this was not you, change it")
-    refused = isinstance(record.event, event.SignInRefused | event.CodeEntryDisabled)
+    refused = isinstance(record.event, event.SignInRefused | event.CodeEntryDisabled | event.PasskeyRefused)
     is_linked = record.credential_id in history.called and not of_one
     link = f"/app-passwords/{record.credential_id}" if is_linked else ""
     return Happening(record.at, visit.words.clock(record.at), "bad" if refused else "new", said, behind, link)
