@@ -11,7 +11,7 @@ from tests.verbs.site import OPERATOR, PASSWORD, Person
 
 from valetkey.core.passkey import Passkey
 from valetkey.core.role import Role
-from valetkey.service import accounts, invitations
+from valetkey.service import accounts, invitations, proposals
 
 # What alice sees, who has signed in completely: a name and an address.
 ALICES = (
@@ -49,6 +49,24 @@ ALICES = (
 
 # What an administrator sees; alice has app passwords, a shared account, logins and refusals.
 CONSOLE = (
+    ("console", "/console"),
+    ("console-domains", "/console/domains"),
+    ("console-second-factors", "/console/second-factors"),
+    ("console-app-passwords", "/console/app-passwords"),
+    ("console-app-passwords-refused", "/console/app-passwords?show=refused"),
+    ("console-connections", "/console/connections"),
+    ("console-logins", "/console/logins?span=hours"),
+    ("console-policy", "/console/policy"),
+    ("console-networks", "/console/networks"),
+    ("console-proposals", "/console/proposals"),
+    ("console-proposal-export", "/console/proposals/export"),
+    ("console-audit", "/console/audit"),
+    ("console-audit-none", "/console/audit?account=nobody"),
+    ("console-audit-record", "/console/audit/records/2"),
+    ("console-audit-verify", "/console/audit/verify"),
+    ("console-audit-export", "/console/audit/export"),
+    ("console-tokens", "/console/tokens"),
+    ("console-servers", "/console/servers"),
     ("console-accounts", "/console/accounts"),
     ("console-accounts-none", "/console/accounts?q=nobody-like-this"),
     ("console-account-new", "/console/accounts/new"),
@@ -230,6 +248,41 @@ def administering(visitor: Visitor, alice: Person) -> Iterator[str]:
     for page in OF_AN_ACCOUNT:
         visitor.go(f"/console/accounts/{alice.account.id}{page}")
         yield f"console-account{page.replace('/', '-')}"
+    yield from deciding(visitor)
+
+
+def deciding(visitor: Visitor) -> Iterator[str]:
+    """What an administrator decides behind a preview, and what a second one has proposed."""
+    page = visitor.go("/console/app-passwords")
+    page.locator("input[name=one]").first.check()
+    page.get_by_role("button", name="Revoke the ticked ones").click()
+    yield "console-revoke-many"
+    page = visitor.go("/console/app-passwords")
+    page.get_by_role("link", name="My phone").click()
+    yield "console-app-password"
+    page.get_by_role("link", name="Revoke", exact=True).click()
+    yield "console-app-password-revoke"
+    page = visitor.go("/console/policy")
+    page.get_by_label("Longest lifetime (days)").fill("20")
+    page.get_by_label("App passwords per account").fill("60")
+    page.get_by_role("button", name="See whom it hits").click()
+    yield "console-policy-preview"
+    page = visitor.go("/console/policy")
+    page.get_by_label("App passwords per account").fill("none")
+    page.get_by_role("button", name="See whom it hits").click()
+    yield "console-policy-refused"
+    site = visitor.site
+    chief = site.person("chief@example.org", role=Role.ADMIN)
+
+    async def propose() -> str:
+        proposal = await proposals.propose_export(site.house.ports, site.house.acting(chief.account), "Yearly audit")
+        return proposal.id
+
+    proposal = site.do(propose)
+    visitor.go(f"/console/proposals/{proposal}")
+    yield "console-proposal"
+    page.get_by_role("button", name="Decline it").click()
+    yield "console-proposal-declined"
 
 
 def invited(visitor: Visitor, _alice: Person) -> Iterator[str]:
