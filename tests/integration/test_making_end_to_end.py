@@ -62,7 +62,8 @@ class Visitor:
         self.ask("GET", "/sign-in")
         self.send("/sign-in", name=address, password=password, next="/")
         self.ask("GET", "/sign-in/code")
-        answer = self.send("/sign-in/code", code=totp.at(int(time.time()) + totp.interval), next="/")  # the one before is used up
+        unused = totp.at(int(time.time()) + totp.interval)  # the one before is used up
+        answer = self.send("/sign-in/code", code=unused, next="/")
         assert answer.headers["location"] == "/", self.page
 
     def make(self, purpose: str, permission: str, protocol: str) -> str:

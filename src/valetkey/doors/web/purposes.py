@@ -122,3 +122,10 @@ def purposes_for(rights: frozenset[Permission], endpoints: tuple[ClientEndpoint,
 def purpose_of(key: str, among: tuple[Purpose, ...]) -> Purpose | None:
     """Find a purpose by its key."""
     return next((purpose for purpose in among if purpose.key == key), None)
+
+
+def guides_like(scope: Scope, form: SecretFormat) -> tuple[str, ...]:
+    """Give the kinds of client of an app password whose purpose is not known: of all purposes that it could have had."""
+    alike = [purpose for purpose in PURPOSES if purpose.scope == scope]
+    closest = [purpose for purpose in alike if purpose.format is form] or alike
+    return tuple(dict.fromkeys(key for purpose in closest for key in purpose.guides)) or ALL_GUIDES

@@ -10,14 +10,15 @@ from tests.browser.portal_client import PortalClient, portal_of
 from tests.browser.portal_site import ENDPOINTS
 from tests.verbs.site import House, Person
 
+from valetkey.core.app_password import SecretFormat
 from valetkey.core.policy import Policy
 from valetkey.core.restriction import NetworkRule, Restrictions
-from valetkey.core.scope import ALL_PERMISSIONS, MailProtocol, Permission, ready_made
+from valetkey.core.scope import ALL_PERMISSIONS, MailProtocol, Permission, PermissionMode, Scope, ready_made
 from valetkey.doors.web import ClientEndpoint, Encryption, client_lines
 from valetkey.doors.web.client_lines import Login
 from valetkey.doors.web.guides import ALL_GUIDES, endpoints_of, guides_for
 from valetkey.doors.web.language import ENGLISH
-from valetkey.doors.web.purposes import PURPOSES, Purpose, purpose_of
+from valetkey.doors.web.purposes import PURPOSES, Purpose, guides_like, purpose_of
 from valetkey.doors.web.wishes import first_lifetime
 from valetkey.doors.web.words import Words
 
@@ -57,6 +58,16 @@ def test_the_best_endpoint_of_a_protocol_is_the_first() -> None:
     scope = ready_made("send-only")
     assert scope is not None
     assert endpoints_of(scope.scope, ALL_PERMISSIONS, (SMTP, STARTTLS)) == {MailProtocol.SMTP: SMTP}
+
+
+def test_after_a_rotation_the_guides_are_those_of_like_purposes() -> None:
+    phone, scanner = purpose("phone"), purpose("scanner")
+    assert guides_like(scanner.scope, SecretFormat.DEVICE) == scanner.guides
+    assert guides_like(scanner.scope, SecretFormat.DEFAULT) == purpose("website").guides
+    assert guides_like(phone.scope, SecretFormat.DEFAULT) == ("apple", "android", "outlook", "thunderbird")
+    assert guides_like(phone.scope, SecretFormat.DEVICE) == ("apple", "android", "outlook", "thunderbird")
+    narrowed = Scope(PermissionMode.REPLACE, frozenset({Permission.READ, Permission.SEND}), phone.scope.protocols)
+    assert guides_like(narrowed, SecretFormat.DEFAULT) == ALL_GUIDES
 
 
 @pytest.mark.parametrize("endpoint", [SMTP, STARTTLS])

@@ -13,11 +13,11 @@ from valetkey.doors.web.apple_profile import MailProfile
 from valetkey.doors.web.client_lines import Login
 from valetkey.doors.web.fragments import fragment
 from valetkey.doors.web.gate import LOOK, FullVisit, Visit
-from valetkey.doors.web.guides import ALL_GUIDES, endpoints_of, guides_for
+from valetkey.doors.web.guides import endpoints_of, guides_for
 from valetkey.doors.web.live import Update, events
 from valetkey.doors.web.pages.app_passwords import Whose, one_of
 from valetkey.doors.web.pages.client_setup import profile_answer
-from valetkey.doors.web.purposes import Purpose
+from valetkey.doors.web.purposes import Purpose, guides_like
 from valetkey.service import app_passwords, shown_secrets
 from valetkey.service.app_passwords import Issued
 
@@ -40,7 +40,11 @@ def show_issued(
     made, secret = issued.app_password, issued.secret.shown
     settings = visit.portal.settings
     endpoints = endpoints_of(made.scope, shown.account.rights, settings.client_settings)
-    guides = guides_for(purpose.guides if purpose else ALL_GUIDES, endpoints, Login(shown.account.address, secret))
+    guides = guides_for(
+        purpose.guides if purpose else guides_like(made.scope, made.format),
+        endpoints,
+        Login(shown.account.address, secret),
+    )
     first = [protocol for protocol in purpose.shows if protocol in endpoints] if purpose else []
     return visit.page(
         "issued.html",
