@@ -1,0 +1,170 @@
+"""What is sent and answered: app passwords."""
+
+# Made by scripts/api_client.py from the OpenAPI document; not to be edited.
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from valetkey.client.models.me import MailProtocol, Permission, PermissionMode, Scope
+
+SecretFormat = Literal["default", "device"]  # How a secret is written.
+
+NetworkRule = Literal["anywhere", "allowed", "pinned"]  # From where a credential may be used.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restrictions:
+    """From where and until when it works."""
+
+    expires_at: datetime | None
+    idle_for: int | None  # Seconds: unused for so long, it stops working.
+    network_rule: NetworkRule
+    allowed_ips: tuple[str, ...]
+    pinned_network: str | None  # The network of the first login, for network_rule pinned.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """A login."""
+
+    at: datetime
+    address: str
+    protocol: MailProtocol
+    client: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A login that was refused although the secret was right."""
+
+    at: datetime
+    address: str
+    protocol: MailProtocol
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppPassword:
+    """An app password, without its secret."""
+
+    id: str
+    account_id: str
+    description: str
+    format: SecretFormat
+    scope: Scope
+    restrictions: Restrictions
+    is_live: bool  # Neither revoked nor seen expired.
+    created_at: datetime
+    created_by: str  # An account's id, a token's id, or cli.
+    created_from: str
+    lapsed_at: datetime | None
+    revoked_at: datetime | None
+    revoked_by: str | None
+    revoked_reason: str | None
+    last_use: Use | None
+    last_refusal: Refusal | None
+    rotated_from: str | None  # In whose place it was put.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppPasswordPage:
+    """A part of one account's app passwords."""
+
+    items: tuple[AppPassword, ...]
+    next: str | None  # Give it as `cursor` for the next page; null: there is none.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeWanted:
+    """What an app password shall be able to do."""
+
+    mode: PermissionMode
+    permissions: tuple[Permission, ...] = ()
+    protocols: tuple[MailProtocol, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestrictionsWanted:
+    """From where and until when it shall work."""
+
+    expires_at: datetime | None = None
+    idle_for: int | None = None  # Seconds: unused for so long, it stops working.
+    network_rule: NetworkRule = "anywhere"
+    allowed_ips: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppPasswordMade:
+    """A new app password with its secret, which is never to be had again."""
+
+    app_password: AppPassword
+    secret: str | None = field(repr=False)  # Shown once; null in a repetition.
+    replayed: bool = False  # Whether this repeats an earlier answer.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppPasswordChanged:
+    """An app password after it was revoked or changed."""
+
+    app_password: AppPassword
+    closed: int  # Mail connections that were closed.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppPasswordsRevoked:
+    """What was revoked."""
+
+    items: tuple[AppPasswordChanged, ...]
+
+
+AppPasswordFilter = Literal[
+    "live", "never-used", "unused-90-days", "no-expiry", "broad-scope", "refused", "revoked", "expired"
+]  # Which app passwords the console lists.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppPasswordOfAccount:
+    """An app password with the address of its account."""
+
+    app_password: AppPassword
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllAppPasswordPage:
+    """A part of everybody's app passwords."""
+
+    items: tuple[AppPasswordOfAccount, ...]
+    next: str | None  # Give it as `cursor` for the next page; null: there is none.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManyPlanned:
+    """What revoking them would do."""
+
+    app_passwords: int
+    people: int
+    connections: int | None  # null: it cannot be asked now.
+    skipped: int  # Unknown, revoked already, or of somebody with a role that you have not.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManyRevoked:
+    """What revoking them did."""
+
+    revoked: int
+    people: int
+    closed: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppPasswordRotated:
+    """A new app password with its secret, and the one whose place it takes."""
+
+    app_password: AppPassword
+    secret: str | None = field(repr=False)  # Shown once; null in a repetition.
+    replaced: AppPassword
+    closed: int  # Mail connections that were closed.
+    replayed: bool = False  # Whether this repeats an earlier answer.

@@ -1,0 +1,139 @@
+"""What is sent and answered: policy."""
+
+# Made by scripts/api_client.py from the OpenAPI document; not to be edited.
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from valetkey.client.models.me import NamedAccount
+
+Origin = Literal["file", "console"]  # Where rules come from.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRead:
+    """The policy as it holds, and where it comes from."""
+
+    max_app_passwords: int
+    default_lifetime: int | None
+    max_lifetime: int | None
+    default_idle_for: int | None
+    max_idle_for: int | None
+    main_password_opens_mail: bool
+    require_tls: bool
+    strict_hash: bool
+    min_password_length: int
+    recovery_wait: int
+    comes_from: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The site's policy. Durations are in seconds; null is no ceiling or no default."""
+
+    max_app_passwords: int
+    default_lifetime: int | None
+    max_lifetime: int | None
+    default_idle_for: int | None
+    max_idle_for: int | None
+    main_password_opens_mail: bool
+    require_tls: bool
+    strict_hash: bool
+    min_password_length: int
+    recovery_wait: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What became of a change."""
+
+    proposal_id: str | None  # Not null: it waits for a second administrator and does not hold yet.
+    closed: int  # Mail connections that no longer pass.
+
+
+Effect = Literal["stops", "ends-earlier", "network", "main-password"]  # What a change does to somebody.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """Whom a change hits."""
+
+    account: NamedAccount
+    app_password_id: str | None  # null: the main password.
+    description: str
+    effect: Effect
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a change would do."""
+
+    changed: tuple[str, ...]
+    weaker: tuple[str, ...]  # What of it permits more: then a second administrator is needed.
+    needs_two: bool
+    stops: int
+    shortened: int
+    elsewhere: int
+    loses_mail: int
+    people: int
+    hits: tuple[Hit, ...]  # The first of them.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworksRead:
+    """The named networks as they are, and where they come from."""
+
+    networks: dict[str, tuple[str, ...]]
+    comes_from: Origin
+
+
+ProposalKind = Literal[
+    "lower-policy", "reset-second-factors", "reinvite", "export-everything"
+]  # What needs two administrators.
+
+ProposalState = Literal["open", "countersigned", "declined", "withdrawn", "lapsed"]  # How a proposal stands.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One thing as it was and as it would be."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """Something that takes effect only when a second administrator countersigns it, in person."""
+
+    id: str
+    kind: ProposalKind
+    state: ProposalState
+    account: NamedAccount | None  # Whom it is about.
+    reason: str
+    differences: tuple[Difference, ...]
+    proposed_by: str
+    proposed_at: datetime
+    expires_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    other_administrators: int  # Who could countersign it.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposals:
+    """Proposals, the newest first."""
+
+    items: tuple[Proposal, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalMade:
+    """A proposal that was made."""
+
+    id: str
+    kind: ProposalKind
+    expires_at: datetime  # It lapses then.
