@@ -64,13 +64,13 @@ class Asked:
         return PREFIX + self.path.format(**{name: quote(str(value), safe="") for name, value in self.names.items()})
 
     @property
-    def parameters(self) -> list[tuple[str, str]]:
+    def parameters(self) -> tuple[tuple[str, str], ...]:
         """The query; each value of a list stands for itself."""
         pairs: list[tuple[str, str]] = []
         for name, value in self.query.items():
             several = isinstance(value, Iterable) and not isinstance(value, str)
             pairs += [(name, in_query(one)) for one in (value if several else (value,)) if one is not None]
-        return pairs
+        return tuple(pairs)
 
     def with_key(self) -> dict[str, str]:
         """Give the fields of the request; one that may come twice gets a key by which it acts once."""
