@@ -140,7 +140,8 @@ async def test_the_follower_sees_each_change_once_and_in_order(house: House):
     await accounts.disable(house.ports, OPERATOR, alice.account.id)
     await keys.rotated(house.ports, OPERATOR, 2)
     seen = follower.poll()
-    assert [change.account_id for change in seen] == [alice.account.id, alice.account.id, ""]  # a new key concerns no session
+    nobody = ""  # a new key concerns no session
+    assert [change.account_id for change in seen] == [alice.account.id, alice.account.id, nobody]
     assert [change.number for change in seen] == sorted(change.number for change in seen)
     assert follower.poll() == ()
     assert issued.app_password.account_id == alice.account.id
