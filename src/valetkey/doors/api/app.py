@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
-from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from valetkey.core.errors import Unavailable, ValetkeyError
@@ -56,19 +54,10 @@ def create_api(ports: Ports, settings: ApiSettings) -> ASGIApp:
     by_path: dict[str, dict[str, AnyOperation]] = {}
     for operation in OPERATIONS:
         by_path.setdefault(operation.path, {})[operation.method] = operation
-    described = document()
-
-    async def openapi(request: Request) -> Response:
-        if request.method not in {"GET", "HEAD"}:
-            raise _no_such_method({"GET", "HEAD"})
-        return JSONResponse(described)
-
-    routes = [Route(f"{PREFIX}{path}", _At(_Door(ports, settings, gate), each)) for path, each in by_path.items()]
-    described_at = Route(f"{PREFIX}/openapi.json", openapi, methods=None)
-    described_at.methods = None  # other methods are answered by a problem, not by Starlette's text
-    app = Starlette(routes=[described_at, *routes], exception_handlers={HTTPException: _not_found})
-    app.router.redirect_slashes = False
-    return _Outermost(app, ports, settings)
+    door = _Door(ports, settings, gate)
+    routes = [Route(f"{PREFIX}{path}", _At(door, each)) for path, each in by_path.items()]
+    router = Router([Route(f"{PREFIX}/openapi.json", _Described()), *routes], redirect_slashes=False, default=_nowhere)
+    return _Outermost(router, ports, settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +135,19 @@ class _At:
         await response(scope, receive, send)
 
 
+class _Described:
+    """The OpenAPI document, which everybody may read."""
+
+    def __init__(self) -> None:
+        self._document = JSONResponse(document())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give the document."""
+        if scope["method"] not in {"GET", "HEAD"}:
+            raise _no_such_method({"GET", "HEAD"})
+        await self._document(scope, receive, send)
+
+
 class _Outermost:
     """Adds the headers that every answer has, and turns each error into a problem."""
 
@@ -210,7 +212,5 @@ def _no_such_method(allowed: set[str]) -> ProblemError:
     return ProblemError(405, "method", f"This address takes: {listed}.", headers={"Allow": listed})
 
 
-async def _not_found(_request: Request, _error: Exception) -> Response:
-    return answer_of(
-        ProblemError(404, "not-found", f"There is no such address. All are listed at {PREFIX}/openapi.json.")
-    )
+async def _nowhere(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise ProblemError(404, "not-found", f"There is no such address. All are listed at {PREFIX}/openapi.json.")

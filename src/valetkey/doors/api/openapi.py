@@ -107,7 +107,7 @@ def _path_schema(name: str) -> dict[str, Any]:
         case "account_id":
             return {"type": "string", "anyOf": [{"const": ME}, {"pattern": ID_PATTERN}]}
         case "number":
-            return {"type": "integer", "minimum": 1, "maximum": 2**62}
+            return {"type": "integer", "minimum": 1, "maximum": 10**18 - 1}
         case "address" | "connection_id":
             return {"type": "string", "minLength": 1, "maxLength": 320, "pattern": "^[^/]+$"}
         case _:

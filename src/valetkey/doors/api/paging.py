@@ -12,8 +12,8 @@ from pydantic import Field, StringConstraints
 
 from valetkey.core.errors import Unavailable
 from valetkey.doors.api.operation import Answer, AnyCall
-from valetkey.doors.api.problem import malformed
-from valetkey.doors.api.shapes.fields import Number, Shape
+from valetkey.doors.api.problem import ProblemError
+from valetkey.doors.api.shapes.fields import DIGITS, Shape
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,7 +25,7 @@ MOST = 200
 class Paged(Shape):
     """What each list takes."""
 
-    limit: Annotated[Number, Field(ge=1, le=MOST, description="How many at most.")] = 50
+    limit: Annotated[int, Field(ge=1, le=MOST, description="How many at most."), DIGITS] = 50
     cursor: Annotated[
         str | None,
         StringConstraints(pattern="^[A-Za-z0-9_-]+$", max_length=1024),
@@ -53,7 +53,7 @@ def position(call: AnyCall) -> list[Any] | None:
         sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         found: list[Any] = json.loads(call.ports.keys.unseal(sealed, _context(call)))
     except (Unavailable, binascii.Error, ValueError):
-        raise malformed("This cursor does not belong to this list. Begin at its beginning.") from None
+        raise ProblemError(422, "refused", "This cursor is not one of this list. Begin at its beginning.") from None
     return found
 
 

@@ -1,10 +1,12 @@
 """What happened: activity, the audit log, counts, and how the house stands."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 from starlette.responses import StreamingResponse
 
+from valetkey.core.errors import NotFound
 from valetkey.core.role import Action
 from valetkey.doors.api.operation import Answer, AnyOperation, Call, Operation
 from valetkey.doors.api.paging import cursor, page, position
@@ -18,6 +20,7 @@ from valetkey.service.ports import AuditFault, AuditRecord
 from valetkey.service.store_parts import AuditFilter
 
 _TAG = "records"
+_NUMBER = re.compile("[1-9][0-9]{0,17}")
 _DAY = timedelta(days=1)
 
 
@@ -59,7 +62,10 @@ async def _list_audit(call: Call[shapes.AuditAsked, Nothing]) -> Answer:
 
 
 async def _get_audit_record(call: Call[Nothing, Nothing]) -> Answer:
-    found = await console.audit_record(call.ports, call.actor, int(call.path["number"]))
+    typed = call.path["number"]
+    if not _NUMBER.fullmatch(typed):
+        raise NotFound("There is no such record.")
+    found = await console.audit_record(call.ports, call.actor, int(typed))
     return Answer(audit_shape(found.record))
 
 

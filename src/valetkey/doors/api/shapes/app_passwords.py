@@ -10,7 +10,7 @@ from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope
 from valetkey.doors.api.paging import Page, Paged
 from valetkey.doors.api.shapes.accounts import Search
-from valetkey.doors.api.shapes.fields import Entry, Flag, Id, Moment, ReasonText, Seconds, Shape
+from valetkey.doors.api.shapes.fields import WHOLE, Entry, Flag, Id, Moment, ReasonText, Seconds, Shape
 from valetkey.service.store_parts import AppPasswordFilter
 
 Description = Annotated[
@@ -166,7 +166,7 @@ class AppPasswordRotatedShape(Shape):
 class Overlap(Shape):
     """How long the one that is replaced shall work on."""
 
-    overlap: Annotated[int, Field(ge=0, le=2_592_000, strict=True)] = Field(
+    overlap: Annotated[int, Field(ge=0, le=2_592_000), WHOLE] = Field(
         default=0, description="Seconds: 0, 3600, 86400, 604800 or 2592000.", examples=[86400]
     )
 

@@ -12,7 +12,7 @@ from valetkey.core.login import Reason
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.api.paging import Page, Paged
 from valetkey.doors.api.shapes.app_passwords import AppPasswordShape
-from valetkey.doors.api.shapes.fields import Moment, Number, Shape
+from valetkey.doors.api.shapes.fields import DIGITS, Moment, Shape
 from valetkey.service.history import Entry, Kind
 from valetkey.service.ports import AuditRecord, LoginEvent
 from valetkey.service.store_parts import Adoption, AppPasswordFilter
@@ -160,7 +160,7 @@ class ActivityAsked(Paged):
 class HistoryAsked(Shape):
     """How far back the counts by day go."""
 
-    days: Annotated[Number, Field(ge=1, le=400)] = 30
+    days: Annotated[int, Field(ge=1, le=400), DIGITS] = 30
 
 
 class AuditAsked(Paged):
@@ -202,7 +202,7 @@ class LoginsAsked(Shape):
 class AdoptionAsked(Shape):
     """How far back the counts by day go."""
 
-    days: Annotated[Number, Field(ge=1, le=400)] = 90
+    days: Annotated[int, Field(ge=1, le=400), DIGITS] = 90
 
 
 def audit_shape(record: AuditRecord) -> AuditShape:

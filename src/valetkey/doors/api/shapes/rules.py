@@ -10,22 +10,22 @@ from valetkey.core.network import NamedNetworks, network_facts
 from valetkey.core.policy import Policy, policy_facts, policy_from
 from valetkey.core.proposal import ProposalKind, ProposalState
 from valetkey.doors.api.shapes.accounts import NamedAccount, named
-from valetkey.doors.api.shapes.fields import Entry, Flag, Id, ReasonText, Seconds, Shape
+from valetkey.doors.api.shapes.fields import WHOLE, Entry, Flag, Id, ReasonText, Seconds, Shape
 from valetkey.service.policy import Effect, Hit, Origin, Preview
 from valetkey.service.proposals import ShownProposal
 
-_Whole = Field(strict=True)
-Strict = Annotated[bool, _Whole]
+Strict = Annotated[bool, Field(strict=True)]
 NetworkName = Annotated[str, StringConstraints(pattern="^[A-Za-z][A-Za-z0-9_-]{0,30}$")]
 Networks = Annotated[
-    dict[NetworkName, Annotated[list[Entry], Field(min_length=1, max_length=200)]], Field(max_length=200)
+    dict[NetworkName, Annotated[list[Entry], Field(min_length=1, max_length=200)]],
+    Field(max_length=200, json_schema_extra={"additionalProperties": False}),
 ]
 
 
 class PolicyShape(Shape):
     """The site's policy. Durations are in seconds; null is no ceiling or no default."""
 
-    max_app_passwords: Annotated[int, Field(ge=1, le=10_000, strict=True)]
+    max_app_passwords: Annotated[int, Field(ge=1, le=10_000), WHOLE]
     default_lifetime: Seconds | None
     max_lifetime: Seconds | None
     default_idle_for: Seconds | None
@@ -33,8 +33,8 @@ class PolicyShape(Shape):
     main_password_opens_mail: Strict
     require_tls: Strict
     strict_hash: Strict
-    min_password_length: Annotated[int, Field(ge=8, le=128, strict=True)]
-    recovery_wait: Annotated[int, Field(ge=86_400, le=2_592_000, strict=True)]
+    min_password_length: Annotated[int, Field(ge=8, le=128), WHOLE]
+    recovery_wait: Annotated[int, Field(ge=86_400, le=2_592_000), WHOLE]
 
 
 class PolicyRead(PolicyShape):
