@@ -21,10 +21,12 @@ from valetkey.service.store_parts import Adoption, DayCount, HourCount
 _FIRST_DAY = date(1970, 1, 1)
 _FIRST_HOUR = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
+_HOURS_OF_A_DAY = 24
+_MOST_DAYS = 1_000  # that one question goes back
 
 _COUNT_DAY = """
-INSERT INTO login_day (account_id, credential_id, day, protocol, result, count) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (account_id, credential_id, day, protocol, result) DO UPDATE SET count = count + excluded.count
+INSERT INTO login_day (day, account_id, credential_id, protocol, result, count) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (day, account_id, credential_id, protocol, result) DO UPDATE SET count = count + excluded.count
 """
 _COUNT_HOUR = """
 INSERT INTO login_hour (hour, protocol, result, count) VALUES (?, ?, ?, ?)
@@ -54,9 +56,14 @@ class CountReader(Transaction):
 
     def login_days(self, account_id: str, credential_id: str | None, since: date) -> tuple[DayCount, ...]:
         """Count the logins of an account by UTC day and outcome, oldest day first; with None of all its credentials."""
+        last = self._value(select(func.max(login_day.c.day)))
+        if last is None:
+            return ()
+        # Day by day, each a look-up: a span of days would have to be read through with everybody's rows.
+        days = range(max(_days(since), last - _MOST_DAYS), last + 1)
         columns = (login_day.c.day, login_day.c.protocol, login_day.c.result)
         statement = select(*columns, func.sum(login_day.c.count)).where(
-            login_day.c.account_id == account_id, login_day.c.day >= _days(since)
+            login_day.c.day.in_(days), login_day.c.account_id == account_id
         )
         if credential_id is not None:
             statement = statement.where(login_day.c.credential_id == credential_id)
@@ -102,7 +109,7 @@ class CountWriter(CountReader):
             how = (event.protocol.value, event.result)
             by_hour[hour, *how] += event.count
             if event.account_id is not None:
-                by_day[event.account_id, event.credential_id or "", hour // 24, *how] += event.count
+                by_day[hour // _HOURS_OF_A_DAY, event.account_id, event.credential_id or "", *how] += event.count
         for statement, counts in ((_COUNT_DAY, by_day), (_COUNT_HOUR, by_hour)):
             if counts:
                 self._connection.exec_driver_sql(statement, [(*key, count) for key, count in counts.items()])

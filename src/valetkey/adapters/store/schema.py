@@ -272,9 +272,9 @@ notice = Table(
 login_day = Table(
     "login_day",
     metadata,
+    Column("day", Integer, primary_key=True),
     Column("account_id", String, primary_key=True),
     Column("credential_id", String, primary_key=True),
-    Column("day", Integer, primary_key=True),
     Column("protocol", String, primary_key=True),
     Column("result", String, primary_key=True),
     Column("count", Integer, nullable=False),

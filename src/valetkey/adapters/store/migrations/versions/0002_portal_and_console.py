@@ -97,17 +97,17 @@ CREATE INDEX notice_order ON notice (next_try_at)
 """
 
 _COUNTS = """
--- credential_id '' is the main password or no credential.
+-- credential_id '' is the main password or no credential. The day is first: a day's rows lie together, so that today's
+-- are at hand, and old ones go in one piece.
 CREATE TABLE login_day (
+  day INTEGER NOT NULL,
   account_id TEXT NOT NULL,
   credential_id TEXT NOT NULL,
-  day INTEGER NOT NULL,
   protocol TEXT NOT NULL,
   result TEXT NOT NULL,
   count INTEGER NOT NULL CHECK (count > 0),
-  PRIMARY KEY (account_id, credential_id, day, protocol, result)
+  PRIMARY KEY (day, account_id, credential_id, protocol, result)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX login_day_age ON login_day (day);
 
 CREATE TABLE login_hour (
   hour INTEGER NOT NULL,
