@@ -5,7 +5,8 @@ from datetime import datetime
 from valetkey.core.errors import NotFound
 from valetkey.core.event import RecoveryCancelled
 from valetkey.core.notice import NoticeKind
-from valetkey.service.authority import own_account, require_operator
+from valetkey.core.role import Action
+from valetkey.service.authority import own_account, require, require_operator
 from valetkey.service.notices import tell
 from valetkey.service.one_time_links import NO_LINK, look_at, open_link, require_link, use
 from valetkey.service.ports import SYSTEM, Actor, Ports, Reader, Writer
@@ -89,15 +90,16 @@ async def cancel(ports: Ports, actor: Actor, account_id: str) -> None:
 
 
 async def under_way(ports: Ports, actor: Actor) -> tuple[tuple[Recovery, str], ...]:
-    """List every recovery that is under way, each with the account's address, for the command line.
+    """List every recovery that is under way, each with the account's address, by `Action.SEE_ACCOUNTS`.
 
     Raises:
-        NotAllowed: Not the command line.
+        NotAllowed: The role or the token does not permit it.
         Unavailable: The store failed.
     """
-    require_operator(actor)
+    now = ports.clock.now()
 
     def look(reader: Reader) -> tuple[tuple[Recovery, str], ...]:
+        require(reader, actor, Action.SEE_ACCOUNTS, now)
         found = [(recovery, reader.account(recovery.account_id)) for recovery in reader.open_recoveries()]
         return tuple((recovery, account.address if account else recovery.account_id) for recovery, account in found)
 

@@ -6,7 +6,7 @@ from valetkey.doors.api.paging import page, position
 from valetkey.doors.api.shapes import accounts as shapes
 from valetkey.doors.api.shapes.accounts import AccountShape, AccountWithNames, account_shape, details_shape
 from valetkey.doors.api.shapes.fields import Nothing
-from valetkey.service import accounts, console, invitations
+from valetkey.service import accounts, calling_off, console, invitations
 from valetkey.service.ports import Ports, Reader
 from valetkey.service.store_parts import AccountFilter
 
@@ -102,6 +102,11 @@ async def _list_domains(call: Call[Nothing, Nothing]) -> Answer:
     return Answer(shapes.Domains(items=[shapes.domain_shape(each) for each in found]))
 
 
+async def _list_recoveries(call: Call[Nothing, Nothing]) -> Answer:
+    found = await calling_off.under_way(call.ports, call.actor)
+    return Answer(shapes.Recoveries(items=[shapes.recovery_shape(*each) for each in found]))
+
+
 _ONE = "/accounts/{account_id}"
 
 OPERATIONS: tuple[AnyOperation, ...] = (
@@ -157,5 +162,10 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     Operation(
         "list_domains", "GET", "/domains", _TAG, "The domains and what they hold",
         _list_domains, Nothing, Nothing, shapes.Domains, actions=(Action.SEE_ACCOUNTS,),
+    ),
+    Operation(
+        "list_recoveries", "GET", "/recoveries", _TAG, "The recoveries of lost second factors that are under way",
+        _list_recoveries, Nothing, Nothing, shapes.Recoveries, actions=(Action.SEE_ACCOUNTS,),
+        description="They are called off by their owner, or on the command line of the server.",
     ),
 )  # fmt: skip
