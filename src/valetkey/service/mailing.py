@@ -50,8 +50,9 @@ async def send_due(ports: Ports, mailer: Mailer | None, letterhead: Letterhead) 
         return 0
     sent = 0
     for notice in await ports.store.read(lambda reader: reader.due_notices(now)):
+        about = await _address_of(ports, notice)
         try:
-            await _send(ports, mailer, letterhead, notice)
+            await mailer.send(_mail_of(ports, letterhead, notice, about))
         except Refused as refusal:
             await _put_off(ports, notice, now, str(refusal))
         except Unavailable as trouble:
@@ -63,30 +64,34 @@ async def send_due(ports: Ports, mailer: Mailer | None, letterhead: Letterhead) 
     return sent
 
 
-async def _send(ports: Ports, mailer: Mailer, letterhead: Letterhead, notice: QueuedNotice) -> None:
-    kind = NoticeKind(notice.kind)
+async def _address_of(ports: Ports, notice: QueuedNotice) -> str:
     account = await ports.store.read(lambda reader: reader.account(notice.account_id))
-    link = ""
-    if notice.sealed is not None:
-        link = letterhead.portal + WITH_LINK[kind] + unseal_token(ports, notice.account_id, kind, notice.sealed)
-    said = notice_text(
-        kind,
-        notice.facts,
-        account=account.address if account else notice.account_id,
-        at=notice.made_at,
-        portal=letterhead.portal,
-        link=link,
-    )
+    return account.address if account else notice.account_id
+
+
+def _mail_of(ports: Ports, letterhead: Letterhead, notice: QueuedNotice, account: str) -> Mail:
+    """Write the mail of a notice.
+
+    Raises:
+        Refused: It cannot be written: another version queued it, or its key is gone.
+    """
+    try:
+        kind = NoticeKind(notice.kind)
+        link = ""
+        if notice.sealed is not None:
+            link = letterhead.portal + WITH_LINK[kind] + unseal_token(ports, notice.account_id, kind, notice.sealed)
+        said = notice_text(kind, notice.facts, account=account, at=notice.made_at, portal=letterhead.portal, link=link)
+        paragraphs = [_wrapped(letterhead.speak(one)) for one in said.paragraphs]
+    except (ValueError, KeyError, Unavailable) as fault:
+        raise Refused("This notice cannot be written: {fault}", fault=type(fault).__name__) from None
     foot = Sentence(_FOOT.message, {"site": letterhead.site, "portal": letterhead.portal})
-    paragraphs = [_wrapped(letterhead.speak(one)) for one in said.paragraphs]
-    mail = Mail(
+    return Mail(
         recipient=notice.recipient,
         subject=letterhead.speak(said.subject),
         text="\n\n".join([*paragraphs, "-- \n" + _wrapped(letterhead.speak(foot))]) + "\n",
         date=notice.made_at,
         id=f"notice.{notice.id}.{int(notice.made_at.timestamp() * 1_000_000)}",
     )
-    await mailer.send(mail)
 
 
 async def _put_off(ports: Ports, notice: QueuedNotice, now: datetime, why: str) -> None:

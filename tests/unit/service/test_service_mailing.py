@@ -133,3 +133,22 @@ async def test_without_a_mail_server_nothing_piles_up(house, alice):
     await tell_alice(house, alice)
     assert await send_due(house.ports, None, LETTERHEAD) == 0
     assert await waiting(house) == ()
+
+
+async def test_a_notice_that_cannot_be_written_holds_up_no_other(house, alice):
+    now = house.clock.now()
+
+    def queue(writer):
+        for kind, facts, sealed in (
+            ("of-another-version", {}, None),
+            ("factor-added", {}, None),
+            ("recovery-open", {"closes_at": "nonsense"}, None),
+            ("recovery-link", {"address": ""}, b"sealed by nobody"),
+        ):
+            writer.queue_notice(alice.id, "alice@example.org", kind, facts, at=now, sealed=sealed)
+        tell(writer, alice.id, NoticeKind.ACCOUNT_DISABLED, now)
+
+    await house.store.write(queue)
+    (mail,) = (await send_all(house)).mails
+    assert mail.subject == "Account alice@example.org disabled"
+    assert len(await waiting(house)) == 4
