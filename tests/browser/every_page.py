@@ -126,6 +126,9 @@ def looking(visitor: Visitor, _alice: Person) -> Iterator[str]:
     page = visitor.go("/account")
     page.get_by_role("link", name="Remove Phone").click()
     yield "authenticator-remove"
+    page = visitor.go("/account")
+    page.get_by_role("link", name="Rename Phone").click()
+    yield "factor-rename"
     page = visitor.go("/")
     page.get_by_role("link", name="scanner@example.org").click()
     yield "list-empty-shared"

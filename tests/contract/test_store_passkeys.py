@@ -56,6 +56,14 @@ async def test_use_is_kept(alice):
         await alice.write(lambda writer: writer.use_passkey("pk_gone", sign_count=9, at=NOW))
 
 
+async def test_a_passkey_is_given_another_name_and_nothing_else(alice):
+    await alice.write(lambda writer: writer.add_passkey(PASSKEY))
+    await alice.write(lambda writer: writer.rename_passkey("pk_laptop", "Old laptop"))
+    assert await alice.read(lambda reader: reader.passkeys("ac_alice")) == (replace(PASSKEY, name="Old laptop"),)
+    with pytest.raises(NotFound):
+        await alice.write(lambda writer: writer.rename_passkey("pk_gone", "Old laptop"))
+
+
 async def test_one_of_many_parallel_uses_of_a_challenge_succeeds(store):
     spent = await asyncio.gather(
         *(store.write(lambda writer: writer.spend_challenge(b"c" * 32, NOW)) for _ in range(50))

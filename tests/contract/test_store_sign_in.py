@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 from tests.contract.values import NOW, SECOND, a_session, a_totp, add_person
 
+from valetkey.core.errors import NotFound
+
 CODES = [bytes([number]) * 32 for number in range(10)]
 
 
@@ -27,6 +29,13 @@ async def test_authenticators_come_back_oldest_first(alice):
     assert await alice.read(lambda reader: reader.totps("ac_alice")) == (older, a_totp(), newer)
     assert await alice.write(lambda writer: writer.remove_totp("to_app")) is True
     assert await alice.write(lambda writer: writer.remove_totp("to_app")) is False
+
+
+async def test_an_authenticator_is_given_another_name_and_nothing_else(alice):
+    await alice.write(lambda writer: writer.rename_totp("to_app", "Old phone"))
+    assert await totp_of(alice) == replace(a_totp(), name="Old phone")
+    with pytest.raises(NotFound):
+        await alice.write(lambda writer: writer.rename_totp("to_gone", "Old phone"))
 
 
 async def test_a_step_is_used_once_and_never_an_older_one(alice):

@@ -92,6 +92,15 @@ class SecondFactorRemoved:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondFactorRenamed:
+    """An authenticator app or a passkey was given another name by its owner."""
+
+    before: str
+    name: str
+    factor: str = "totp"  # or "passkey"
+
+
+@dataclass(frozen=True, slots=True)
 class SecondFactorReset:
     """All second factors of an account were removed by an administrator."""
 
@@ -325,7 +334,7 @@ class Exported:
 Event = (
     AccountCreated | AccountDisabled | AccountEnabled | RightsSet | AliasAdded | AliasRemoved | OwnerAdded | OwnerRemoved
     | MainPasswordSet | UpstreamPasswordSet | UpstreamPasswordRemoved | SecondFactorAdded | SecondFactorRemoved
-    | SecondFactorReset | CodeEntryDisabled | PasskeyRefused | RecoveryCodesDrawn | RecoveryCodeUsed | SignedIn | SignInRefused | SignedOut
+    | SecondFactorRenamed | SecondFactorReset | CodeEntryDisabled | PasskeyRefused | RecoveryCodesDrawn | RecoveryCodeUsed | SignedIn | SignInRefused | SignedOut
     | AppPasswordIssued | AppPasswordChanged | AppPasswordRevoked | AppPasswordLapsed | AppPasswordPinned | KeysRotated
     | AppPasswordRotated | ConnectionClosed | NoticeAddressSet | NoticeAddressRemoved | RecoveryBegun | RecoveryCancelled
     | RecoveryDone | Invited | InvitationUsed | RoleSet | ApiTokenMade | ApiTokenRevoked | ProposalMade | ProposalDecided

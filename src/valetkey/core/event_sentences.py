@@ -50,7 +50,7 @@ def describe(event: Event) -> Sentence:
             e.SecondFactorAdded() | e.SecondFactorRemoved() | e.SecondFactorReset() | e.CodeEntryDisabled()
             | e.RecoveryCodesDrawn() | e.RecoveryCodeUsed() | e.SignedIn() | e.SignInRefused() | e.SignedOut()
             | e.NoticeAddressSet() | e.NoticeAddressRemoved() | e.RecoveryBegun() | e.RecoveryCancelled()
-            | e.RecoveryDone() | e.PasskeyRefused()
+            | e.RecoveryDone() | e.PasskeyRefused() | e.SecondFactorRenamed()
         ):  # fmt: skip
             return _of_sign_in(event)
         case (
@@ -110,7 +110,7 @@ def _of_account(  # noqa: C901, PLR0912  (one flat case per event)
 def _of_sign_in(  # noqa: C901, PLR0912  (one flat case per event)
     event: e.SecondFactorAdded | e.SecondFactorRemoved | e.SecondFactorReset | e.CodeEntryDisabled | e.RecoveryCodesDrawn
     | e.RecoveryCodeUsed | e.SignedIn | e.SignInRefused | e.SignedOut | e.NoticeAddressSet | e.NoticeAddressRemoved
-    | e.RecoveryBegun | e.RecoveryCancelled | e.RecoveryDone | e.PasskeyRefused,
+    | e.RecoveryBegun | e.RecoveryCancelled | e.RecoveryDone | e.PasskeyRefused | e.SecondFactorRenamed,
 ) -> Sentence:  # fmt: skip
     match event:
         case e.SecondFactorAdded(name=name, factor="passkey"):
@@ -121,6 +121,10 @@ def _of_sign_in(  # noqa: C901, PLR0912  (one flat case per event)
             return say("Passkey “{name}” removed", name=name)
         case e.SecondFactorRemoved(name=name):
             return say("Authenticator “{name}” removed", name=name)
+        case e.SecondFactorRenamed(before=before, name=name, factor="passkey"):
+            return say("Passkey “{before}” is now called “{name}”", before=before, name=name)
+        case e.SecondFactorRenamed(before=before, name=name):
+            return say("Authenticator “{before}” is now called “{name}”", before=before, name=name)
         case e.SecondFactorReset():
             return say("Second factors reset by an administrator")
         case e.CodeEntryDisabled():

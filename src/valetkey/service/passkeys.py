@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from valetkey.core.errors import Conflict, NotAllowed, NotFound, Refused
+from valetkey.core.event import SecondFactorRenamed
 from valetkey.core.passkey import MAX_PASSKEYS, Passkey
 from valetkey.service import factors
 from valetkey.service.app_passwords import close_what_fails
@@ -107,6 +108,30 @@ async def remove(ports: Ports, actor: Actor, passkey_id: str) -> None:
             raise NotFound("There is no such passkey.")
         factors.removed(writer, actor, account, found.name, factor=factors.PASSKEY, now=now)
         writer.remove_passkey(found.id)
+
+    await ports.store.write(apply)
+
+
+async def rename(ports: Ports, actor: Actor, passkey_id: str, name: str) -> None:
+    """Give one's own passkey another name. No proof is asked for: it opens what it opened before.
+
+    Raises:
+        InvalidInput: The name is unfit.
+        NotFound: No such passkey of one's own.
+        Unavailable: The store failed.
+    """
+    now = ports.clock.now()
+    wanted = factors.factor_name(name)
+
+    def apply(writer: Writer) -> None:
+        account = own_account(writer, actor)
+        found = next((one for one in writer.passkeys(account.id) if one.id == passkey_id), None)
+        if found is None:
+            raise NotFound("There is no such passkey.")
+        if wanted != found.name:
+            writer.rename_passkey(found.id, wanted)
+            renamed = SecondFactorRenamed(found.name, wanted, factors.PASSKEY)
+            writer.record(renamed, actor=actor, at=now, account_id=account.id)
 
     await ports.store.write(apply)
 

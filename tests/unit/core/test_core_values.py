@@ -415,6 +415,8 @@ EVENTS = [
     events.UpstreamPasswordRemoved(),
     events.SecondFactorAdded("Phone"),
     events.SecondFactorRemoved("Phone"),
+    events.SecondFactorRenamed("Phone", "Old phone"),
+    events.SecondFactorRenamed("Blue key", "Red key", "passkey"),
     events.SecondFactorReset(),
     events.PasskeyRefused("Laptop", "192.0.2.1"),
     events.CodeEntryDisabled(),

@@ -29,10 +29,12 @@ async def offer_totp(ports: Ports, actor: Actor, totp: Any) -> Any:
 VERBS: dict[str, Verb] = {
     "set up an authenticator": offer_totp,
     "remove an authenticator": lambda ports, actor, totp: second_factors.remove_totp(ports, actor, totp.id),
+    "rename an authenticator": lambda ports, actor, totp: second_factors.rename_totp(ports, actor, totp.id, "Mine"),
     "draw recovery codes": lambda ports, actor, _: second_factors.draw_recovery_codes(ports, actor),
     "offer a passkey": lambda ports, actor, _: passkeys.offer(ports, actor, PARTY, binding="here"),
     "set up a passkey": lambda ports, actor, _: passkeys.register(ports, actor, NOTHING, "Mine", binding="here"),
     "remove a passkey": lambda ports, actor, _: passkeys.remove(ports, actor, "pk_none"),
+    "rename a passkey": lambda ports, actor, _: passkeys.rename(ports, actor, "pk_none", "Mine"),
     "list sessions": lambda ports, actor, _: portal_sessions.sessions(ports, actor),
     "end a session": lambda ports, actor, _: portal_sessions.sign_out_one(ports, actor, "none"),
     "end all sessions": lambda ports, actor, _: portal_sessions.sign_out_all(ports, actor),

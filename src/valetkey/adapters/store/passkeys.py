@@ -72,6 +72,14 @@ class PasskeyWriter(PasskeyReader):
         """Remove a passkey; False if there is none."""
         return self._affected(delete(passkey).where(passkey.c.id == passkey_id)) == 1
 
+    def rename_passkey(self, passkey_id: str, name: str) -> None:
+        """Give a passkey another name.
+
+        Raises:
+            NotFound: There is none.
+        """
+        self._change_one(update(passkey).where(passkey.c.id == passkey_id).values(name=name), "passkey")
+
     def use_passkey(self, passkey_id: str, *, sign_count: int, at: datetime) -> None:
         """Keep when a passkey was used, and what its counter then was."""
         statement = update(passkey).where(passkey.c.id == passkey_id)

@@ -63,6 +63,14 @@ class SecondFactorWriter(SecondFactorReader):
         """Remove an authenticator; False if there is none."""
         return self._affected(delete(totp).where(totp.c.id == totp_id)) == 1
 
+    def rename_totp(self, totp_id: str, name: str) -> None:
+        """Give an authenticator another name.
+
+        Raises:
+            NotFound: There is none.
+        """
+        self._change_one(update(totp).where(totp.c.id == totp_id).values(name=name), "authenticator")
+
     def use_totp_step(self, totp_id: str, step: int, at: datetime) -> bool:
         """Use a step up, by compare-and-set, and end its run of wrong codes; False if it is not newer than the last."""
         statement = update(totp).where(totp.c.id == totp_id, totp.c.last_step < step)

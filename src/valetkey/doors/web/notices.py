@@ -15,6 +15,7 @@ _SENTENCES = {
     "authenticator-added": say("The authenticator is set up. From now on either one signs you in."),
     "passkey-added": say("The passkey is set up. From now on it signs you in."),
     "passkey-removed": say("The passkey is removed here. Remove it from your device as well."),
+    "factor-renamed": say("Renamed. It works as before."),
     "one-out": say("That browser is signed out."),
     "renamed": say("Renamed. The password itself stays the same."),
     "authenticator-removed": say("The authenticator is removed."),

@@ -9,9 +9,11 @@ from fastapi import FastAPI
 from tests.browser.portal_client import PortalClient
 from tests.unit.doors.web.test_web_flows import text_of
 from tests.verbs.authenticator import SoftAuthenticator
-from tests.verbs.site import House, Person
+from tests.verbs.site import OPERATOR, House, Person
 
+from valetkey.core.event import SecondFactorRenamed
 from valetkey.doors.web import WebSettings, create_portal
+from valetkey.service import activity
 
 _OPTIONS = re.compile(r'data-options="([^"]*)"')
 _ENDING = re.compile(r'action="(/account/sessions/[0-9a-f]+/end)"')
@@ -236,3 +238,32 @@ async def test_a_new_main_password_is_said_honestly(visitor: PortalClient, house
 async def test_the_history_bears_any_number(visitor: PortalClient, house: House, alice: Person, before: str) -> None:
     await visitor.sign_in(house, alice)
     assert (await visitor.get(f"/account/sign-ins?before={before}")).status_code == 200
+
+
+async def test_second_factors_are_renamed_by_their_owner_alone(
+    portal: FastAPI, visitor: PortalClient, house: House, device: SoftAuthenticator, alice: Person
+) -> None:
+    passkey = (await house.store.read(lambda reader: reader.passkeys(alice.account.id)))[0]
+    totp = (await house.store.read(lambda reader: reader.totps(alice.account.id)))[0]
+    other = PortalClient(portal)
+    await other.sign_in(house, await house.person("bob@example.org"))
+    await visitor.sign_in(house, alice)
+    house.clock.move(minutes=6)  # no proof is asked for
+    for path in (f"/account/passkeys/{passkey.id}/rename", f"/account/authenticators/{totp.id}/rename"):
+        assert (await other.get(path)).status_code == 404
+        await other.get("/account")
+        assert (await other.post(path, {"name": "Mine"})).status_code == 404
+        await visitor.get(path)
+        refused = await visitor.post(path, {"name": " "})
+        assert refused.status_code == 422
+        assert (await visitor.post(path, {"name": "<i>Red</i> " + path[9]})).status_code == 303
+    page = await visitor.get("/account")
+    assert "works as before" in text_of(page)
+    assert "&lt;i&gt;Red&lt;/i&gt; p" in page.text
+    assert "&lt;i&gt;Red&lt;/i&gt; a" in page.text
+    assert (await house.store.read(lambda reader: reader.passkeys(alice.account.id)))[0].name == "<i>Red</i> p"
+    happened = [one.event for one in await activity.audit(house.ports, OPERATOR, account_id=alice.account.id, limit=2)]
+    assert happened == [
+        SecondFactorRenamed(totp.name, "<i>Red</i> a"),
+        SecondFactorRenamed(passkey.name, "<i>Red</i> p", "passkey"),
+    ]

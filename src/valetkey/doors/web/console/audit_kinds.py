@@ -26,7 +26,8 @@ GROUPS: Mapping[str, Group] = {
     ),
     "factors": _group(
         say("Main passwords and second factors"),
-        e.MainPasswordSet, e.SecondFactorAdded, e.SecondFactorRemoved, e.SecondFactorReset, e.RecoveryCodesDrawn,
+        e.MainPasswordSet, e.SecondFactorAdded, e.SecondFactorRenamed, e.SecondFactorRemoved, e.SecondFactorReset,
+        e.RecoveryCodesDrawn,
         e.NoticeAddressSet, e.NoticeAddressRemoved, e.RecoveryBegun, e.RecoveryCancelled, e.RecoveryDone,
     ),
     "app-passwords": _group(
