@@ -11,12 +11,27 @@ from typing import Annotated
 
 import typer
 
-from valetkey.doors.cli import accounts, app_passwords, audit, dns, keeping, policy, recovery, sessions, starting
+from valetkey.doors.cli import (
+    accounts,
+    app_passwords,
+    audit,
+    dns,
+    keeping,
+    policy,
+    recovery,
+    sessions,
+    starting,
+    tokens,
+)
 from valetkey.doors.cli.front import Front
 from valetkey.doors.cli.output import say
-from valetkey.doors.cli.running import Running
+from valetkey.doors.cli.running import EXIT_USAGE, HERE_ONLY, Running, fail
+from valetkey.doors.cli.server import Server
 
 __all__ = ["build", "config_first", "set_quiet_errors"]
+
+_ANYWHERE = {"--config", "-c", "--server", "--token-file", "--ca-file"}
+_HERE = {"init", "serve", "demo", "demo-code", "dns", "check", "backup", "config", "keys"}  # never over the API
 
 _HELP = """App passwords for mail that do not undo two-factor sign-in.
 
@@ -43,6 +58,7 @@ def build(front: Front) -> typer.Typer:
 
     @app.callback()
     def start(  # the options that stand before every command
+        context: typer.Context,
         config: Annotated[
             Path | None,
             typer.Option(
@@ -50,35 +66,51 @@ def build(front: Front) -> typer.Typer:
                 help="The configuration file. Otherwise ./valetkey.toml, then /etc/valetkey/valetkey.toml.",
             ),
         ] = None,
+        server: Annotated[
+            str | None,
+            typer.Option(
+                help="Work over the API of this server, such as https://mail.example.org, with the API token in "
+                "$VALETKEY_TOKEN or ~/.config/valetkey/token.",
+            ),
+        ] = None,
+        token_file: Annotated[Path | None, typer.Option(help="With --server: a file with the API token.")] = None,
+        ca_file: Annotated[
+            Path | None, typer.Option(help="With --server: who may have signed its certificate, in place of the system's.")
+        ] = None,
         version: Annotated[  # noqa: ARG001  (its callback does the work)
             bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
         ] = False,
     ) -> None:  # fmt: skip
         running.chosen = config
+        if server is not None and context.invoked_subcommand in _HERE:
+            fail(HERE_ONLY, EXIT_USAGE)
+        running.server = None if server is None else Server(server, token_file, ca_file)
 
     starting.add_to(app, running)
     dns.add_to(app, running)
+    tokens.add_to(app, running)
     keeping.add_to(app, running)
     app.add_typer(accounts.commands(running), name="account", rich_help_panel="Accounts and app passwords")
     app.add_typer(app_passwords.commands(running), name="app-password", rich_help_panel="Accounts and app passwords")
     app.add_typer(sessions.commands(running), name="sessions", rich_help_panel="Accounts and app passwords")
     app.add_typer(recovery.commands(running), name="recovery", rich_help_panel="Accounts and app passwords")
+    app.add_typer(tokens.commands(running), name="token", rich_help_panel="Accounts and app passwords")
     app.add_typer(audit.commands(running), name="audit", rich_help_panel="Accounts and app passwords")
     app.add_typer(policy.commands(running), name="policy", rich_help_panel="Accounts and app passwords")
     return app
 
 
 def config_first(arguments: Sequence[str]) -> list[str]:
-    """Move --config to the front, so that it may stand anywhere on the line."""
+    """Move --config and --server to the front, so that they may stand anywhere on the line."""
     moved: list[str] = []
     rest: list[str] = []
     waiting = iter(arguments)
     for argument in waiting:
         if argument == "--":
             rest += [argument, *waiting]
-        elif argument in {"--config", "-c"}:
+        elif argument in _ANYWHERE:
             moved += [argument, *([value] if (value := next(waiting, None)) is not None else [])]
-        elif argument.startswith("--config="):
+        elif argument.partition("=")[0] in _ANYWHERE and argument.startswith("--"):
             moved.append(argument)
         else:
             rest.append(argument)

@@ -10,6 +10,7 @@ from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.role import Role
 from valetkey.core.scope import ALL_PERMISSIONS, Permission
 from valetkey.doors.cli import inviting
+from valetkey.doors.cli.administration import AccountWithNames, NewAccount
 from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table, tell_done, when
 from valetkey.doors.cli.running import (
     Json,
@@ -20,9 +21,7 @@ from valetkey.doors.cli.running import (
     fail,
 )
 from valetkey.service import accounts, second_factors, upstream_passwords
-from valetkey.service.accounts import AccountDetails
-from valetkey.service.ports import OPERATOR, Ports
-from valetkey.service.store_parts import AccountFilter
+from valetkey.service.ports import OPERATOR
 
 Address = Annotated[str, typer.Argument(help="The account's mail address, an alias, or its id.", show_default=False)]
 
@@ -61,22 +60,19 @@ def _add_create(group: typer.Typer, running: Running) -> None:
           [bold]valetkey account create scanner@example.org --shared[/bold]
           [bold]valetkey account owner add scanner@example.org alice@example.org[/bold]
         """
-        wants_password = not shared and not no_password
+        wants_password = not shared and not no_password and running.server is None
         password = ask_new_password(from_stdin=password_stdin) if wants_password else None
         kind = AccountKind.SHARED if shared else AccountKind.PERSON
-
-        async def make(ports: Ports) -> Account:
-            return await accounts.create(
-                ports, OPERATOR, address, kind=kind, password=password, role=Role.ADMIN if admin else None
-            )
-
-        account = running.do(make)
+        wanted = NewAccount(address, kind, password, Role.ADMIN if admin else None)
+        account = running.on(lambda there: there.create_account(wanted))
         if as_json:
             show_json(_facts(account))
         else:
             say(f"{account.address} created ({kind.value}).")
             if shared:
                 note(f"Give it an owner: valetkey account owner add {account.address} alice@example.org")
+            elif running.server is not None:
+                note(f"It has no main password yet: valetkey --server … account invite {account.address}")
 
 
 def _add_looking(group: typer.Typer, running: Running) -> None:
@@ -91,11 +87,7 @@ def _add_looking(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey account list --search example.org --json[/bold]
         """
-
-        async def look(ports: Ports) -> tuple[Account, ...]:
-            return await accounts.listed(ports, OPERATOR, AccountFilter(search=search), after=after, limit=limit)
-
-        found = running.do(look)
+        found = running.on(lambda there: there.accounts(search=search, after=after, limit=limit))
         if len(found) == limit:
             note(f"There may be more: --after {found[-1].address}")
         if as_json:
@@ -112,7 +104,7 @@ def _add_looking(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey account show alice@example.org[/bold]
         """
-        details = running.on_account(address, lambda ports, account_id: accounts.details(ports, OPERATOR, account_id))
+        details = running.on(lambda there: there.details(address))
         if as_json:
             show_json(_all_facts(details))
         else:
@@ -126,7 +118,7 @@ def _add_state(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey account disable alice@example.org[/bold]
         """
-        closed = running.on_account(address, lambda ports, account_id: accounts.disable(ports, OPERATOR, account_id))
+        closed = running.on(lambda there: there.disable(address))
         facts = {"account": address, "state": AccountState.DISABLED, "closed": closed}
         tell_done(f"{address} disabled, {connections(closed)} closed.", facts, as_json=as_json)
 
@@ -136,7 +128,7 @@ def _add_state(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey account enable alice@example.org[/bold]
         """
-        running.on_account(address, lambda ports, account_id: accounts.enable(ports, OPERATOR, account_id))
+        running.on(lambda there: there.enable(address))
         tell_done(f"{address} enabled.", {"account": address, "state": AccountState.ACTIVE}, as_json=as_json)
 
     @group.command("reset-2fa")
@@ -151,6 +143,7 @@ def _add_state(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey account reset-2fa alice@example.org[/bold]
         """
+        running.must_be_here()
         if not yes:
             typer.confirm(f"Remove every second factor of {address}?", abort=True, err=True)
         running.on_account(address, lambda ports, account_id: second_factors.reset(ports, OPERATOR, account_id))
@@ -165,6 +158,7 @@ def _add_passwords(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]pass show alice | valetkey account password alice@example.org --password-stdin[/bold]
         """
+        running.must_be_here()
         new = ask_new_password(from_stdin=password_stdin)
         running.on_account(
             address, lambda ports, account_id: accounts.set_main_password(ports, OPERATOR, account_id, new)
@@ -183,6 +177,7 @@ def _add_passwords(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey account upstream-password alice@example.org[/bold]
         """
+        running.must_be_here()
         new = None if remove else ask_password("Password at the mail server", from_stdin=password_stdin)
         running.on_account(
             address,
@@ -210,9 +205,7 @@ def _add_rights(group: typer.Typer, running: Running) -> None:
         Example: [bold]valetkey account rights scanner@example.org send[/bold]
         """
         wanted = _permissions(granted or [])
-        closed = running.on_account(
-            address, lambda ports, account_id: accounts.set_rights(ports, OPERATOR, account_id, wanted)
-        )
+        closed = running.on(lambda there: there.set_rights(address, wanted))
         sentence = f"{address} may: {', '.join(sorted(wanted)) or 'nothing'}. {connections(closed)} closed."
         tell_done(sentence, {"account": address, "rights": wanted, "closed": closed}, as_json=as_json)
 
@@ -269,7 +262,7 @@ def _alias_commands(running: Running) -> typer.Typer:
 
         Example: [bold]valetkey account alias add alice@example.org al@example.org[/bold]
         """
-        running.on_account(address, lambda ports, account_id: accounts.add_alias(ports, OPERATOR, account_id, alias))
+        running.on(lambda there: there.add_alias(address, alias))
         tell_done(f"{address} can also log in as {alias}.", {"account": address, "alias": alias}, as_json=as_json)
 
     @group.command()
@@ -282,7 +275,7 @@ def _alias_commands(running: Running) -> typer.Typer:
 
         Example: [bold]valetkey account alias remove alice@example.org al@example.org[/bold]
         """
-        running.on_account(address, lambda ports, account_id: accounts.remove_alias(ports, OPERATOR, account_id, alias))
+        running.on(lambda there: there.remove_alias(address, alias))
         tell_done(
             f"{address} can no longer log in as {alias}.", {"account": address, "removed": alias}, as_json=as_json
         )
@@ -303,12 +296,7 @@ def _owner_commands(running: Running) -> typer.Typer:
 
         Example: [bold]valetkey account owner add scanner@example.org alice@example.org[/bold]
         """
-
-        async def add_it(ports: Ports, shared_id: str) -> None:
-            person = await accounts.find(ports, OPERATOR, owner)
-            await accounts.add_owner(ports, OPERATOR, shared_id, person.id)
-
-        running.on_account(address, add_it)
+        running.on(lambda there: there.add_owner(address, owner))
         tell_done(f"{owner} owns {address}.", {"account": address, "owner": owner}, as_json=as_json)
 
     @group.command()
@@ -321,12 +309,7 @@ def _owner_commands(running: Running) -> typer.Typer:
 
         Example: [bold]valetkey account owner remove scanner@example.org alice@example.org[/bold]
         """
-
-        async def remove_it(ports: Ports, shared_id: str) -> None:
-            person = await accounts.find(ports, OPERATOR, owner)
-            await accounts.remove_owner(ports, OPERATOR, shared_id, person.id)
-
-        running.on_account(address, remove_it)
+        running.on(lambda there: there.remove_owner(address, owner))
         tell_done(f"{owner} no longer owns {address}.", {"account": address, "removed": owner}, as_json=as_json)
 
     return group
@@ -345,22 +328,21 @@ def _facts(account: Account) -> dict[str, Any]:
     }
 
 
-def _all_facts(details: AccountDetails) -> dict[str, Any]:
+def _all_facts(details: AccountWithNames) -> dict[str, Any]:
     return {
         **_facts(details.account),
         "aliases": details.aliases,
-        "owners": [owner.address for owner in details.owners],
-        "owned": [owned.address for owned in details.owned],
+        "owners": details.owners,
+        "owned": details.owned,
         "second_factors": [
             {
                 "id": one.id,
                 "name": one.name,
                 "created_at": one.created_at,
                 "last_used_at": one.last_used_at,
-                "kind": kind,
+                "kind": one.kind,
             }
-            for kind, factors in (("passkey", details.passkeys), ("authenticator", details.totps))
-            for one in factors
+            for one in details.second_factors
         ],
         "recovery_codes_left": details.recovery_codes_left,
         "has_main_password": details.has_main_password,
@@ -368,7 +350,7 @@ def _all_facts(details: AccountDetails) -> dict[str, Any]:
     }
 
 
-def _words(details: AccountDetails) -> dict[str, str]:
+def _words(details: AccountWithNames) -> dict[str, str]:
     account = details.account
     return {
         "Address": account.address,
@@ -377,9 +359,9 @@ def _words(details: AccountDetails) -> dict[str, str]:
         "State": account.state.value,
         "May at most": ", ".join(sorted(account.rights)) or "nothing",
         "Aliases": ", ".join(details.aliases) or "none",
-        "Owners": ", ".join(owner.address for owner in details.owners) or "none",
-        "Owns": ", ".join(owned.address for owned in details.owned) or "nothing",
-        "Second factors": ", ".join([*(p.name for p in details.passkeys), *(t.name for t in details.totps)]) or "none",
+        "Owners": ", ".join(details.owners) or "none",
+        "Owns": ", ".join(details.owned) or "nothing",
+        "Second factors": ", ".join(one.name for one in details.second_factors) or "none",
         "Recovery codes": f"{details.recovery_codes_left} left",
         "Main password": "set" if details.has_main_password else "not set",
         "Upstream password": "stored" if details.has_upstream_password else "not stored",

@@ -2,38 +2,24 @@
 
 # ruff: noqa: FBT002, PLR0917  (typer takes a command's options from its parameters)
 
-from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 
-from valetkey.core.account import Account
-from valetkey.core.app_password import AppPassword, SecretFormat
-from valetkey.core.restriction import NetworkRule, default_restrictions
+from valetkey.core.app_password import SecretFormat
 from valetkey.core.scope import READY_MADE, ready_made
+from valetkey.doors.cli.administration import Administration, NewAppPassword
 from valetkey.doors.cli.app_password_facts import expiry, facts, last_use, state, words
-from valetkey.doors.cli.as_person import AsPerson, Code, Person, acting, ask_person
+from valetkey.doors.cli.as_person import AsPerson, Code, SigningIn, acting_on
 from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table
 from valetkey.doors.cli.running import Json, PasswordStdin, Running, fail
-from valetkey.service import accounts, app_passwords, rotation
-from valetkey.service.app_passwords import Changed, Issued, Wanted
-from valetkey.service.ports import OPERATOR, Ports
-from valetkey.service.rotation import Rotated
+from valetkey.service import rotation
+from valetkey.service.app_passwords import Changed
 
 _CHOICES = ", ".join(choice.key for choice in READY_MADE)
 Address = Annotated[str, typer.Argument(help="The account's mail address or id.", show_default=False)]
 _OVERLAPS = dict(zip(("none", "1h", "1d", "7d", "30d"), rotation.OVERLAPS, strict=True))
 Id = Annotated[str, typer.Argument(help="The app password's id, such as ap_…", show_default=False)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What `create` was asked for."""
-
-    address: str
-    person: Person | None
-    wanted: Wanted
 
 
 def commands(running: Running) -> typer.Typer:
@@ -57,10 +43,7 @@ def _add_looking(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey app-password list alice@example.org --all[/bold]
         """
-        found = running.on_account(
-            address,
-            lambda ports, account_id: app_passwords.of_account(ports, OPERATOR, account_id, live_only=not everything),
-        )
+        found = running.on(lambda there: there.app_passwords(address, live_only=not everything))
         if as_json:
             show_json([facts(app_password) for app_password in found])
             return
@@ -74,12 +57,7 @@ def _add_looking(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey app-password show ap_k3q7…[/bold]
         """
-
-        async def look(ports: Ports) -> tuple[AppPassword, Account]:
-            app_password = await app_passwords.get(ports, OPERATOR, credential)
-            return app_password, await accounts.find(ports, OPERATOR, app_password.account_id)
-
-        app_password, account = running.do(look)
+        app_password, account = running.on(lambda there: there.app_password(credential))
         if as_json:
             show_json(facts(app_password) | {"address": account.address})
         else:
@@ -101,13 +79,10 @@ def _add_revoke(group: typer.Typer, running: Running) -> None:
           [bold]valetkey app-password revoke --all-of alice@example.org[/bold]
         """
 
-        async def do(ports: Ports) -> tuple[Changed, ...]:
-            if not all_of:
-                return (await app_passwords.revoke(ports, OPERATOR, what, reason),)
-            account = await accounts.find(ports, OPERATOR, what)
-            return await app_passwords.revoke_all(ports, OPERATOR, account.id, reason)
+        async def do(there: Administration) -> tuple[Changed, ...]:
+            return await there.revoke_all(what, reason) if all_of else (await there.revoke(what, reason),)
 
-        done = running.do(do)
+        done = running.on(do)
         if as_json:
             show_json([facts(entry.app_password) | {"closed": entry.closed} for entry in done])
             return
@@ -149,27 +124,14 @@ def _add_create(group: typer.Typer, running: Running) -> None:
         if ready is None:
             fail(f"There is no “{choice}”. Choose one of: {_CHOICES}.", 2)
         form = SecretFormat.DEVICE if device else SecretFormat.DEFAULT
-        person = ask_person(as_person, code, password_stdin=password_stdin)
-        wish = _Wish(address, person, Wanted(description, ready.scope, None, form))
-        issued = running.do(lambda ports: _create(ports, wish, days, tuple(network or ())))
+        wanted = NewAppPassword(description, ready, form, days, tuple(network or ()))
+        signing_in = SigningIn(as_person, code, password_stdin)
+        made = acting_on(running, signing_in, lambda there: there.make_app_password(address, wanted))
         if as_json:
-            show_json(facts(issued.app_password) | {"secret": issued.secret.shown})
+            show_json(facts(made.app_password) | {"secret": made.secret})
         else:
-            say(issued.secret.shown)
+            say(made.secret)
             note(f"This is shown once. {ready.sentence}")
-
-
-async def _create(ports: Ports, wish: _Wish, days: int | None, networks: tuple[str, ...]) -> Issued:
-    account = await accounts.find(ports, OPERATOR, wish.address)
-    now = ports.clock.now()
-    restrictions = default_restrictions(ports.policy, now)
-    if days is not None:
-        restrictions = replace(restrictions, expires_at=now + timedelta(days=days))
-    if networks:
-        restrictions = replace(restrictions, network_rule=NetworkRule.ALLOWED, allowed_ips=networks)
-    wanted = Wanted(wish.wanted.description, wish.wanted.scope, restrictions, wish.wanted.format)
-    async with acting(ports, wish.person, account) as actor:
-        return await app_passwords.issue(ports, actor, account.id, wanted)
 
 
 def _add_rotate(group: typer.Typer, running: Running) -> None:
@@ -190,19 +152,13 @@ def _add_rotate(group: typer.Typer, running: Running) -> None:
         """
         if overlap not in _OVERLAPS:
             fail(f"There is no overlap “{overlap}”. Choose one of: {', '.join(_OVERLAPS)}.", 2)
-        person = ask_person(as_person, code, password_stdin=password_stdin)
-
-        async def do(ports: Ports) -> Rotated:
-            old = await app_passwords.get(ports, OPERATOR, credential)
-            account = await accounts.find(ports, OPERATOR, old.account_id)
-            async with acting(ports, person, account) as actor:
-                return await rotation.rotate(ports, actor, credential, _OVERLAPS[overlap])
-
-        done = running.do(do)
+        signing_in = SigningIn(as_person, code, password_stdin)
+        done = acting_on(running, signing_in, lambda there: there.rotate(credential, _OVERLAPS[overlap]))
+        replaced = done.replaced or done.app_password
         if as_json:
-            shown = facts(done.app_password) | {"secret": done.secret.shown, "closed": done.closed}
-            show_json(shown | {"replaced": facts(done.replaced)})
+            shown = facts(done.app_password) | {"secret": done.secret, "closed": done.closed}
+            show_json(shown | {"replaced": facts(replaced)})
             return
-        say(done.secret.shown)
-        until = f"works until {expiry(done.replaced)}" if done.replaced.is_live else "has stopped working"
+        say(done.secret)
+        until = f"works until {expiry(replaced)}" if replaced.is_live else "has stopped working"
         note(f"This is shown once. The old one {until}.")

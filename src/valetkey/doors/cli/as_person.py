@@ -1,25 +1,36 @@
 """Commands that a person runs for themselves: signed in here with main password and code, for one thing."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
-from valetkey.core.account import Account, AccountKind
 from valetkey.core.errors import PolicyForbids
-from valetkey.doors.cli.running import ask_password
+from valetkey.doors.cli.administration import Administration
+from valetkey.doors.cli.on_this_machine import OnThisMachine
+from valetkey.doors.cli.running import Running, ask_password
 from valetkey.service import portal_sessions, sign_in
-from valetkey.service.ports import OPERATOR, Actor, Ports
+from valetkey.service.ports import Actor, Ports
 from valetkey.service.sign_in import NextStep
+
+T = TypeVar("T")
 
 AsPerson = Annotated[str | None, typer.Option("--as", help="Sign in as this person, for an account that is theirs.")]
 Code = Annotated[str, typer.Option(help="The code of that person's authenticator; asked for otherwise.")]
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SigningIn:
+    """Who signs in for a command, as its options say; without a name nobody does."""
+
+    name: str | None
+    code: str = field(repr=False)
+    password_stdin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
     """Who signs in, and with what."""
 
     name: str
@@ -27,38 +38,26 @@ class Person:
     code: str = field(repr=False)
 
 
-def ask_person(name: str | None, code: str, *, password_stdin: bool) -> Person | None:
-    """Ask for what somebody signs in with; None if the command line itself acts."""
+def acting_on(running: Running, signing_in: SigningIn, work: Callable[[Administration], Awaitable[T]]) -> T:
+    """Run work as a person who signs in here for this one thing; without one, as the command line or the token."""
+    name = signing_in.name
     if name is None:
-        return None
-    password = ask_password(f"Main password of {name}", from_stdin=password_stdin)
-    return Person(name, password, code or typer.prompt("Code of the authenticator", err=True))
+        return running.on(work)
+    running.must_be_here()
+    password = ask_password(f"Main password of {name}", from_stdin=signing_in.password_stdin)
+    person = _Person(name, password, signing_in.code or typer.prompt("Code of the authenticator", err=True))
+
+    async def do(ports: Ports) -> T:
+        actor, token = await _sign_in(ports, person)
+        try:
+            return await work(OnThisMachine(ports, running.portal_url, actor))
+        finally:
+            await portal_sessions.sign_out(ports, token)
+
+    return running.do(do)
 
 
-@asynccontextmanager
-async def acting(ports: Ports, person: Person | None, account: Account) -> AsyncIterator[Actor]:
-    """Act on an account as a person who signs in here for this one thing, or as the command line.
-
-    Raises:
-        PolicyForbids: A person's account, and nobody signs in.
-    """
-    if person is None:
-        if account.kind is AccountKind.PERSON:
-            raise PolicyForbids(
-                "{address} is a person's account: only that person can make an app password for it, "
-                "in the portal or here with --as {address}.",
-                address=account.address,
-            )
-        yield OPERATOR
-        return
-    actor, token = await _sign_in(ports, person)
-    try:
-        yield actor
-    finally:
-        await portal_sessions.sign_out(ports, token)
-
-
-async def _sign_in(ports: Ports, person: Person) -> tuple[Actor, str]:
+async def _sign_in(ports: Ports, person: _Person) -> tuple[Actor, str]:
     started = await sign_in.start(ports, person.name, person.password, address="", client="valetkey command line")
     if started.next is NextStep.SECOND_FACTOR:
         started = await sign_in.prove_code(ports, started.token, person.code, address="")

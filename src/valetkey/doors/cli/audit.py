@@ -2,16 +2,15 @@
 
 # ruff: noqa: FBT002  (typer takes a command's options from its parameters)
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
-from valetkey.core.event import to_facts
-from valetkey.core.event_sentences import describe
+from valetkey.doors.cli.administration import AuditLine
 from valetkey.doors.cli.output import say, show_json, show_table
-from valetkey.doors.cli.running import Json, Running, addresses_of, fail
-from valetkey.service import accounts, activity
-from valetkey.service.ports import OPERATOR, AuditFault, AuditRecord, Ports
+from valetkey.doors.cli.running import Json, Running, fail
+from valetkey.service.ports import AuditFault
 
 
 def commands(running: Running) -> typer.Typer:
@@ -31,15 +30,9 @@ def commands(running: Running) -> typer.Typer:
 
         Example: [bold]valetkey audit list alice@example.org --limit 20[/bold]
         """
-
-        async def look(ports: Ports) -> tuple[tuple[AuditRecord, ...], dict[str, str]]:
-            account = await accounts.find(ports, OPERATOR, address) if address else None
-            account_id = account.id if account else None
-            found = await activity.audit(ports, OPERATOR, account_id=account_id, before=before, limit=limit)
-            return found, await addresses_of(ports, (record.account_id for record in found if record.account_id))
-
-        found, names = running.do(look)
-        ordered = sorted(found, key=lambda record: record.number)
+        found = running.on(lambda there: there.audit(address, before=before, limit=limit))
+        names = found.names
+        ordered = sorted(found.lines, key=lambda line: line.number)
         if as_json:
             show_json([_facts(record, names) for record in ordered])
             return
@@ -49,7 +42,7 @@ def commands(running: Running) -> typer.Typer:
                 f"{r.at:%Y-%m-%d %H:%M:%S}",
                 names.get(r.account_id or "", ""),
                 _who(r, names),
-                str(describe(r.event)),
+                r.said,
             ]
             for r in ordered
         ]
@@ -61,7 +54,7 @@ def commands(running: Running) -> typer.Typer:
 
         Example: [bold]valetkey audit verify[/bold]
         """
-        result = running.do(activity.verify_audit)
+        result = running.on(lambda there: there.verify_audit())
         if isinstance(result, AuditFault):
             if as_json:
                 show_json({"is_intact": False, "first_bad_record": result.number, "what": result.what})
@@ -75,12 +68,12 @@ def commands(running: Running) -> typer.Typer:
     return group
 
 
-def _who(record: AuditRecord, names: dict[str, str]) -> str:
+def _who(record: AuditLine, names: Mapping[str, str]) -> str:
     by = names.get(record.actor, record.actor)
     return f"{by} ({record.actor_address})" if record.actor_address else by
 
 
-def _facts(record: AuditRecord, names: dict[str, str]) -> dict[str, object]:
+def _facts(record: AuditLine, names: Mapping[str, str]) -> dict[str, object]:
     return {
         "number": record.number,
         "at": record.at,
@@ -90,7 +83,7 @@ def _facts(record: AuditRecord, names: dict[str, str]) -> dict[str, object]:
         "address": names.get(record.account_id or ""),
         "app_password": record.credential_id,
         "kind": record.kind,
-        "facts": to_facts(record.event),
-        "what": str(describe(record.event)),
+        "facts": record.facts,
+        "what": record.said,
         "hash": record.hash,
     }

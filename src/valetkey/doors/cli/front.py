@@ -116,5 +116,5 @@ class Front(Protocol):
     def demo(self, options: DemoOptions) -> None:
         """Run the demo until asked to end."""
 
-    def demo_code(self, state: Path) -> str:
-        """Say the code that the demo's alice would read from her authenticator now."""
+    def demo_code(self, state: Path, name: str) -> str:
+        """Say the code that somebody in the demo would read from the authenticator now."""

@@ -7,9 +7,7 @@ from typing import Annotated
 import typer
 
 from valetkey.doors.cli.output import note, say, show_json, when
-from valetkey.doors.cli.running import Json, Running, told
-from valetkey.service import invitations
-from valetkey.service.ports import OPERATOR
+from valetkey.doors.cli.running import Json, Running
 
 
 def add_to(group: typer.Typer, running: Running) -> None:
@@ -28,14 +26,17 @@ def add_to(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey account invite alice@example.org[/bold]
         """
-        portal = told(lambda: running.front.portal_url(running.config))
-        made = running.on_account(address, lambda ports, account_id: invitations.invite(ports, OPERATOR, account_id))
-        link = portal + invitations.PATH + made.token
+        made = running.on(lambda there: there.invite(address))
         if as_json:
-            facts = {"account": made.address, "link": link, "expires_at": made.expires_at, "mailed_to": made.mailed_to}
+            facts = {
+                "account": made.address,
+                "link": made.link,
+                "expires_at": made.expires_at,
+                "mailed_to": made.mailed_to,
+            }
             show_json(facts)
             return
-        say(link)
+        say(made.link)
         note(f"For {made.address}, until {when(made.expires_at)}. It works once.")
         if made.mailed_to:
             note(f"It is mailed to {made.mailed_to} as well.")

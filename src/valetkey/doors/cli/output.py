@@ -49,7 +49,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: 
     """Print rows: a table on a terminal, tab-separated lines with a heading elsewhere."""
     if not sys.stdout.isatty():
         lines = [columns, *rows] if rows else []
-        sys.stdout.write("".join("\t".join(_one_line(cell) for cell in line) + "\n" for line in lines))
+        sys.stdout.write("".join("\t".join(one_line(cell) for cell in line) + "\n" for line in lines))
         return
     if not rows:
         note(empty)
@@ -58,7 +58,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: 
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_one_line(cell)) for cell in row))
+        table.add_row(*(Text(one_line(cell)) for cell in row))
     Console(highlight=False).print(table)
 
 
@@ -67,7 +67,7 @@ def show_facts(facts: Mapping[str, str]) -> None:
     width = max((len(name) for name in facts), default=0)
     console = out()
     for name, fact in facts.items():
-        console.print(Text.assemble((f"{name:<{width}}  ", "dim"), _one_line(fact)))
+        console.print(Text.assemble((f"{name:<{width}}  ", "dim"), one_line(fact)))
 
 
 def when(moment: datetime | None, *, never: str = "never") -> str:
@@ -80,7 +80,8 @@ def connections(count: int) -> str:
     return f"{count} open connection{'' if count == 1 else 's'}"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Write what cannot be printed as its code."""
     # Descriptions and client names are strangers' text: nothing in them may reach the terminal as a command.
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

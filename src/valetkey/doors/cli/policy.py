@@ -29,11 +29,7 @@ def commands(running: Running) -> typer.Typer:
 
         Example: [bold]valetkey policy show[/bold]
         """
-
-        async def look(ports: Ports) -> ShownRules:
-            return await policy.show(ports, OPERATOR)
-
-        shown = running.do(look)
+        shown = running.on(lambda there: there.rules())
         if as_json:
             show_json(_facts(shown))
             return
@@ -52,6 +48,7 @@ def commands(running: Running) -> typer.Typer:
 
         Example: [bold]valetkey policy reset[/bold]
         """
+        running.must_be_here()
         if not yes:
             typer.confirm("Forget the policy and the networks that were saved in the console?", abort=True, err=True)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
@@ -11,16 +11,23 @@ import typer
 from rich.prompt import Prompt
 from rich.text import Text
 
+from valetkey.client import ApiError, ClientError, TooManyRequestsError, UnavailableError
 from valetkey.core.errors import CannotStart, Refused, Unavailable
+from valetkey.doors.cli.administration import Administration
 from valetkey.doors.cli.front import Front
-from valetkey.doors.cli.output import err
+from valetkey.doors.cli.on_this_machine import OnThisMachine
+from valetkey.doors.cli.output import err, one_line
+from valetkey.doors.cli.over_api import OverApi
+from valetkey.doors.cli.server import Server
 from valetkey.service import accounts
 from valetkey.service.ports import OPERATOR, Ports
 
 T = TypeVar("T")
 
 EXIT_REFUSED = 1
+EXIT_USAGE = 2
 EXIT_UNAVAILABLE = 3
+HERE_ONLY = "This works only on the server itself: run it there, without --server."
 _MAX_PASSWORD = 4096
 _SEARCHED = (Path("valetkey.toml"), Path("/etc/valetkey/valetkey.toml"))
 
@@ -33,10 +40,12 @@ class Running:
     def __init__(self, front: Front) -> None:
         self.front = front
         self.chosen: Path | None = None  # --config or $VALETKEY_CONFIG
+        self.server: Server | None = None  # --server
 
     @property
     def config(self) -> Path:
         """The configuration file: the one that was named, or the first of the usual ones that exists."""
+        self.must_be_here()
         if self.chosen is not None:
             return self.chosen
         for path in _SEARCHED:
@@ -46,9 +55,36 @@ class Running:
         tried = " or ".join(str(path) for path in _SEARCHED)
         raise CannotStart(f"There is no {tried}. Name one with --config, or make one with: valetkey init")
 
+    def on(self, work: Callable[[Administration], Awaitable[T]]) -> T:
+        """Run work on the installation of this machine, or over the API of --server."""
+        if self.server is not None:
+            return self.remotely(work)
+        return self.do(lambda ports: work(OnThisMachine(ports, self.portal_url)))
+
+    def remotely(self, work: Callable[[OverApi], Awaitable[T]]) -> T:
+        """Run work over the API of --server."""
+        server = self.server
+        if server is None:
+            fail("Say which server: valetkey --server https://mail.example.org …", EXIT_USAGE)
+
+        async def ask() -> T:
+            with server.connected() as client:
+                return await work(OverApi(client))
+
+        return told(lambda: asyncio.run(ask()))
+
     def do(self, work: Callable[[Ports], Awaitable[T]]) -> T:
-        """Run work on the installation; what is refused ends the command with a sentence."""
+        """Run work on the installation of this machine; what is refused ends the command with a sentence."""
         return told(lambda: asyncio.run(self._do(work)))
+
+    def must_be_here(self) -> None:
+        """End the command if it was asked to work over the API, and cannot."""
+        if self.server is not None:
+            fail(HERE_ONLY, EXIT_USAGE)
+
+    def portal_url(self) -> str:
+        """Give the address that people open for the portal."""
+        return self.front.portal_url(self.config)
 
     def on_account(self, name_or_id: str, work: Callable[[Ports, str], Awaitable[T]]) -> T:
         """Run work on one account, which it is given by its id."""
@@ -63,11 +99,6 @@ class Running:
             return await work(ports)
 
 
-async def addresses_of(ports: Ports, account_ids: Iterable[str]) -> dict[str, str]:
-    """Give the address of each of these accounts, by id."""
-    return {one: (await accounts.find(ports, OPERATOR, one)).address for one in set(account_ids)}
-
-
 def told(work: Callable[[], T]) -> T:
     """Do work, and turn what the house raises into one sentence on standard error and an exit code.
 
@@ -80,11 +111,30 @@ def told(work: Callable[[], T]) -> T:
         fail(str(error), EXIT_REFUSED)
     except (Unavailable, CannotStart) as error:
         fail(str(error), EXIT_UNAVAILABLE)
+    except ClientError as error:
+        fail(_said(error), _exit_code(error))
+
+
+def _exit_code(error: ClientError) -> int:
+    later = UnavailableError | TooManyRequestsError
+    return EXIT_REFUSED if isinstance(error, ApiError) and not isinstance(error, later) else EXIT_UNAVAILABLE
+
+
+def _said(error: ClientError) -> str:
+    match error:
+        case TooManyRequestsError(retry_after=int(seconds)):
+            return f"{error} Try again in {seconds} seconds."
+        case UnavailableError(reference=reference) if reference:
+            return f"{error} The reference is {reference}."
+        case ApiError(errors=faults) if faults:
+            return " ".join(dict.fromkeys([str(error), *(f"{one.field}: {one.detail}" for one in faults)]))
+        case _:
+            return str(error)
 
 
 def complain(sentence: str) -> None:
     """Print what is wrong on standard error."""
-    err().print(Text.assemble(("error: ", "bold red"), sentence))
+    err().print(Text.assemble(("error: ", "bold red"), one_line(sentence)))
 
 
 def fail(sentence: str, code: int = EXIT_REFUSED) -> NoReturn:

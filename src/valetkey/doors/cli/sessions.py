@@ -2,14 +2,14 @@
 
 # ruff: noqa: FBT002  (typer takes a command's options from its parameters)
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from valetkey.doors.cli.output import connections, note, show_json, show_table, tell_done, when
-from valetkey.doors.cli.running import Json, Running, addresses_of, fail
-from valetkey.service import accounts, live
-from valetkey.service.ports import OPERATOR, LiveSession, LiveSurvey, Ports
+from valetkey.doors.cli.running import Json, Running, fail
+from valetkey.service.ports import LiveSession
 
 
 def commands(running: Running) -> typer.Typer:
@@ -30,16 +30,10 @@ def _add_list(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey sessions list alice@example.org[/bold]
         """
-
-        async def look(ports: Ports) -> tuple[LiveSurvey, dict[str, str]]:
-            account = await accounts.find(ports, OPERATOR, address) if address else None
-            found = await live.survey(ports, OPERATOR, account.id if account else None)
-            return found, await addresses_of(ports, (session.account_id for session in found.sessions))
-
-        survey, names = running.do(look)
-        found = survey.sessions
-        if survey.silent:
-            note(f"{survey.silent} of the workers did not answer; connections may be missing.")
+        survey = running.on(lambda there: there.sessions(address))
+        found, names = survey.sessions, survey.names
+        if not survey.is_complete:
+            note("A part of the workers did not answer; connections may be missing.")
         if as_json:
             show_json([_facts(session, names) for session in found])
             return
@@ -75,19 +69,15 @@ def _add_close(group: typer.Typer, running: Running) -> None:
           [bold]valetkey sessions close --all-of ap_k3q7…[/bold]
         """
         if all_of:
-            closed = running.do(lambda ports: live.close_all_of(ports, OPERATOR, session))
+            closed = running.on(lambda there: there.close_all_of(session))
             tell_done(f"{connections(closed)} closed.", {"app_password": session, "closed": closed}, as_json=as_json)
             return
-
-        async def end(ports: Ports) -> bool:
-            return await live.close(ports, OPERATOR, session)
-
-        if not running.do(end):
+        if not running.on(lambda there: there.close(session)):
             fail("There is no such open connection.")
         tell_done("Closed.", {"session": session, "closed": 1}, as_json=as_json)
 
 
-def _facts(session: LiveSession, names: dict[str, str]) -> dict[str, object]:
+def _facts(session: LiveSession, names: Mapping[str, str]) -> dict[str, object]:
     return {
         "id": session.id,
         "account_id": session.account_id,

@@ -118,10 +118,14 @@ def _add_demo(app: typer.Typer, running: Running) -> None:
 
     @app.command("demo-code", rich_help_panel="Begin")
     def demo_code(
+        name: Annotated[str, typer.Argument(help="Whose: alice, admin, chief, helpdesk or auditor.")] = "alice",
         state: Annotated[Path, typer.Option(help="Where the demo keeps its state.")] = _DEMO_STATE,
     ) -> None:
-        """Print the code that alice of the demo would read from her authenticator now."""
-        say(told(lambda: running.front.demo_code(state)))
+        """Print the code that somebody in the demo would read from the authenticator now.
+
+        Example: [bold]valetkey demo-code admin[/bold]
+        """
+        say(told(lambda: running.front.demo_code(state, name)))
 
 
 class _Asking:
