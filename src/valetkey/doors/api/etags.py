@@ -45,7 +45,7 @@ def read_if_match(values: list[str]) -> IfMatch:
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """A store whose next write first compares what is there with what the client has read."""
+    """A store whose writes hold only if what was there before is what the client has read."""
 
     store: Store
     if_match: IfMatch
@@ -59,15 +59,19 @@ class Precondition:
         return getattr(self.store, name)
 
     async def write(self, work: Callable[[Writer], T]) -> T:
-        """Run `work` if what is there matches.
+        """Run `work`, and undo it if what was there before did not match.
+
+        In this order, so that whoever may not do it learns nothing of what is there.
 
         Raises:
-            ProblemError: It does not; nothing was changed.
+            ProblemError: It did not match; nothing was changed.
         """
 
         def checked(writer: Writer) -> T:
-            if not self.if_match.permits(self.current(writer)):
+            is_permitted = self.if_match.permits(self.current(writer))
+            done = work(writer)
+            if not is_permitted:
                 raise ProblemError(412, "stale", "Read it again, then change what you find.")
-            return work(writer)
+            return done
 
         return await self.store.write(checked)

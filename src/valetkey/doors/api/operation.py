@@ -52,7 +52,7 @@ class Call(Generic[Q, B]):
         return self.who.account.id if named == ME else named
 
     def guarded(self, current: Callable[[Reader, Ports], BaseModel | None]) -> Ports:
-        """Give ports whose next transaction first holds what is there against If-Match.
+        """Give ports whose transactions hold only if what was there before matches If-Match.
 
         Args:
             current: Gives what a GET would answer now, within the transaction; None: there is no such thing.
