@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel
 
+from valetkey.core.errors import Conflict
 from valetkey.doors.api.problem import ProblemError
 from valetkey.service.ports import Reader, Store, Writer
 
@@ -69,9 +70,18 @@ class Precondition:
 
         def checked(writer: Writer) -> T:
             is_permitted = self.if_match.permits(self.current(writer))
-            done = work(writer)
+            try:
+                done = work(writer)
+            except Conflict:  # raised to those alone who may do it
+                if is_permitted:
+                    raise
+                raise _stale() from None
             if not is_permitted:
-                raise ProblemError(412, "stale", "Read it again, then change what you find.")
+                raise _stale()
             return done
 
         return await self.store.write(checked)
+
+
+def _stale() -> ProblemError:
+    return ProblemError(412, "stale", "Read it again, then change what you find.")
