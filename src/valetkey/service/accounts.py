@@ -31,7 +31,7 @@ from valetkey.service.authority import require, require_operator, require_over, 
 from valetkey.service.main_passwords import fit
 from valetkey.service.notices import tell
 from valetkey.service.ports import Actor, Ports, Reader, Totp, Writer
-from valetkey.service.store_parts import AccountFilter
+from valetkey.service.store_parts import AccountFilter, LinkPurpose
 
 _log = structlog.get_logger("valetkey.accounts")
 
@@ -129,6 +129,7 @@ async def disable(ports: Ports, actor: Actor, account_id: str) -> int:
         if account.id == actor.account_id:
             raise NotAllowed("You cannot disable your own account.")
         writer.remove_portal_sessions(account.id)
+        writer.end_links(account.id, LinkPurpose.INVITATION, now)
         if account.state is AccountState.DISABLED:
             return None
         _require_another_administrator(writer, account)
@@ -398,6 +399,7 @@ async def set_main_password(ports: Ports, actor: Actor, account_id: str, passwor
     def apply(writer: Writer) -> None:
         the_account(writer, actor, account_id)
         writer.set_main_password(account_id, hashed)
+        writer.end_links(account_id, LinkPurpose.INVITATION, now)  # or whoever holds one would overwrite this
         writer.remove_portal_sessions(account_id, keep=actor.session if actor.account_id == account_id else None)
         writer.record(MainPasswordSet(), actor=actor, at=now, account_id=account_id)
         tell(writer, account_id, NoticeKind.MAIN_PASSWORD_CHANGED, now, address=actor.address)

@@ -15,6 +15,7 @@ from valetkey.service.authority import (
     acts_on_others,
     own_account,
     require,
+    require_maker,
     require_over,
     require_recent_proof,
     the_account,
@@ -112,7 +113,8 @@ async def authenticate(ports: Ports, secret: str, address: Address | None) -> Ac
         address: From where; None is unknown, and in no network.
 
     Raises:
-        NotAllowed: Not a token, revoked, expired, from elsewhere than it may be used, or its account is disabled.
+        NotAllowed: Not a token, revoked, expired, from elsewhere than it may be used, its account is disabled, or who
+            made it for a shared account no longer manages that.
         Unavailable: The store or the keys cannot be asked.
     """
     now = ports.clock.now()
@@ -128,6 +130,7 @@ async def authenticate(ports: Ports, secret: str, address: Address | None) -> Ac
             raise NotAllowed(_WRONG)
         if not token.is_live(now):
             raise NotAllowed("This API token has expired.")
+        require_maker(reader, token)
         if token.allowed_ips and not contains(networks.resolve(token.allowed_ips), place):
             raise NotAllowed("This API token cannot be used from this network.")
         return token
@@ -215,8 +218,12 @@ def revoke_in(writer: Writer, actor: Actor, token: ApiToken, now: datetime) -> b
 
 
 def revoke_all_in(writer: Writer, actor: Actor, account_id: str, now: datetime) -> int:
-    """Revoke all tokens of an account in the caller's transaction, each with its record; give how many."""
-    return sum(revoke_in(writer, actor, token, now) for token in writer.api_tokens(account_id))
+    """Revoke all tokens of an account in the caller's transaction, each with its record; give how many.
+
+    Those that its person made for shared accounts too: whoever got at the person may have made them.
+    """
+    theirs = (token for token in writer.api_tokens() if account_id in {token.account_id, token.created_by})
+    return sum(revoke_in(writer, actor, token, now) for token in theirs)
 
 
 def _checked_networks(ports: Ports, allowed_ips: tuple[str, ...]) -> tuple[str, ...]:

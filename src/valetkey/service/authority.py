@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from valetkey.core.account import Account, AccountKind, AccountState
+from valetkey.core.api_token import ApiToken
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import NotAllowed, NotFound, PolicyForbids, ProveAgain
 from valetkey.core.role import SEEING, TOKEN_ACTIONS, Action, Role, permits
@@ -157,6 +158,7 @@ def own_account(reader: Reader, actor: Actor, now: datetime | None = None) -> Ac
         token = reader.api_token(actor.token_id or "")
         if token is None or token.account_id != actor.account_id or now is None or not token.is_live(now):
             raise NotAllowed("This API token has ended.")
+        require_maker(reader, token)
     elif actor.session is not None and reader.portal_session(actor.session) is None:
         raise NotAllowed("This sign-in has ended. Sign in again.")
     acts = actor.kind in {ActorKind.ACCOUNT, ActorKind.TOKEN}
@@ -164,6 +166,20 @@ def own_account(reader: Reader, actor: Actor, now: datetime | None = None) -> Ac
     if account is None or account.state is not AccountState.ACTIVE:
         raise NotAllowed("This account cannot do anything now.")
     return account
+
+
+def require_maker(reader: Reader, token: ApiToken) -> None:
+    """Let pass a token whose maker may still act for its account: a shared account's token ends with its maker's right.
+
+    Raises:
+        NotAllowed: Its maker no longer owns the shared account, is disabled, or has no second factor any more.
+    """
+    if token.created_by == token.account_id:
+        return
+    maker = reader.account(token.created_by)
+    stands = maker is not None and maker.state is AccountState.ACTIVE and maker.has_second_factor
+    if not stands or all(owner.id != token.created_by for owner in reader.owners(token.account_id)):
+        raise NotAllowed("Whoever made this API token no longer manages this account.")
 
 
 def the_app_password(

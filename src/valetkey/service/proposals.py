@@ -7,7 +7,7 @@ from typing import Any
 
 from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.errors import Conflict, NotAllowed, NotFound, PolicyForbids
-from valetkey.core.event import ProposalDecided, RoleSet, SecondFactorReset
+from valetkey.core.event import InvitationUsed, Invited, ProposalDecided, RoleSet, SecondFactorReset
 from valetkey.core.notice import NoticeKind
 from valetkey.core.proposal import NEW_ADMINISTRATOR, Proposal, ProposalKind, ProposalState
 from valetkey.core.role import Action, Role
@@ -281,20 +281,37 @@ def _why_not(reader: Reader, actor: Actor, proposal: Proposal, now: datetime) ->
         return say("This is about yourself. Another administrator must countersign it.")
     if own_account(reader, actor).role is not Role.ADMIN:
         return say("Only an administrator can countersign.")
-    if _is_new(reader, actor.account_id or "", now):
+    if _has_new_role(reader, actor.account_id or "", now):
         return say("You have been made an administrator within the last 24 hours. Another one must countersign it.")
+    if _is_newly_invited(reader, actor.account_id or "", now):
+        return say("You have used an invitation within the last 24 hours. Another administrator must countersign it.")
     return None
 
 
-def _is_new(reader: Reader, account_id: str, now: datetime) -> bool:
+def _has_new_role(reader: Reader, account_id: str, now: datetime) -> bool:
     """Tell whether somebody got the role in the console lately: else one administrator makes the second alone."""
     wanted = AuditFilter(account_id=account_id, kinds=(RoleSet.__name__,), since=now - NEW_ADMINISTRATOR)
     return any(record.actor != OPERATOR.name for record in reader.audit_where(wanted))
 
 
+def _is_newly_invited(reader: Reader, account_id: str, now: datetime) -> bool:
+    """Tell whether somebody came in lately by a link of the console: whoever made the link may have used it."""
+    used = AuditFilter(account_id=account_id, kinds=(InvitationUsed.__name__,), since=now - NEW_ADMINISTRATOR)
+    made = AuditFilter(account_id=account_id, kinds=(Invited.__name__,))
+    return any(
+        link.actor != OPERATOR.name
+        for use in reader.audit_where(used)
+        for link in reader.audit_where(made, before=use.number, limit=1)
+    )
+
+
 def _require_still_proposed(reader: Reader, proposal: Proposal, now: datetime) -> None:
+    proposer, action = Actor(ActorKind.ACCOUNT, proposal.proposed_by), _PROPOSED_BY[proposal.kind]
+    about = reader.account(proposal.account_id or "")
     try:
-        require(reader, Actor(ActorKind.ACCOUNT, proposal.proposed_by), _PROPOSED_BY[proposal.kind], now)
+        require(reader, proposer, action, now)
+        if about is not None:  # who may have got a role since
+            require_over(reader, proposer, action, about, now)
     except (NotAllowed, PolicyForbids):
         raise Conflict("Who proposed this may no longer do so. Decline it.") from None
 

@@ -9,6 +9,7 @@ from valetkey.core.notice import NoticeKind
 from valetkey.core.second_factor import SEED_OCTETS, accepted_step, provisioning_uri, seed_text
 from valetkey.core.sentence import say
 from valetkey.service import factors
+from valetkey.service.api_tokens import revoke_all_in
 from valetkey.service.app_passwords import close_what_fails
 from valetkey.service.authority import own_account, require_operator, require_recent_proof, the_account
 from valetkey.service.codes import seal_context
@@ -180,7 +181,7 @@ async def draw_recovery_codes(ports: Ports, actor: Actor) -> tuple[str, ...]:
 
 
 async def reset(ports: Ports, actor: Actor, account_id: str) -> None:
-    """Remove all second factors and recovery codes of an account and end its portal sessions.
+    """Remove all second factors, recovery codes and API tokens of an account and end its portal sessions.
 
     Raises:
         NotAllowed: Not the command line.
@@ -193,6 +194,7 @@ async def reset(ports: Ports, actor: Actor, account_id: str) -> None:
     def apply(writer: Writer) -> None:
         account = the_account(writer, actor, account_id)
         factors.take_all_away(writer, account.id, now)
+        revoke_all_in(writer, actor, account.id, now)
         writer.record(SecondFactorReset(), actor=actor, at=now, account_id=account.id)
         tell(writer, account.id, NoticeKind.FACTORS_RESET, now)
 
