@@ -16,6 +16,7 @@ MAX_BODY = 64 * 1024  # octets
 MAX_DEPTH = 16  # of objects and lists within each other
 MAX_QUERY = 8 * 1024
 _TO_SEND = 10.0  # seconds for the whole body
+_LENGTH_DIGITS = 19  # of Content-Length; what has thousands cannot even be read as a number
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _BRACKETS = re.compile(rb"[\[{\]}]")
 
@@ -27,7 +28,7 @@ async def read_body(request: Request) -> bytes:
         ProblemError: It is too large, or it took too long.
     """
     said = request.headers.get("content-length", "0")
-    if not said.isdecimal() or int(said) > MAX_BODY:
+    if not said.isdecimal() or len(said) > _LENGTH_DIGITS or int(said) > MAX_BODY:
         raise _too_large()
     parts, size = [], 0
     try:
