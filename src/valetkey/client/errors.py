@@ -76,6 +76,9 @@ class TooManyRequestsError(ApiError):
 class UnavailableError(ApiError):
     """5xx: the server cannot tell at the moment. Nothing is wrong with the request or the token; try again later."""
 
+    def __str__(self) -> str:
+        return self.detail or f"The server is not available at the moment ({self.status}). Try again later."
+
 
 _KINDS: dict[int, type[ApiError]] = {
     401: UnauthorizedError,

@@ -11,6 +11,7 @@ from valetkey.client.models.accounts import (
     Closed,
     Domains,
     InvitationMade,
+    Recoveries,
     SecondFactorFilter,
     SecondFactors,
 )
@@ -212,3 +213,10 @@ class AccountsCalls(Connection):
     def list_domains(self) -> Domains:
         """The domains and what they hold."""
         return self._ask(Domains, Asked(method="GET", path="/domains"))
+
+    def list_recoveries(self) -> Recoveries:
+        """The recoveries of lost second factors that are under way.
+
+        They are called off by their owner, or on the command line of the server.
+        """
+        return self._ask(Recoveries, Asked(method="GET", path="/recoveries"))

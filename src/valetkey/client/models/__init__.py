@@ -9,6 +9,9 @@ from valetkey.client.models.accounts import Domain as Domain
 from valetkey.client.models.accounts import Domains as Domains
 from valetkey.client.models.accounts import Factor as Factor
 from valetkey.client.models.accounts import InvitationMade as InvitationMade
+from valetkey.client.models.accounts import Recoveries as Recoveries
+from valetkey.client.models.accounts import Recovery as Recovery
+from valetkey.client.models.accounts import RecoveryState as RecoveryState
 from valetkey.client.models.accounts import SecondFactorFilter as SecondFactorFilter
 from valetkey.client.models.accounts import SecondFactors as SecondFactors
 from valetkey.client.models.api_tokens import AllTokens as AllTokens

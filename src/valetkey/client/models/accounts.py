@@ -91,3 +91,26 @@ class Domains:
     """The domains of all accounts."""
 
     items: tuple[Domain, ...]
+
+
+RecoveryState = Literal["waiting", "cancelled", "done", "lapsed"]  # How a recovery stands.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """The recovery of a lost second factor that is under way."""
+
+    id: str
+    account: NamedAccount
+    state: RecoveryState
+    begun_at: datetime
+    begun_from: str
+    opens_at: datetime
+    closes_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recoveries:
+    """The recoveries that are under way."""
+
+    items: tuple[Recovery, ...]

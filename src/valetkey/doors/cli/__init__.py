@@ -1,6 +1,6 @@
 """The command line: thin commands over the verbs."""
 
-# ruff: noqa: FBT002  (typer takes a command's options from its parameters)
+# ruff: noqa: FBT002, PLR0917  (typer takes a command's options from its parameters)
 
 import os
 import sys

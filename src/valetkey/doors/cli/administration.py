@@ -91,6 +91,17 @@ class Sessions:
 
 
 @dataclass(frozen=True, slots=True)
+class UnderWay:
+    """The recovery of a lost second factor that is under way."""
+
+    address: str
+    begun_at: datetime
+    begun_from: str
+    opens_at: datetime
+    closes_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AuditLine:
     """A record of the audit log."""
 
@@ -185,6 +196,9 @@ class Administration(Protocol):
 
     async def verify_audit(self) -> AuditFault | tuple[int, bytes]:
         """Check the chain: the first bad record, or how many there are and the last hash."""
+
+    async def recoveries(self) -> tuple[UnderWay, ...]:
+        """List the recoveries that are under way."""
 
     async def rules(self) -> ShownRules:
         """Give policy and networks as they hold."""

@@ -22,8 +22,19 @@ from valetkey.doors.cli.administration import (
     NewAppPassword,
     Sessions,
     Shown,
+    UnderWay,
 )
-from valetkey.service import accounts, activity, api_tokens, app_passwords, invitations, live, policy, rotation
+from valetkey.service import (
+    accounts,
+    activity,
+    api_tokens,
+    app_passwords,
+    calling_off,
+    invitations,
+    live,
+    policy,
+    rotation,
+)
 from valetkey.service.accounts import AccountDetails
 from valetkey.service.app_passwords import Changed, Issued, Wanted
 from valetkey.service.policy import ShownRules
@@ -164,6 +175,13 @@ class OnThisMachine:
     async def verify_audit(self) -> AuditFault | tuple[int, bytes]:
         """Check the chain: the first bad record, or how many there are and the last hash."""
         return await activity.verify_audit(self._ports)
+
+    async def recoveries(self) -> tuple[UnderWay, ...]:
+        """List the recoveries that are under way."""
+        found = await calling_off.under_way(self._ports, OPERATOR)
+        return tuple(
+            UnderWay(address, one.begun_at, one.begun_from, one.opens_at, one.closes_at) for one, address in found
+        )
 
     async def rules(self) -> ShownRules:
         """Give policy and networks as they hold."""

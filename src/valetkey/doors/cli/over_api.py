@@ -19,6 +19,7 @@ from valetkey.doors.cli.administration import (
     NewAppPassword,
     Sessions,
     Shown,
+    UnderWay,
 )
 from valetkey.doors.cli.from_api import (
     account_of,
@@ -192,6 +193,13 @@ class OverApi:
         if found.is_whole:
             return found.records or 0, bytes.fromhex(found.last_hash or "")
         return AuditFault(found.bad_record or 0, found.what or "")
+
+    async def recoveries(self) -> tuple[UnderWay, ...]:
+        """List the recoveries that are under way."""
+        return tuple(
+            UnderWay(one.account.address, one.begun_at, one.begun_from, one.opens_at, one.closes_at)
+            for one in self._client.list_recoveries().items
+        )
 
     async def rules(self) -> ShownRules:
         """Give policy and networks as they hold."""

@@ -22,24 +22,23 @@ def commands(running: Running) -> typer.Typer:
 
         Example: [bold]valetkey recovery list[/bold]
         """
-        found = running.do(lambda ports: calling_off.under_way(ports, OPERATOR))
+        found = running.on(lambda there: there.recoveries())
         if as_json:
             show_json(
                 [
                     {
-                        "account": address,
+                        "account": recovery.address,
                         "begun_at": recovery.begun_at,
                         "begun_from": recovery.begun_from,
                         "opens_at": recovery.opens_at,
                         "closes_at": recovery.closes_at,
                     }
-                    for recovery, address in found
+                    for recovery in found
                 ]
             )
             return
         rows = [
-            [address, when(one.begun_at), one.begun_from, when(one.opens_at), when(one.closes_at)]
-            for one, address in found
+            [one.address, when(one.begun_at), one.begun_from, when(one.opens_at), when(one.closes_at)] for one in found
         ]
         show_table(["ACCOUNT", "BEGUN", "FROM", "OPENS", "CLOSES"], rows, empty="No recovery is under way.")
 

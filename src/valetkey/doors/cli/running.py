@@ -122,8 +122,6 @@ def _exit_code(error: ClientError) -> int:
 
 def _said(error: ClientError) -> str:
     match error:
-        case TooManyRequestsError(retry_after=int(seconds)):
-            return f"{error} Try again in {seconds} seconds."
         case UnavailableError(reference=reference) if reference:
             return f"{error} The reference is {reference}."
         case ApiError(errors=faults) if faults:
