@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from tests.browser.portal_client import BROWSER, ORIGIN, PortalClient
 from tests.browser.portal_site import settings_at
+from tests.verbs import endpoints
 from tests.verbs.site import House, Person
 
 from valetkey.core.api_token import ApiToken
@@ -29,17 +30,7 @@ RECOVERING = {"/recover/mail", "/recover/begin", "/recover/finish"}  # with the 
 SIGNING_IN = {"/sign-in", "/sign-in/passkey", "/sign-in/code", "/recover", "/recover/password", *RECOVERING}
 BEFORE_SIGN_IN |= {"/recover", "/recover/password"}
 HALFWAY = BEFORE_SIGN_IN | RECOVERING | {"/sign-in/code", "/sign-out"}
-# What stays open to somebody whose account has no second factor yet: look, revoke, sign out, set one up.
-WITHOUT_FACTOR = {
-    "/", "/set-up", "/sign-out", "/prove", "/account", "/activity", "/account/sessions/end-others",
-    "/account/sessions/end-all", "/account/sessions/{name}/end", "/account/sign-ins", "/account/passkeys/new",
-    "/app-passwords/revoke-all", "/app-passwords/{credential_id}", "/app-passwords/{credential_id}/revoke",
-    "/app-passwords/live", "/app-passwords/{credential_id}/live",
-    "/app-passwords/{credential_id}/close", "/app-passwords/{credential_id}/history.{form}", "/shared",
-    "/account/tokens", "/account/tokens/{token_id}/revoke",
-    "/connections", "/connections/live", "/connections/{session_id}/close",
-    "/.well-known/change-password", "/static/{name}", "/language",
-}  # fmt: skip
+WITHOUT_FACTOR = endpoints.WITHOUT_FACTOR | {"/static/{name}", "/language"}
 
 
 # What mail programs fetch: public, and no page (test_web_autoconfig.py).
