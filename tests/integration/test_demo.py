@@ -106,7 +106,9 @@ def send(facts: dict[str, Any], name: str, secret: str, to: str, subject: str) -
 def test_everything_that_a_script_needs_is_in_the_file(running: dict[str, Any]) -> None:
     state = Path(running["state"])
     assert running["pid"] == running["process"].pid
-    assert set(running["accounts"]) == {f"{name}@example.test" for name in ("alice", "bob", "admin", "scanner")}
+    assert set(running["accounts"]) == {
+        f"{name}@example.test" for name in ("alice", "bob", "admin", "chief", "helpdesk", "auditor", "scanner")
+    }
     alice = running["accounts"]["alice@example.test"]
     assert TOTP(alice["totp_secret"]).now().isdigit()
     assert len(alice["recovery_codes"]) == 10

@@ -28,10 +28,10 @@ class FrontHall:
 
     Args:
         demo: Runs the demo.
-        demo_code: Gives the code of the demo's alice.
+        demo_code: Gives the code of somebody in the demo.
     """
 
-    def __init__(self, demo: Callable[[DemoOptions], None], demo_code: Callable[[Path], str]) -> None:
+    def __init__(self, demo: Callable[[DemoOptions], None], demo_code: Callable[[Path, str], str]) -> None:
         self._demo = demo
         self._demo_code = demo_code
 
@@ -89,9 +89,9 @@ class FrontHall:
         """Run the demo until asked to end."""
         self._demo(options)
 
-    def demo_code(self, state: Path) -> str:
-        """Say the code that the demo's alice would read from her authenticator now."""
-        return self._demo_code(state)
+    def demo_code(self, state: Path, name: str) -> str:
+        """Say the code that somebody in the demo would read from the authenticator now."""
+        return self._demo_code(state, name)
 
 
 async def _rotate(config: Config) -> int:

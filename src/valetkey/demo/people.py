@@ -138,6 +138,9 @@ def draw_people() -> People:
             Person(f"alice@{DOMAIN}", "Alice Archer", _upstream(), _main()),
             Person(f"bob@{DOMAIN}", "Bob Baker", _upstream(), _main()),
             Person(f"admin@{DOMAIN}", "Ada Admin", _upstream(), _main(), role=Role.ADMIN),
+            Person(f"chief@{DOMAIN}", "Cleo Chief", _upstream(), _main(), role=Role.ADMIN),
+            Person(f"helpdesk@{DOMAIN}", "Hal Helper", _upstream(), _main(), role=Role.HELPDESK),
+            Person(f"auditor@{DOMAIN}", "Una Auditor", _upstream(), _main(), role=Role.AUDITOR),
             Person(f"scanner@{DOMAIN}", "Office scanner", _upstream(), owner=f"alice@{DOMAIN}"),
         )
     )

@@ -25,6 +25,7 @@ from valetkey.demo.people import People, draw_people, load_people, save_people, 
 from valetkey.demo.sample_mail import fill_mailboxes
 from valetkey.demo.screen import code_now, lines_to_paste, live_screen, plain
 from valetkey.demo.seeding import seed
+from valetkey.demo.staff import make_history, make_staff
 from valetkey.doors.cli.front import DemoOptions
 
 
@@ -64,16 +65,19 @@ def run_demo(options: DemoOptions) -> None:
             print(farewell, flush=True)  # noqa: T201  (the same)
 
 
-def demo_code(state: Path) -> str:
-    """Give the code that alice's authenticator shows now.
+def demo_code(state: Path, name: str) -> str:
+    """Give the code that the authenticator of a sample person shows now.
 
     Raises:
-        CannotStart: There is no demo in this folder.
+        CannotStart: There is no demo in this folder, or nobody of this name with an authenticator in it.
     """
     people = load_people(Files(state).people)
     if people is None:
         raise CannotStart(f"There is no demo in {state}. Start one with: valetkey demo --state {state}")
-    return code_now(people["alice"])
+    person = next((one for one in people.persons if one.address.partition("@")[0] == name), None)
+    if person is None or not person.totp_secret:
+        raise CannotStart(f"The demo knows no authenticator of {name}. Try alice, admin, chief, helpdesk or auditor.")
+    return code_now(person)
 
 
 def _open_log(files: Files) -> Any:
@@ -105,7 +109,9 @@ def _clear(files: Files) -> None:
 
 async def _seed(config: Config, people: People) -> People:
     async with opened(config, is_new=True) as ports:
+        staff = await make_staff(ports)
         seeded = await seed(ports, people)
+        await make_history(ports, seeded, staff)
         await ports.store.write(lambda writer: writer.remove_notices())  # of what nobody has done
         return seeded
 

@@ -59,16 +59,20 @@ def _in_lines(parts: tuple[str, ...]) -> str:
 
 def plain(files: Files, ports: PortNumbers, people: People) -> str:
     """Give the screen as plain text, for output that is no terminal."""
-    rows = [f"  {p.address:<24} {p.main_password or '(shared, no sign-in)':<44} {_factor(p)}" for p in people.persons]
+    rows = [
+        f"  {p.address:<24} {p.main_password or '(shared, no sign-in)':<44} {_factor(p):<26} {p.role or ''}".rstrip()
+        for p in people.persons
+    ]
     pasted = [f"\n# {what}\n{_in_lines(parts)}" for what, parts in lines_to_paste(files, ports, people).items()]
     return "\n".join(
         [
             "Valetkey demo is running.",
             f"  Portal       http://{HOST}:{ports.portal}  (also https://{HOST}:{ports.portal_tls})",
+            f"  Console      http://{HOST}:{ports.portal}/console  (as admin; chief countersigns; its staff is made up)",
             "",
             "Sign in as               main password                                second factor",
             *rows,
-            f"  alice's code: {program()} demo-code --state {shlex.quote(str(files.state))}",
+            f"  Codes: {program()} demo-code alice --state {shlex.quote(str(files.state))}  (or admin, chief, …)",
             "",
             f"App password of alice, ready made: {people.app_password('mail-app').secret}",
             *pasted,
@@ -91,9 +95,9 @@ def live_screen(files: Files, ports: PortNumbers, people: People) -> Run:
         console = Console(highlight=False)
         for block in _above(files, ports, people):
             console.print(block, soft_wrap=isinstance(block, Text))
-        with Live(_code_line(people["alice"]), console=console, auto_refresh=False, transient=True) as live:
+        with Live(_code_line(people), console=console, auto_refresh=False, transient=True) as live:
             while not stop.is_set():
-                live.update(_code_line(people["alice"]), refresh=True)
+                live.update(_code_line(people), refresh=True)
                 await _pause(stop, 1.0 - time.time() % 1.0)
 
     return run
@@ -115,12 +119,16 @@ def _above(files: Files, ports: PortNumbers, people: People) -> Iterator[Rendera
         ("   or   ", "dim"), f"https://{HOST}:{ports.portal_tls}", "\n",
     )  # fmt: skip
     who = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
-    for title in ("Sign in as", "main password", "second factor"):
+    for title in ("Sign in as", "main password", "second factor", "in the console"):
         who.add_column(title)
     for person in people.persons:
         if person.main_password:
-            who.add_row(person.address, Text(person.main_password, style="green"), _factor(person))
+            who.add_row(person.address, Text(person.main_password, style="green"), _factor(person), person.role or "")
     yield who
+    yield Text.assemble(
+        ("\nConsole  ", "dim"), (f"http://{HOST}:{ports.portal}/console", f"{_ACCENT} underline"),
+        "  as admin; chief countersigns. Its staff and their month of logins are made up.",
+    )  # fmt: skip
     secret = people.app_password("mail-app").secret
     yield Text.assemble("\nMail programs get an app password. One of alice's is ready:  ", (secret, _ACCENT))
     for what, parts in lines_to_paste(files, ports, people).items():
@@ -134,15 +142,16 @@ def _above(files: Files, ports: PortNumbers, people: People) -> Iterator[Rendera
     yield Text("End                  Ctrl-C", style="dim")
 
 
-def _code_line(person: Person) -> RenderableType:
+def _code_line(people: People) -> RenderableType:
     left = STEP_SECONDS - int(time.time()) % STEP_SECONDS
-    code = code_now(person)
     bar = "█" * (left * 20 // STEP_SECONDS) + "░" * (20 - left * 20 // STEP_SECONDS)
     style = "yellow" if left <= _LAST_SECONDS else "cyan"
-    line = Text.assemble(
-        ("alice's code now  ", "dim"), (f"{code[:3]} {code[3:]}", "bold"), "  ", (bar, style), f" {left:>2} s"
-    )
-    return Padding(line, (1, 0))
+    line = Text("codes now  ", style="dim")
+    for person in people.persons:
+        if person.totp_secret:
+            code, name = code_now(person), person.address.partition("@")[0]
+            line += Text.assemble((f"{name} ", "dim"), (f"{code[:3]} {code[3:]}", "bold"), "   ")
+    return Padding(Text.assemble(line, (bar, style), f" {left:>2} s"), (1, 0))
 
 
 def _factor(person: Person) -> str:
