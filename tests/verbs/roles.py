@@ -19,6 +19,7 @@ from valetkey.service import (
     accounts,
     api_tokens,
     app_passwords,
+    calling_off,
     console,
     exporting,
     history,
@@ -30,7 +31,7 @@ from valetkey.service import (
     upstream_passwords,
 )
 from valetkey.service.ports import Actor, ActorKind, LiveSession, Writer
-from valetkey.service.store_parts import AuditFilter
+from valetkey.service.store_parts import AuditFilter, Recovery, RecoveryState
 
 
 @dataclass
@@ -88,6 +89,20 @@ class Stage:
         )
         await self.house.store.write(lambda writer: writer.add_proposal(replace(wanted, proposed_by=self.proposer)))
         return wanted.id
+
+    async def recovering(self) -> str:
+        """Have a recovery of somebody else under way."""
+        at = self.house.clock.now()
+        wanted = Recovery(
+            self.ports.entropy.new_id("rc"), self.alice.account.id, RecoveryState.WAITING, at, HOME, at, at, at
+        )
+
+        def work(writer: Writer) -> None:
+            if writer.open_recovery(wanted.account_id) is None:
+                writer.add_recovery(wanted)
+
+        await self.house.store.write(work)
+        return wanted.account_id
 
     proposer: str = ""
 
@@ -197,6 +212,8 @@ VERBS: dict[str, tuple[Action, Verb]] = {
     "accounts.remove_owner": (Action.CHANGE_ACCOUNTS, _owner(accounts.remove_owner)),
     "accounts.set_rights": (Action.CHANGE_ACCOUNTS, _on_alice(accounts.set_rights, frozenset(Permission))),
     "accounts.set_role": (Action.SET_ROLES, _on_alice(accounts.set_role, None)),
+    "calling_off.cancel": (Action.DISABLE_ACCOUNTS, _with(Stage.recovering, calling_off.cancel)),
+    "calling_off.under_way": (Action.SEE_ACCOUNTS, _plain(calling_off.under_way)),
     "invitations.invite": (Action.INVITE, lambda s, a: invitations.invite(s.ports, a, s.new.id)),
     "app_passwords.of_account": (Action.SEE_APP_PASSWORDS, _on_alice(app_passwords.of_account)),
     "app_passwords.get": (Action.SEE_APP_PASSWORDS, _with(Stage.credential, app_passwords.get)),
@@ -255,6 +272,7 @@ NO_ROLE = {
     "history.of_account",  # the audit log besides: tested with the history
     "history.shared_accounts",
     "live.of_own",
+    "calling_off.call_off",
     "console.overview",  # each part as far as the role permits
     "policy.reset",  # the command line
 }
@@ -263,6 +281,7 @@ MODULES = (
     accounts,
     api_tokens,
     app_passwords,
+    calling_off,
     console,
     exporting,
     history,

@@ -266,7 +266,10 @@ _TO_DO: dict[NoticeKind, tuple[Sentence, ...]] = {
     NoticeKind.INVITED_AGAIN: (_ASK,),
     NoticeKind.INVITATION_USED: (_NOT_YOU,),
     NoticeKind.RECOVERY_CANCELLED: (
-        say("If you had begun it, somebody who has your second factor or reads your notices called it off."),
+        say(
+            "If you had begun it, an administrator, or somebody who has your second factor or reads your notices, "
+            "called it off."
+        ),
     ),
     NoticeKind.RECOVERY_DONE: (_NOT_YOU,),
     NoticeKind.RECOVERY_LAPSED: (_ASK,),

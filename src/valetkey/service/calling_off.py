@@ -6,7 +6,7 @@ from valetkey.core.errors import NotFound
 from valetkey.core.event import RecoveryCancelled
 from valetkey.core.notice import NoticeKind
 from valetkey.core.role import Action
-from valetkey.service.authority import own_account, require, require_operator
+from valetkey.service.authority import own_account, require, require_over
 from valetkey.service.notices import tell
 from valetkey.service.one_time_links import NO_LINK, look_at, open_link, require_link, use
 from valetkey.service.ports import SYSTEM, Actor, Ports, Reader, Writer
@@ -76,17 +76,24 @@ async def call_off_by_link(ports: Ports, token: str, *, address: str) -> None:
 
 
 async def cancel(ports: Ports, actor: Actor, account_id: str) -> None:
-    """Call off anybody's recovery, from the command line.
+    """Call off anybody's recovery, by `Action.DISABLE_ACCOUNTS`: it takes nothing away, so no proof is asked for.
 
     Raises:
-        NotAllowed: Not the command line.
-        NotFound: The account has none.
+        NotAllowed: The role or the token does not permit it, or not on this account.
+        NotFound: No such account, or it has none.
         Unavailable: The store failed.
     """
-    require_operator(actor)
     now = ports.clock.now()
-    if not await ports.store.write(lambda writer: call_off_in(writer, account_id, actor, now)):
-        raise NotFound("No recovery of this account is under way.")
+
+    def end(writer: Writer) -> None:
+        require(writer, actor, Action.DISABLE_ACCOUNTS, now)
+        account = writer.account(account_id) if account_id.isascii() else None
+        if account is not None:
+            require_over(writer, actor, Action.DISABLE_ACCOUNTS, account, now)
+        if account is None or not call_off_in(writer, account.id, actor, now):
+            raise NotFound("No recovery of this account is under way.")
+
+    await ports.store.write(end)
 
 
 async def under_way(ports: Ports, actor: Actor) -> tuple[tuple[Recovery, str], ...]:

@@ -1,6 +1,7 @@
 """The accounts in the console, by an administrator's browser without a window."""
 
 import re
+from datetime import timedelta
 
 from fastapi import FastAPI
 from tests.browser.portal_client import PortalClient
@@ -11,6 +12,7 @@ from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol
 from valetkey.service import accounts, sign_in
 from valetkey.service.ports import OPERATOR, LiveSession
+from valetkey.service.store_parts import Recovery, RecoveryState
 
 
 async def test_only_who_has_a_role_sees_that_there_is_a_console(
@@ -222,3 +224,30 @@ async def test_all_app_passwords_of_somebody_are_revoked(
     page = await visitor.get(f"/console/accounts/{alice.account.id}")
     assert "2 app passwords are revoked" in page.text
     assert "None that works." in page.text
+
+
+async def test_a_recovery_is_seen_and_called_off(
+    visitor: PortalClient, house: House, alice: Person, admin: Person
+) -> None:
+    at = house.clock.now()
+    opens = at + timedelta(minutes=9)
+    recovery = Recovery(
+        "rc_1", alice.account.id, RecoveryState.WAITING, at, "203.0.113.9", opens, opens + timedelta(days=7), at
+    )
+    await house.store.write(lambda writer: writer.add_recovery(recovery))
+    assert "/console/recoveries" in (await visitor.get("/console")).text
+    listed = await visitor.get("/console/recoveries")
+    assert "203.0.113.9" in listed.text
+    assert "Waiting time runs" in listed.text
+    page = f"/console/accounts/{alice.account.id}"
+    assert "A recovery of this account is under way" in (await visitor.get(page)).text
+    house.clock.move(minutes=10)
+    assert "Can be finished now" in (await visitor.get("/console/recoveries")).text
+    asked = await visitor.get(f"{page}/recovery")
+    assert "The waiting time is over" in asked.text
+    assert (await visitor.post(f"{page}/recovery", {})).headers["location"] == page
+    assert await house.store.read(lambda reader: reader.open_recovery(alice.account.id)) is None
+    assert "called off" in (await visitor.get(page)).text
+    assert (await visitor.get(f"{page}/recovery")).status_code == 404
+    told = await house.store.read(lambda reader: reader.due_notices(house.clock.now()))
+    assert [one.kind for one in told if one.recipient == alice.account.address][-1] == "recovery-cancelled"

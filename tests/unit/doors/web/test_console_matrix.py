@@ -16,6 +16,7 @@ from valetkey.doors.web.console import routes
 from valetkey.doors.web.console.gate import ConsoleGate
 from valetkey.service import accounts, api_tokens, proposals
 from valetkey.service.ports import OPERATOR, LiveSession
+from valetkey.service.store_parts import Recovery, RecoveryState
 
 CELLS: list[tuple[str, str, Action]] = []  # method, path, action
 
@@ -72,6 +73,9 @@ async def targets(house: House) -> Targets:
         expires_at=house.clock.now().replace(month=6),
     )
     proposal = await proposals.propose_reset(house.ports, house.acting(chief.account), bob.account.id, "Lost")
+    at = house.clock.now()
+    recovery = Recovery("rc_1", bob.account.id, RecoveryState.WAITING, at, HOME, at, at, at)
+    await house.store.write(lambda writer: writer.add_recovery(recovery))
     house.live.sessions = [
         LiveSession("s1", bob.account.id, issued.app_password.id, MailProtocol.IMAP, HOME, "x", house.clock.now(), "1")
     ]

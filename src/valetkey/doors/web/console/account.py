@@ -26,6 +26,8 @@ from valetkey.doors.web.console.gate import (
     ToSeeAccounts,
     ToSetRoles,
 )
+from valetkey.doors.web.console.recoveries import recovery_of
+from valetkey.doors.web.effective import effective
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK
 from valetkey.doors.web.happenings import Happening, by_day
@@ -62,6 +64,7 @@ async def show(visit: ToSeeAccounts, account_id: str) -> Response:
         days=in_console(by_day(visit, found)),
         is_self=details.account.id == visit.account.id,
         is_set_up=is_set_up(details),
+        recovery=await recovery_of(visit, details.account),
         may_act=details.account.role is None or visit.role is Role.ADMIN,
     )
 
@@ -90,7 +93,8 @@ async def connections_of(visit: ConsoleVisit, account_id: str | None) -> tuple[L
 
 
 async def _live_app_passwords(visit: ConsoleVisit, account_id: str) -> tuple[AppPassword, ...]:
-    return await app_passwords.of_account(visit.ports, visit.actor, account_id, live_only=True)
+    found = await app_passwords.of_account(visit.ports, visit.actor, account_id, live_only=True)
+    return tuple(effective(one, visit.ports.policy) for one in found)
 
 
 @router.api_route(f"{PAGE}/invite", methods=LOOK)

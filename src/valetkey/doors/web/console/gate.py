@@ -27,6 +27,7 @@ _ENTRIES: tuple[tuple[str, Sentence, Action], ...] = (
     ("/console/accounts", say("Accounts"), Action.SEE_ACCOUNTS),
     ("/console/domains", say("Domains"), Action.SEE_ACCOUNTS),
     ("/console/second-factors", say("Second factors"), Action.SEE_ACCOUNTS),
+    ("/console/recoveries", say("Recoveries"), Action.SEE_ACCOUNTS),
     ("/console/app-passwords", say("App passwords"), Action.SEE_APP_PASSWORDS),
     ("/console/connections", say("Connections"), Action.SEE_CONNECTIONS),
     ("/console/logins", say("Logins"), Action.SEE_LOGINS),

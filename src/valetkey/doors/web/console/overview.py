@@ -67,7 +67,7 @@ def _wrong_now(seen: Overview, servers: tuple[MailServer, ...] | None, *, mail_a
             "{number} people recover a lost second factor; it ends after the waiting time.",
             seen.waiting_recoveries,
         )
-        found.append(Wrong("warn", what, "/console/audit?group=factors", say("Audit log")))
+        found.append(Wrong("warn", what, "/console/recoveries", say("See who")))
     if seen.open_proposals:
         what = counted(
             "{number} proposal waits for a second administrator.",

@@ -12,6 +12,7 @@ from valetkey.doors.web.console import (
     overview,
     people,
     proposals,
+    recoveries,
     rules,
 )
 
@@ -24,6 +25,7 @@ ROUTERS = (
     connections.router,
     logins.router,
     people.router,
+    recoveries.router,
     rules.router,
     proposals.router,
     audit.router,

@@ -7,6 +7,7 @@ from valetkey.core.sentence import Sentence, counted, say
 DONE: Mapping[str, Sentence] = {
     "account-created": say("The account is made. Nobody can use it yet."),
     "account-enabled": say("The account is enabled. What was revoked stays revoked."),
+    "recovery-ended": say("The recovery is called off. Its person is told; the main password should be changed."),
     "alias-added": say("The alias is added."),
     "alias-removed": say("The alias is removed."),
     "owner-added": say("The owner is added, and can manage the app passwords of this account."),
