@@ -15,8 +15,8 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from valetkey.core.network import Network, contains, throttle_network
+from valetkey.doors.http.long_answers import KEEP_OPEN
 from valetkey.doors.serve.accepting import address_of
-from valetkey.doors.web.live import KEEP_OPEN
 
 PER_NETWORK = 200  # connections of one /24 or /56; a browser opens six
 IN_ALL = 2000  # of one listener

@@ -4,16 +4,20 @@ import hashlib
 import json
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from valetkey.core.errors import ValetkeyError
+from valetkey.core.errors import Unavailable, ValetkeyError
 from valetkey.doors.api.problem import ProblemError, malformed
 from valetkey.service import api_answers
 from valetkey.service.ports import Ports
 from valetkey.service.store_parts import ApiAnswer
+
+_log = structlog.get_logger("valetkey.api")
 
 HEADER = "Idempotency-Key"
 PATTERN = "^[A-Za-z0-9._~:@/+=-]{1,100}$"
@@ -46,10 +50,14 @@ class Repeatable:
         try:
             response = await run()
         except (ProblemError, ValetkeyError):
-            await api_answers.drop(self.ports, self.token_id, self.key)
+            with suppress(Unavailable):  # then it counts as broken off
+                await api_answers.drop(self.ports, self.token_id, self.key)
             raise
         kept = without_secrets(bytes(response.body).decode())
-        await api_answers.keep(self.ports, self.token_id, self.key, response.status_code, kept)
+        try:
+            await api_answers.keep(self.ports, self.token_id, self.key, response.status_code, kept)
+        except Unavailable as error:  # it is done, and what is shown once must be shown
+            _log.error("api_answer_not_kept", why=str(error))
         return response
 
     def _repeated(self, before: ApiAnswer) -> Response:

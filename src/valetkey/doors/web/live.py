@@ -12,9 +12,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from valetkey.core.errors import Refused, Unavailable
+from valetkey.doors.http.long_answers import KEEP_OPEN
 from valetkey.doors.web.gate import Visit
 
-KEEP_OPEN = "valetkey.keep-open"  # the server's extension that renews the deadline of an answer which goes on
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would keep the events to itself
 _RETRY = "retry: 5000\n\n"  # milliseconds until a browser connects again
 _HEARTBEAT = ": still here\n\n"

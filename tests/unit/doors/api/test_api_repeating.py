@@ -8,7 +8,7 @@ from tests.verbs.api_client import ApiClient
 from tests.verbs.site import House, Person
 
 from valetkey.core.errors import Unavailable
-from valetkey.service import app_passwords
+from valetkey.service import api_answers, app_passwords
 from valetkey.service.upkeep import every_minute
 
 MAKE = "/accounts/me/app-passwords"
@@ -116,3 +116,16 @@ async def test_a_stored_answer_holds_no_secret(house: House, hers: ApiClient) ->
 async def test_keys_have_a_form(hers: ApiClient, key: str) -> None:
     answer = await hers.http.post(MAKE, json=WANTED, headers={"Idempotency-Key": key.encode()})
     assert answer.status_code == 400
+
+
+async def test_what_is_shown_once_is_shown_even_if_it_cannot_be_kept(
+    house: House, hers: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_args: Any) -> None:
+        raise Unavailable("full")
+
+    monkeypatch.setattr(api_answers, "keep", fail)
+    made = await hers.post(MAKE, WANTED, idempotency_key="k1")
+    assert made.json()["secret"]
+    assert (await hers.post(MAKE, WANTED, idempotency_key="k1")).status_code == 409
+    assert await count(hers) == 1

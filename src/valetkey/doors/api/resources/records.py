@@ -4,8 +4,6 @@ import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-from starlette.responses import StreamingResponse
-
 from valetkey.core.errors import NotFound
 from valetkey.core.role import Action
 from valetkey.doors.api.operation import Answer, AnyOperation, Call, Operation
@@ -14,6 +12,7 @@ from valetkey.doors.api.shapes import records as shapes
 from valetkey.doors.api.shapes.app_passwords import app_password_shape
 from valetkey.doors.api.shapes.fields import Nothing
 from valetkey.doors.api.shapes.records import adoption_shape, audit_shape, entry_shape
+from valetkey.doors.http.long_answers import LongAnswer
 from valetkey.service import console, exporting, history
 from valetkey.service.export import AUDIT_COLUMNS, audit_row, csv_lines, json_lines
 from valetkey.service.ports import AuditFault, AuditRecord
@@ -80,8 +79,8 @@ async def _verify_audit(call: Call[Nothing, Nothing]) -> Answer:
 async def _export_audit(call: Call[Nothing, shapes.ExportWanted]) -> Answer:
     parts = await exporting.export_audit(call.ports, call.actor, _filter(call.body))
     if call.body.format is shapes.ExportFormat.CSV:
-        return Answer(stream=StreamingResponse(_csv(parts), media_type="text/csv"))
-    return Answer(stream=StreamingResponse(_lines(parts), media_type="application/jsonl"))
+        return Answer(stream=LongAnswer(_csv(parts), media_type="text/csv"))
+    return Answer(stream=LongAnswer(_lines(parts), media_type="application/jsonl"))
 
 
 async def _csv(parts: AsyncIterator[tuple[AuditRecord, ...]]) -> AsyncIterator[str]:

@@ -6,12 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from valetkey.core.errors import NotFound
 from valetkey.core.event import to_facts
 from valetkey.core.event_sentences import describe
 from valetkey.core.sentence import Sentence, say
+from valetkey.doors.http.long_answers import LongAnswer
 from valetkey.doors.web.console.asking import begin_of_day, end_of_day, link, searched
 from valetkey.doors.web.console.audit_kinds import GROUPS
 from valetkey.doors.web.console.gate import ConsoleVisit, ToExportAudit, ToSeeAudit
@@ -126,7 +127,7 @@ async def export(visit: ToExportAudit) -> Response:
     parts = await exporting.export_audit(visit.ports, visit.actor, wanted)
     name = f"valetkey-audit-{visit.now:%Y-%m-%d}.{form}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(_written(write, parts), media_type=f"{media_type}; charset=utf-8", headers=headers)
+    return LongAnswer(_written(write, parts), media_type=f"{media_type}; charset=utf-8", headers=headers)
 
 
 async def _written(

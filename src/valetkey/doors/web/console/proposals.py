@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from valetkey.core.errors import Conflict, NotFound
 from valetkey.core.proposal import ProposalKind
 from valetkey.core.sentence import say
+from valetkey.doors.http.long_answers import LongAnswer
 from valetkey.doors.web.console.accounts import invited_page
 from valetkey.doors.web.console.acting import act
 from valetkey.doors.web.console.gate import ConsoleVisit, ToCountersign, ToExportAudit, ToSeePolicy
@@ -110,7 +111,7 @@ async def download(visit: ToExportAudit, proposal_id: str) -> Response:
         except NotFound:
             raise Conflict("Only who proposed an export can download it.") from None
         headers = {"Content-Disposition": f'attachment; filename="valetkey-everything-{here.now:%Y-%m-%d}.jsonl"'}
-        return StreamingResponse(lines, media_type="application/jsonl; charset=utf-8", headers=headers)
+        return LongAnswer(lines, media_type="application/jsonl; charset=utf-8", headers=headers)
 
     return await act(visit, do, _asking_again(proposal_id))
 
