@@ -11,6 +11,7 @@ import pytest
 from tests.verbs.site import HOME, OPERATOR, House, Person, attempt
 
 from valetkey.core import errors
+from valetkey.core.account import AccountState
 from valetkey.core.login import Allowed, Reason, Refused
 from valetkey.core.role import Action, Role
 from valetkey.core.scope import MailProtocol, Permission
@@ -62,7 +63,7 @@ async def test_accounts_keep_their_names_owners_and_states(house):
     assert [each.address for each in found.owned] == ["info@example.org"]
     assert await upstream_passwords.upstream_password(house.ports, KNOWN.bob) == "upstream of Bob"
     assert [each.account.id for each in await history.shared_accounts(house.ports, bob.actor)] == [KNOWN.info]
-    assert not (await person(house, KNOWN.carl)).account.is_active
+    assert (await person(house, KNOWN.carl)).account.state is AccountState.DISABLED
 
 
 async def test_app_passwords_open_what_they_opened(house):
