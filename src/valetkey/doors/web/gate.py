@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from valetkey.core.account import Account
+from valetkey.doors.http.visitor_address import address_of
 from valetkey.doors.web import cookies
 from valetkey.doors.web.forms import Errors, Form, read_form
 from valetkey.doors.web.language import Language
@@ -26,7 +27,6 @@ from valetkey.doors.web.rendering import Templates
 from valetkey.doors.web.security import check_origin, check_token, local_path
 from valetkey.doors.web.settings import WebSettings
 from valetkey.doors.web.streams import Streams
-from valetkey.doors.http.visitor_address import address_of
 from valetkey.doors.web.words import Words
 from valetkey.service import passkey_ceremonies, sign_in
 from valetkey.service.passkey_ceremonies import Answer, Ceremony, Purpose

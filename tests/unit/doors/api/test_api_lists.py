@@ -3,10 +3,16 @@
 import csv
 import io
 import json
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from tests.verbs.api_client import ApiClient
-from tests.verbs.site import House, Person
+from tests.verbs.site import HOME, House, Person
+
+from valetkey.service.store_parts import Recovery, RecoveryState
+
+DAY = timedelta(days=1)
 
 
 async def walked(api: ApiClient, path: str, **query: object) -> list[dict[str, object]]:
@@ -100,3 +106,19 @@ async def test_a_damaged_chain_is_said(house: House, ada: Person, api: ApiClient
     one = (await api.get(f"/audit/{whole['records']}")).json()
     assert one["hash"] == whole["last_hash"]
     assert (await api.get(f"/audit/{whole['records'] + 1}")).status_code == 404
+
+
+async def test_recoveries_are_seen_and_called_off(house: House, alice: Person, ada: Person, api: ApiClient) -> None:
+    now = house.clock.now()
+    waits = Recovery("rc_x", alice.account.id, RecoveryState.WAITING, now, HOME, now + DAY, now + 2 * DAY, now)
+    await house.store.write(lambda writer: writer.add_recovery(waits))
+    await api.as_person(ada)
+    assert [each["account"]["address"] for each in await all_of(api, "/recoveries")] == ["alice@example.org"]
+    at = f"/accounts/{alice.account.id}/call-off-recovery"
+    assert (await api.post(at)).status_code == 204
+    assert (await api.post(at)).status_code == 404
+    assert await all_of(api, "/recoveries") == []
+
+
+async def all_of(api: ApiClient, path: str) -> list[dict[str, Any]]:
+    return list((await api.get(path)).json()["items"])

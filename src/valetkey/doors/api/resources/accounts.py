@@ -107,6 +107,11 @@ async def _list_recoveries(call: Call[Nothing, Nothing]) -> Answer:
     return Answer(shapes.Recoveries(items=[shapes.recovery_shape(*each) for each in found]))
 
 
+async def _call_off(call: Call[Nothing, Nothing]) -> Answer:
+    await calling_off.cancel(call.ports, call.actor, call.account_id)
+    return Answer()
+
+
 _ONE = "/accounts/{account_id}"
 
 OPERATIONS: tuple[AnyOperation, ...] = (
@@ -166,6 +171,10 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     Operation(
         "list_recoveries", "GET", "/recoveries", _TAG, "The recoveries of lost second factors that are under way",
         _list_recoveries, Nothing, Nothing, shapes.Recoveries, actions=(Action.SEE_ACCOUNTS,),
-        description="They are called off by their owner, or on the command line of the server.",
+    ),
+    Operation(
+        "call_off_recovery", "POST", f"{_ONE}/call-off-recovery", _TAG,
+        "Call off a recovery; it takes nothing away", _call_off, Nothing, Nothing, None, 204,
+        (Action.DISABLE_ACCOUNTS,),
     ),
 )  # fmt: skip

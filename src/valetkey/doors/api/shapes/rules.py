@@ -68,7 +68,8 @@ class HitShape(Shape):
     """Whom a change hits."""
 
     account: NamedAccount
-    app_password_id: str | None = Field(description="null: the main password.")
+    app_password_id: str | None = Field(description="null: the main password, or an API token.")
+    api_token_id: str | None
     description: str
     effect: Effect
     ends_at: datetime | None
@@ -202,11 +203,12 @@ def proposal_shape(shown: ShownProposal) -> ProposalShape:
 
 
 def _hit(hit: Hit) -> HitShape:
-    credential = hit.app_password
+    credential, token = hit.app_password, hit.api_token
     return HitShape(
         account=named(hit.account),
         app_password_id=None if credential is None else credential.id,
-        description="" if credential is None else credential.description,
+        api_token_id=None if token is None else token.id,
+        description=credential.description if credential else token.name if token else "",
         effect=hit.effect,
         ends_at=hit.ends_at,
     )
