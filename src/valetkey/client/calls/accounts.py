@@ -215,8 +215,17 @@ class AccountsCalls(Connection):
         return self._ask(Domains, Asked(method="GET", path="/domains"))
 
     def list_recoveries(self) -> Recoveries:
-        """The recoveries of lost second factors that are under way.
-
-        They are called off by their owner, or on the command line of the server.
-        """
+        """The recoveries of lost second factors that are under way."""
         return self._ask(Recoveries, Asked(method="GET", path="/recoveries"))
+
+    def call_off_recovery(self, account_id: str, *, idempotency_key: str | None = None) -> None:
+        """Call off a recovery; it takes nothing away."""
+        self._ask_nothing(
+            Asked(
+                method="POST",
+                path="/accounts/{account_id}/call-off-recovery",
+                names={"account_id": account_id},
+                idempotency_key=idempotency_key,
+                is_repeatable=True,
+            )
+        )

@@ -60,7 +60,8 @@ class Hit:
     """Whom a change hits."""
 
     account: NamedAccount
-    app_password_id: str | None  # null: the main password.
+    app_password_id: str | None  # null: the main password, or an API token.
+    api_token_id: str | None
     description: str
     effect: Effect
     ends_at: datetime | None
