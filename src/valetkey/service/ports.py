@@ -20,6 +20,7 @@ from valetkey.core.policy import Policy
 from valetkey.core.restriction import Restrictions
 from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol, Permission, Scope
+from valetkey.core.sentence import Sentence
 from valetkey.core.throttle import ThrottleCounts, ThrottleLimits
 from valetkey.service.mail_parts import Mailer
 from valetkey.service.sign_in_parts import Passkeys, PasswordGauge
@@ -234,7 +235,7 @@ class AuditFault:
     """The first bad record of the audit chain."""
 
     number: int
-    what: str
+    what: Sentence
 
 
 @dataclass(frozen=True, slots=True)

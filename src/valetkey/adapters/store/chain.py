@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from valetkey.core import chain_faults
 from valetkey.service.ports import AuditFault
 
 _LABEL = b"valetkey audit 1"
 BEGINNING = bytes(32)  # the hash "before" the first record
 
 _Column = int | str | None
-_ALTERED = "This record, or the one before it, was altered."
 
 
 def link(before: bytes, columns: Sequence[_Column]) -> bytes:
@@ -43,18 +43,18 @@ class ChainCheck:
         for row in rows:
             expected = self.number + 1
             if row[0] != expected:
-                return AuditFault(expected, f"This record is missing; the next one found is {row[0]}.")
+                return AuditFault(expected, chain_faults.missing_before(row[0]))
             if link(self.hash, row[:-1]) != row[-1]:
-                return AuditFault(expected, _ALTERED)
+                return AuditFault(expected, chain_faults.ALTERED)
             self.number, self.hash = expected, row[-1]
         return None
 
     def finish(self, number: int, last_hash: bytes) -> AuditFault | None:
         """Compare the end of the chain with what the counter row remembers."""
         if number > self.number:
-            return AuditFault(self.number + 1, f"This record is missing, with all up to {number}.")
+            return AuditFault(self.number + 1, chain_faults.missing_up_to(number))
         if number < self.number:
-            return AuditFault(number + 1, "This record was added past the counter.")
+            return AuditFault(number + 1, chain_faults.ADDED)
         if last_hash != self.hash:
-            return AuditFault(self.number, "The end of the chain is not the one that was written.")
+            return AuditFault(self.number, chain_faults.OTHER_END)
         return None

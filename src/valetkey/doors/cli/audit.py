@@ -57,7 +57,7 @@ def commands(running: Running) -> typer.Typer:
         result = running.on(lambda there: there.verify_audit())
         if isinstance(result, AuditFault):
             if as_json:
-                show_json({"is_intact": False, "first_bad_record": result.number, "what": result.what})
+                show_json({"is_intact": False, "first_bad_record": result.number, "what": str(result.what)})
             fail(f"Record {result.number} is bad: {result.what} Compare with a backup made before it.")
         count, last = result
         if as_json:

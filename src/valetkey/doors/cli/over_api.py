@@ -11,6 +11,7 @@ from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import Conflict, NotFound, PolicyForbids
 from valetkey.core.restriction import NetworkRule, Restrictions, default_restrictions
 from valetkey.core.scope import Permission
+from valetkey.core.sentence import Sentence
 from valetkey.doors.cli.administration import (
     AccountWithNames,
     AuditLines,
@@ -192,7 +193,7 @@ class OverApi:
         found = self._client.verify_audit()
         if found.is_whole:
             return found.records or 0, bytes.fromhex(found.last_hash or "")
-        return AuditFault(found.bad_record or 0, found.what or "")
+        return AuditFault(found.bad_record or 0, Sentence(found.what or ""))
 
     async def recoveries(self) -> tuple[UnderWay, ...]:
         """List the recoveries that are under way."""
@@ -200,6 +201,10 @@ class OverApi:
             UnderWay(one.account.address, one.begun_at, one.begun_from, one.opens_at, one.closes_at)
             for one in self._client.list_recoveries().items
         )
+
+    async def call_off_recovery(self, name: str) -> None:
+        """Call off the recovery of an account."""
+        self._client.call_off_recovery(self._id(name))
 
     async def rules(self) -> ShownRules:
         """Give policy and networks as they hold."""

@@ -71,7 +71,7 @@ async def _get_audit_record(call: Call[Nothing, Nothing]) -> Answer:
 async def _verify_audit(call: Call[Nothing, Nothing]) -> Answer:
     found = await console.verify_audit(call.ports, call.actor)
     if isinstance(found, AuditFault):
-        return Answer(shapes.Verified(is_whole=False, bad_record=found.number, what=found.what))
+        return Answer(shapes.Verified(is_whole=False, bad_record=found.number, what=str(found.what)))
     records, last_hash = found
     return Answer(shapes.Verified(is_whole=True, records=records, last_hash=last_hash.hex()))
 
