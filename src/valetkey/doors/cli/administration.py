@@ -200,6 +200,9 @@ class Administration(Protocol):
     async def recoveries(self) -> tuple[UnderWay, ...]:
         """List the recoveries that are under way."""
 
+    async def call_off_recovery(self, name: str) -> None:
+        """Call off the recovery of an account."""
+
     async def rules(self) -> ShownRules:
         """Give policy and networks as they hold."""
 

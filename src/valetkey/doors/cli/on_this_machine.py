@@ -183,6 +183,10 @@ class OnThisMachine:
             UnderWay(address, one.begun_at, one.begun_from, one.opens_at, one.closes_at) for one, address in found
         )
 
+    async def call_off_recovery(self, name: str) -> None:
+        """Call off the recovery of an account."""
+        await calling_off.cancel(self._ports, OPERATOR, await self._id(name))
+
     async def rules(self) -> ShownRules:
         """Give policy and networks as they hold."""
         return await policy.show(self._ports, OPERATOR)

@@ -8,8 +8,6 @@ import typer
 
 from valetkey.doors.cli.output import show_json, show_table, tell_done, when
 from valetkey.doors.cli.running import Json, Running
-from valetkey.service import calling_off
-from valetkey.service.ports import OPERATOR
 
 
 def commands(running: Running) -> typer.Typer:
@@ -53,7 +51,7 @@ def commands(running: Running) -> typer.Typer:
 
         Example: [bold]valetkey recovery cancel alice@example.org[/bold]
         """
-        running.on_account(address, lambda ports, account_id: calling_off.cancel(ports, OPERATOR, account_id))
+        running.on(lambda there: there.call_off_recovery(address))
         tell_done(
             f"The recovery of {address} is called off.", {"account": address, "state": "cancelled"}, as_json=as_json
         )

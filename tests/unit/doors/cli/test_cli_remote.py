@@ -297,13 +297,21 @@ def test_certificates_are_verified(tmp_path: Path, line: Line) -> None:
         ("init",), ("serve",), ("demo",), ("check",), ("backup", "x"), ("config", "path"), ("config", "describe"),
         ("keys", "status"), ("dns", "example.org"), ("account", "password", ALICE), ("account", "reset-2fa", ALICE),
         ("account", "upstream-password", ALICE), ("account", "role", ALICE, "admin"), ("policy", "reset"),
-        ("recovery", "cancel", ALICE), ("app-password", "create", ALICE, "x", "--as", ALICE),
+        ("app-password", "create", ALICE, "x", "--as", ALICE),
     ],
 )  # fmt: skip
 def test_what_works_on_the_server_alone_says_so(line: Line, command: tuple[str, ...]) -> None:
     line.there(*command, code=2)
     assert line.err == "error: This works only on the server itself: run it there, without --server.\n"
     assert line.site.seen == []
+
+
+def test_a_recovery_that_is_not_under_way_is_not_called_off(line: Line, alice: Person) -> None:
+    line.here("recovery", "cancel", ALICE, code=1)
+    here = line.err
+    line.there("recovery", "cancel", ALICE, code=1)
+    assert line.err == here
+    assert ("POST", f"/api/v1/accounts/{alice.account.id}/call-off-recovery") in line.site.paths()
 
 
 def test_an_administrator_is_not_made_over_the_api(line: Line) -> None:
