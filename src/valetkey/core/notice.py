@@ -27,6 +27,8 @@ class NoticeKind(StrEnum):
     NOTICE_ADDRESS_REMOVED = "notice-address-removed"
     API_TOKEN_MADE = "api-token-made"  # noqa: S105  (no secret)
     ACCOUNT_DISABLED = "account-disabled"
+    ROLE_GIVEN = "role-given"
+    ROLE_TAKEN = "role-taken"
     INVITED_AGAIN = "invited-again"
     INVITATION_USED = "invitation-used"
     RECOVERY_CANCELLED = "recovery-cancelled"
@@ -56,6 +58,8 @@ FACTS: dict[NoticeKind, frozenset[str]] = {
     NoticeKind.NOTICE_ADDRESS_REMOVED: frozenset({"old"}),
     NoticeKind.API_TOKEN_MADE: frozenset({"name", "address"}),
     NoticeKind.ACCOUNT_DISABLED: frozenset(),
+    NoticeKind.ROLE_GIVEN: frozenset({"role"}),
+    NoticeKind.ROLE_TAKEN: frozenset(),
     NoticeKind.INVITED_AGAIN: frozenset(),
     NoticeKind.INVITATION_USED: frozenset({"address"}),
     NoticeKind.RECOVERY_CANCELLED: frozenset(),
@@ -186,6 +190,18 @@ _SAID: dict[NoticeKind, tuple[Sentence, Sentence]] = {
         say("Account {account} disabled"),
         say("An administrator disabled {account}. Nothing opens it any more."),
     ),
+    NoticeKind.ROLE_GIVEN: (
+        say("{account} has another role in the console"),
+        say(
+            "An administrator gave {account} this role in the console: {role}. It can now act on other people’s accounts."
+        ),
+    ),
+    NoticeKind.ROLE_TAKEN: (
+        say("{account} has no role in the console any more"),
+        say(
+            "An administrator took the role in the console from {account}. Its mail and app passwords stay as they are."
+        ),
+    ),
     NoticeKind.INVITED_AGAIN: (
         say("{account} was invited again"),
         say("Two administrators made a one-time link with which a new main password can be set for {account}."),
@@ -263,6 +279,8 @@ _TO_DO: dict[NoticeKind, tuple[Sentence, ...]] = {
     NoticeKind.NOTICE_ADDRESS_REMOVED: (_NOT_YOU,),
     NoticeKind.API_TOKEN_MADE: (_NOT_YOU,),
     NoticeKind.ACCOUNT_DISABLED: (_ASK,),
+    NoticeKind.ROLE_GIVEN: (_ASK,),
+    NoticeKind.ROLE_TAKEN: (_ASK,),
     NoticeKind.INVITED_AGAIN: (_ASK,),
     NoticeKind.INVITATION_USED: (_NOT_YOU,),
     NoticeKind.RECOVERY_CANCELLED: (

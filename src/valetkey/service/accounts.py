@@ -377,6 +377,10 @@ async def set_role(ports: Ports, actor: Actor, account_id: str, role: Role | Non
             return None
         _require_another_administrator(writer, account)
         writer.set_role(account.id, role)
+        if role is None:
+            tell(writer, account.id, NoticeKind.ROLE_TAKEN, now)
+        else:
+            tell(writer, account.id, NoticeKind.ROLE_GIVEN, now, role=role.value)
         return RoleSet("" if role is None else role.value)
 
     await _change(ports, actor, account_id, Action.SET_ROLES, apply)

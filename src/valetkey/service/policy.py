@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from valetkey.core.account import Account, AccountKind, AccountState
+from valetkey.core.api_token import ApiToken
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import Conflict
 from valetkey.core.event import PolicyChanged
@@ -68,9 +69,10 @@ class Hit:
     """Whom a change hits."""
 
     account: Account
-    app_password: AppPassword | None  # None: the main password
+    app_password: AppPassword | None  # None: the main password, or an API token
     effect: Effect
     ends_at: datetime | None = None  # when it will end, if a time is known
+    api_token: ApiToken | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Preview:
     weaker: tuple[str, ...]  # those of them that permit more: then a second administrator is needed
     stops: int
     shortened: int
-    elsewhere: int  # app passwords whose networks change
+    elsewhere: int  # app passwords and API tokens whose networks change
     loses_mail: int  # people whose main password no longer opens mail
     people: int  # accounts hit
     hits: tuple[Hit, ...]  # the first of them
@@ -157,7 +159,13 @@ async def preview_networks(ports: Ports, actor: Actor, new: NamedNetworks) -> Pr
     changed = tuple(sorted(before.keys() | after.keys()))
     tally = _Tally()
     async for credential, account in _live_app_passwords(ports, now):
-        tally.add(_under_networks(credential, account, changed, wanted))
+        limits = credential.restrictions
+        if limits.network_rule is NetworkRule.ALLOWED:
+            effect = _under_networks(limits.allowed_ips, changed, wanted)
+            tally.add(Hit(account, credential, effect) if effect else None)
+    for token, account in await ports.store.read(partial(_live_api_tokens, now=now)):
+        effect = _under_networks(token.allowed_ips, changed, wanted)
+        tally.add(Hit(account, None, effect, api_token=token) if effect else None)
     weaker = await ports.store.read(lambda reader: grows_in_use(reader, rules.networks, wanted))
     return tally.preview(changed, weaker)
 
@@ -313,13 +321,16 @@ def _is_sooner(new: _Limit | None, old: _Limit | None) -> bool:
     return new is not None and (old is None or new < old)
 
 
-def _under_networks(
-    credential: AppPassword, account: Account, changed: tuple[str, ...], new: NamedNetworks
-) -> Hit | None:
-    limits = credential.restrictions
-    if limits.network_rule is not NetworkRule.ALLOWED or not set(limits.allowed_ips) & set(changed):
+def _under_networks(limited_to: tuple[str, ...], changed: tuple[str, ...], new: NamedNetworks) -> Effect | None:
+    """Tell what other networks do to something that is limited to some."""
+    if not set(limited_to) & set(changed):
         return None
-    return Hit(account, credential, Effect.NETWORK if new.resolve(limits.allowed_ips) else Effect.STOPS)
+    return Effect.NETWORK if new.resolve(limited_to) else Effect.STOPS
+
+
+def _live_api_tokens(reader: Reader, *, now: datetime) -> list[tuple[ApiToken, Account]]:
+    found = [(token, reader.account(token.account_id)) for token in reader.api_tokens() if token.is_live(now)]
+    return [(token, account) for token, account in found if account and account.state is AccountState.ACTIVE]
 
 
 class _Tally:

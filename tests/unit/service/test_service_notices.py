@@ -7,6 +7,7 @@ from tests.verbs.site import HOME, OPERATOR, PASSWORD, START, House
 
 from valetkey.core.errors import Refused, Unavailable
 from valetkey.core.notice import FACTS, WITH_LINK, NoticeKind, notice_text
+from valetkey.core.role import Role
 from valetkey.service import accounts, sign_in
 from valetkey.service.codes import TOTP_LIMITS
 from valetkey.service.notices import seal_token, tell, tell_at, tell_with_link, unseal_token
@@ -146,3 +147,14 @@ async def test_a_used_recovery_code_and_too_many_wrong_codes_are_told(house):
             await sign_in.prove_code(house.ports, started.token, "000000", address=HOME)
         house.clock.move(minutes=1)
     assert [one.kind for one in await queued(house)] == ["recovery-code-used", "code-entry-disabled"]
+
+
+async def test_who_gets_or_loses_a_role_is_told(house):
+    bob = (await house.person("bob@example.org", two_factor=False)).account
+    await accounts.set_role(house.ports, OPERATOR, bob.id, Role.HELPDESK)
+    await accounts.set_role(house.ports, OPERATOR, bob.id, Role.HELPDESK)  # changes nothing
+    await accounts.set_role(house.ports, OPERATOR, bob.id, None)
+    assert [(one.kind, one.facts) for one in await queued(house)] == [
+        ("role-given", {"role": "helpdesk"}),
+        ("role-taken", {}),
+    ]

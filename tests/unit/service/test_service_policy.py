@@ -14,8 +14,8 @@ from valetkey.core.login import Refused as RefusedLogin
 from valetkey.core.network import NamedNetworks
 from valetkey.core.policy import Policy
 from valetkey.core.restriction import NetworkRule
-from valetkey.core.role import Role
-from valetkey.service import accounts, login, policy
+from valetkey.core.role import Action, Role
+from valetkey.service import accounts, api_tokens, login, policy
 from valetkey.service.changes import Follower
 from valetkey.service.policy import Effect, Origin
 
@@ -163,6 +163,28 @@ async def test_networks_in_use_are_widened_by_two_and_narrowed_by_one(house: Hou
     assert await refused(house, "alice", limited.secret.text) is Reason.NETWORK
     # A name that comes back widens what is still limited to it.
     assert (await policy.save_networks(house.ports, acting, unused, reason="Back")).proposal is not None
+
+
+async def test_api_tokens_that_are_limited_to_a_network_are_hit_too(house: House, admin: Person) -> None:
+    alice = await house.person()
+    made = await api_tokens.make(
+        house.ports,
+        house.acting(alice.account),
+        alice.account.id,
+        name="Script",
+        actions=frozenset({Action.OWN_READ}),
+        expires_at=house.clock.now() + timedelta(days=9),
+        allowed_ips=("office",),
+    )
+    wider = NamedNetworks({"office": (ip_network("203.0.113.0/24"), ip_network("198.51.100.0/24"))})
+    seen = await policy.preview_networks(house.ports, admin.actor, wider)
+    assert (seen.elsewhere, seen.stops, seen.people) == (1, 0, 1)
+    assert [(hit.account.id, hit.app_password, hit.api_token) for hit in seen.hits] == [
+        (alice.account.id, None, made.token)
+    ]
+    assert (await policy.preview_networks(house.ports, admin.actor, NamedNetworks({}))).stops == 1
+    await api_tokens.revoke(house.ports, house.acting(alice.account), made.token.id)
+    assert (await policy.preview_networks(house.ports, admin.actor, NamedNetworks({}))).people == 0
 
 
 async def test_a_change_of_rules_has_every_live_session_decided_again(house: House, admin: Person) -> None:

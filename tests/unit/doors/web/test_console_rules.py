@@ -21,7 +21,7 @@ from valetkey.core.scope import MailProtocol
 from valetkey.doors.web.console.policy_form import FIELDS, TICKS
 from valetkey.service import accounts, api_tokens, proposals
 from valetkey.service.ports import OPERATOR, LoginEvent, MailServer
-from valetkey.service.store_parts import Adoption
+from valetkey.service.store_parts import Adoption, Recovery, RecoveryState
 
 
 class Servers:
@@ -402,6 +402,9 @@ async def test_every_page_of_the_console_is_whole_and_light(
     )
     proposal = await proposals.propose_reset(house.ports, house.acting(second.account), alice.account.id, "Lost")
     issued = await house.issue(alice)
+    at = house.clock.now()
+    recovery = Recovery("rc_1", alice.account.id, RecoveryState.WAITING, at, HOME, at, at, at)
+    await house.store.write(lambda writer: writer.add_recovery(recovery))
     await visitor.sign_in(house, admin)
     names = {
         "account_id": alice.account.id, "credential_id": issued.app_password.id, "number": "1",

@@ -6,7 +6,6 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from valetkey.core.errors import Conflict
-from valetkey.core.login import end_of, idle_limit
 from valetkey.core.role import Role
 from valetkey.core.sentence import say
 from valetkey.doors.web.console import naming
@@ -14,6 +13,7 @@ from valetkey.doors.web.console.account import connections_of
 from valetkey.doors.web.console.acting import act
 from valetkey.doors.web.console.asking import link, one_of, place_from, place_of, searched
 from valetkey.doors.web.console.gate import ConsoleVisit, ToRevokeAppPasswords, ToSeeAppPasswords
+from valetkey.doors.web.effective import effective
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK
 from valetkey.doors.web.happenings import by_day, by_whom
@@ -45,7 +45,8 @@ async def show_list(visit: ToSeeAppPasswords, show: str = "", q: str = "", after
     q = searched(q)
     place = place_from(after)
     found = await console.app_passwords(visit.ports, visit.actor, wanted, search=q, after=place, limit=_SHOWN + 1)
-    shown = found[:_SHOWN]
+    policy = visit.ports.policy
+    shown = [(effective(one, policy), account) for one, account in found[:_SHOWN]]
     last = shown[-1][0] if shown else None
     onward = place_of(last.created_at, last.id) if last and len(found) > _SHOWN else ""
     counts = await console.app_password_counts(visit.ports, visit.actor)
@@ -60,8 +61,6 @@ async def show_list(visit: ToSeeAppPasswords, show: str = "", q: str = "", after
         rest=link(LIST, show=show, q=q, after=onward) if onward else "",
         are_live=wanted not in {AppPasswordFilter.REVOKED, AppPasswordFilter.EXPIRED},
         most=console.MOST_AT_ONCE,
-        policy=visit.ports.policy,
-        end_of=end_of,
     )
 
 
@@ -105,7 +104,7 @@ async def show(visit: ToSeeAppPasswords, credential_id: str) -> Response:
     """Show one app password: whose, what it may do, how it is used."""
     first = visit.now.date() - timedelta(days=_SPAN - 1)
     detail = await history.of_app_password(visit.ports, visit.actor, credential_id, since=first, limit=_HAPPENINGS)
-    one, found, policy = detail.app_password, detail.history, visit.ports.policy
+    one, found = effective(detail.app_password, visit.ports.policy), detail.history
     sessions = await connections_of(visit, detail.account.id)
     return visit.page(
         "app_password.html",
@@ -114,8 +113,8 @@ async def show(visit: ToSeeAppPasswords, credential_id: str) -> Response:
         detail=detail,
         maker=by_whom(visit, one.created_by, found.names),
         revoker=by_whom(visit, one.revoked_by, found.names) if one.revoked_by else "",
-        ends=end_of(one, policy),
-        idle=idle_limit(one, policy),
+        ends=one.restrictions.expires_at,
+        idle=one.restrictions.idle_for,
         chart=chart_of_days(visit, detail.days, first, _SPAN),
         logins=sum(day.count for day in detail.days if day.result == "allowed"),
         refusals=sum(day.count for day in detail.days if day.result != "allowed"),
