@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.servers.places import free_port
 
@@ -23,7 +24,7 @@ from valetkey.app.installing import install
 from valetkey.app.local_ca import ensure_local_certificate
 from valetkey.config import Config, annotated, load
 from valetkey.config.kinds import Endpoint
-from valetkey.config.sections import Certificate, Ops, Portal
+from valetkey.config.sections import ApiSection, Certificate, Ops, Portal
 from valetkey.doors.cli.front import InitAnswers
 
 
@@ -127,6 +128,21 @@ def test_the_portal_speaks_https_with_the_local_certificate(config: Config) -> N
         url = f"https://localhost:{config.portal.tls_listen.port}/sign-in"
         with urllib.request.urlopen(url, context=tls, timeout=20) as answer:
             assert answer.status == 200
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_the_api_stands_beside_the_portal(config: Config, tmp_path: Path, is_enabled: bool) -> None:
+    limits = ApiSection(enabled=is_enabled, per_minute=5, failures_per_minute=2)
+    config = written(replace(config, api=limits), tmp_path / "valetkey.toml")
+    with serving(config), httpx.Client(base_url=f"http://{config.portal.listen}", timeout=20) as client:
+        answers = [client.get("/api/v1/me") for _ in range(3)]
+        if is_enabled:
+            assert [each.status_code for each in answers] == [401, 401, 429]
+            assert answers[0].headers["content-type"] == "application/problem+json"
+            assert client.get("/api/v1/openapi.json").json()["openapi"] == "3.1.0"
+        else:
+            assert [each.status_code for each in answers] == [404] * 3
+        assert client.get("/sign-in").status_code == 200
 
 
 def test_a_renewed_certificate_is_taken_without_a_restart(config: Config, tmp_path: Path) -> None:
