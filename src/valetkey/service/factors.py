@@ -1,6 +1,6 @@
 """What authenticators and passkeys have in common: the first one brings recovery codes, the last one stays."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from valetkey.core.account import Account
@@ -9,9 +9,11 @@ from valetkey.core.errors import Conflict, InvalidInput
 from valetkey.core.event import RecoveryCodesDrawn, SecondFactorAdded, SecondFactorRemoved
 from valetkey.core.notice import NoticeKind
 from valetkey.core.second_factor import RECOVERY_CODES, draw_recovery_code, recovery_code_hash
+from valetkey.service import portal_sessions
 from valetkey.service.calling_off import call_off_in
 from valetkey.service.notices import tell
 from valetkey.service.ports import SYSTEM, Actor, KeyPurpose, Ports, Reader, Writer
+from valetkey.service.tokens import new_token
 
 TOTP = "totp"
 PASSKEY = "passkey"
@@ -27,6 +29,19 @@ def factor_name(typed: str) -> str:
         return check_description(typed)
     except InvalidInput as fault:
         raise InvalidInput("name", fault.sentence) from None
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """What the first second factor brings."""
+
+    codes: tuple[str, ...] = field(repr=False)  # for recovery
+    token: str = field(repr=False)  # under which the session goes on that has now become one with a second factor
+
+
+def draw_first(ports: Ports) -> First:
+    """Draw what the first second factor brings. Nothing is stored yet."""
+    return First(draw_codes(ports), new_token(ports))
 
 
 def draw_codes(ports: Ports) -> tuple[str, ...]:
@@ -51,13 +66,13 @@ def added(
     name: str,
     *,
     factor: str,
-    codes: tuple[str, ...],
+    first: First,
     now: datetime,
 ) -> bool:
     """Record and tell that a second factor was added; tell whether it was the first.
 
-    With the first one the codes are kept, the actor's session goes on as one with a second factor, and the account's
-    others end. The caller then has mail sessions that the main password opened closed.
+    With the first one the codes are kept, the actor's session goes on under another token as one with a second factor,
+    and the account's others end. The caller then has mail sessions that the main password opened closed.
 
     Args:
         ports: The ports.
@@ -66,7 +81,7 @@ def added(
         account: Whose it is, as it was before.
         name: What it is called.
         factor: TOTP or PASSKEY.
-        codes: Recovery codes, should it be the first.
+        first: Used only if it is the first.
         now: The time.
     """
     writer.record(SecondFactorAdded(name, factor), actor=actor, at=now, account_id=account.id)
@@ -74,8 +89,8 @@ def added(
     call_off_in(writer, account.id, actor, now)  # who can add one has lost none
     if account.has_second_factor:
         return False
-    keep_codes(ports, writer, actor, codes, now)
-    _upgrade_session(writer, actor, now)
+    keep_codes(ports, writer, actor, first.codes, now)
+    _upgrade_session(ports, writer, actor, first.token, now)
     return True
 
 
@@ -110,8 +125,8 @@ def take_all_away(writer: Writer, account_id: str, now: datetime) -> None:
     call_off_in(writer, account_id, SYSTEM, now)  # or it would take away what is set up next
 
 
-def _upgrade_session(writer: Writer, actor: Actor, now: datetime) -> None:
+def _upgrade_session(ports: Ports, writer: Writer, actor: Actor, token: str, now: datetime) -> None:
     session = writer.portal_session(actor.session) if actor.session else None
     writer.remove_portal_sessions(actor.account_id or "")
     if session is not None and session.account_id == actor.account_id:
-        writer.add_portal_session(replace(session, has_second_factor=True, proven_at=now, seen_at=now))
+        portal_sessions.renew(ports, writer, replace(session, has_second_factor=True), token, now)

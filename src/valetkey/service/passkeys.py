@@ -19,6 +19,7 @@ class Registered:
 
     passkey: Passkey
     recovery_codes: tuple[str, ...] = field(repr=False)
+    token: str = field(repr=False)  # of the actor's session from now on; "" unless it is the first second factor
 
 
 async def offer(ports: Ports, actor: Actor, party: RelyingParty, *, binding: str) -> Ceremony:
@@ -44,7 +45,7 @@ async def offer(ports: Ports, actor: Actor, party: RelyingParty, *, binding: str
 async def register(ports: Ports, actor: Actor, answer: Answer, name: str, *, binding: str) -> Registered:
     """Set up the passkey that the browser made. The first second factor draws ten recovery codes.
 
-    With the first one the actor's session goes on as one with a second factor, and the account's others end.
+    With the first one the actor's session goes on under another token, and the account's others end.
 
     Raises:
         ProveAgain: The last proof of identity is older than five minutes.
@@ -73,7 +74,7 @@ async def register(ports: Ports, actor: Actor, answer: Answer, name: str, *, bin
         created_at=now,
         last_used_at=None,
     )
-    codes = factors.draw_codes(ports)
+    first = factors.draw_first(ports)
 
     def add(writer: Writer) -> bool:
         account = own_account(writer, actor)
@@ -81,12 +82,12 @@ async def register(ports: Ports, actor: Actor, answer: Answer, name: str, *, bin
             raise Refused("This form was sent already. Look at your account whether the passkey is there.")
         _require_room(writer.passkeys(account.id))
         writer.add_passkey(passkey)
-        return factors.added(ports, writer, actor, account, passkey.name, factor=factors.PASSKEY, codes=codes, now=now)
+        return factors.added(ports, writer, actor, account, passkey.name, factor=factors.PASSKEY, first=first, now=now)
 
     is_first = await ports.store.write(add)
     if is_first:
         await close_what_fails(ports, account_id)  # mail sessions that the main password opened
-    return Registered(passkey, codes if is_first else ())
+    return Registered(passkey, first.codes if is_first else (), first.token if is_first else "")
 
 
 async def remove(ports: Ports, actor: Actor, passkey_id: str) -> None:

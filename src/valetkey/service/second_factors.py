@@ -37,6 +37,7 @@ class Confirmed:
 
     totp: Totp
     recovery_codes: tuple[str, ...] = field(repr=False)
+    token: str = field(repr=False)  # of the actor's session from now on; "" unless it is the first second factor
 
 
 def offer_totp(ports: Ports, actor: Actor, address: str) -> TotpOffer:
@@ -72,7 +73,7 @@ def same_offer(ports: Ports, actor: Actor, sealed: str, address: str) -> TotpOff
 async def confirm_totp(ports: Ports, actor: Actor, sealed: str, code: str, name: str) -> Confirmed:
     """Set up an offered authenticator, proven by its code. The first one draws ten recovery codes.
 
-    With the first one the actor's session goes on as one with a second factor, and the account's others end.
+    With the first one the actor's session goes on under another token, and the account's others end.
 
     Raises:
         ProveAgain: The last proof of identity is older than five minutes.
@@ -92,7 +93,7 @@ async def confirm_totp(ports: Ports, actor: Actor, sealed: str, code: str, name:
     account_id = actor.account_id or ""
     kept = ports.keys.seal(seed, seal_context(account_id, totp_id))
     totp = Totp(totp_id, account_id, factors.factor_name(name), kept, step, 0, None, now, now)
-    codes = factors.draw_codes(ports)
+    first = factors.draw_first(ports)
 
     def add(writer: Writer) -> bool:
         account = own_account(writer, actor)
@@ -102,12 +103,12 @@ async def confirm_totp(ports: Ports, actor: Actor, sealed: str, code: str, name:
         if len(others) >= MAX_TOTPS:
             raise Conflict("An account may have {most} authenticators. Remove one first.", most=MAX_TOTPS)
         writer.add_totp(totp)
-        return factors.added(ports, writer, actor, account, totp.name, factor=factors.TOTP, codes=codes, now=now)
+        return factors.added(ports, writer, actor, account, totp.name, factor=factors.TOTP, first=first, now=now)
 
     is_first = await ports.store.write(add)
     if is_first:
         await close_what_fails(ports, account_id)  # mail sessions that the main password opened
-    return Confirmed(totp, codes if is_first else ())
+    return Confirmed(totp, first.codes if is_first else (), first.token if is_first else "")
 
 
 async def remove_totp(ports: Ports, actor: Actor, totp_id: str) -> None:

@@ -101,7 +101,8 @@ async def test_the_first_passkey_brings_recovery_codes_and_a_whole_session(house
     assert len(registered.recovery_codes) == 10
     assert registered.passkey.name == "Bob’s phone"
     assert registered.passkey.transports == ("internal",)
-    signed_in = await sign_in.current(house.ports, started.token)
+    assert await sign_in.current(house.ports, started.token) is None
+    signed_in = await sign_in.current(house.ports, registered.token)
     assert signed_in.is_complete
     assert signed_in.session.has_second_factor
     assert await sign_in.current(house.ports, other.token) is None

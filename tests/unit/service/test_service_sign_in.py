@@ -161,8 +161,9 @@ async def test_an_account_without_a_second_factor_may_only_set_one_up(house: Hou
     other = await start(house, "bob")
     confirmed = await second_factors.confirm_totp(house.ports, actor, offer.sealed, house.code(seed), "Phone")
     assert len(set(confirmed.recovery_codes)) == 10
-    # This session goes on, with a second factor; a session of the password alone does not.
-    signed_in = await sign_in.current(house.ports, started.token)
+    # This session goes on under another token, with a second factor; one of the password alone does not.
+    assert await sign_in.current(house.ports, started.token) is None
+    signed_in = await sign_in.current(house.ports, confirmed.token)
     assert signed_in.is_complete
     assert signed_in.session.has_second_factor
     assert await sign_in.current(house.ports, other.token) is None

@@ -8,7 +8,8 @@ from valetkey.core.sentence import say
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK, FullVisit, SignedInVisit, Stage, Visit
 from valetkey.doors.web.notices import see_other_with
-from valetkey.service import accounts, passkeys, sign_in
+from valetkey.doors.web.pages.set_up import first_factor_page
+from valetkey.service import accounts, passkeys
 
 router = APIRouter()
 _NOTHING = say("Your browser sent no passkey. Try again.")
@@ -41,10 +42,7 @@ async def set_up(visit: SignedInVisit) -> Response:
             raise  # such as ProveAgain, which has an answer of its own
         return await _page(visit, name, Errors({"": refusal.sentence}))
     if registered.recovery_codes:
-        # The session has just become one with a second factor; the page is shown to it as such.
-        renewed = await sign_in.current(visit.ports, visit.token)
-        shown = visit.with_session(visit.token, renewed) if renewed else visit
-        return shown.page("recovery_codes.html", codes=registered.recovery_codes, first=True)
+        return await first_factor_page(visit, registered.token, registered.recovery_codes)
     return see_other_with("/account", "passkey-added")
 
 

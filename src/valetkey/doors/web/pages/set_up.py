@@ -6,6 +6,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from valetkey.core.errors import Conflict, InvalidInput
+from valetkey.doors.web import cookies
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK, SignedInVisit, Stage, Visit
 from valetkey.doors.web.notices import see_other_with
@@ -39,11 +40,23 @@ async def confirm(visit: SignedInVisit) -> Response:
     except Conflict as refusal:
         return _page(visit, _same_offer(visit, sealed), name, Errors({"": refusal.sentence}))
     if confirmed.recovery_codes:
-        # The session has just become one with a second factor; the page is shown to it as such.
-        renewed = await sign_in.current(visit.ports, visit.token)
-        shown = visit.with_session(visit.token, renewed) if renewed else visit
-        return shown.page("recovery_codes.html", codes=confirmed.recovery_codes, first=True, languages=())
+        return await first_factor_page(visit, confirmed.token, confirmed.recovery_codes)
     return see_other_with("/account", "authenticator-added")
+
+
+async def first_factor_page(visit: Visit, token: str, codes: tuple[str, ...]) -> Response:
+    """Show the recovery codes, once, to the session that has just become one with a second factor.
+
+    Args:
+        visit: The visit that set the factor up.
+        token: Of that session from now on.
+        codes: The recovery codes.
+    """
+    renewed = await sign_in.current(visit.ports, token)
+    shown = visit.with_session(token, renewed) if renewed else visit
+    response = shown.page("recovery_codes.html", codes=codes, first=True, languages=())
+    cookies.set_session(response, token)
+    return response
 
 
 def _new_offer(visit: Visit) -> TotpOffer:
