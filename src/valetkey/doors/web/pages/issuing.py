@@ -32,7 +32,7 @@ from valetkey.service import app_passwords, sign_in
 from valetkey.service.app_passwords import Wanted
 
 router = APIRouter()
-_PROVE = "prove"  # the field of errors that brings the fields for proving identity into the form
+PROVE = "prove"  # the field of errors that brings the fields for proving identity into the form
 _PROVE_AGAIN = say("Some minutes have passed. Enter your main password and a code, then send the form again.")
 
 
@@ -89,7 +89,7 @@ async def make(visit: FullVisit) -> Response:
         return _new_page(visit, shown, purpose, wishes, read.errors)
     proved = await prove_here(visit)
     if proved.error:
-        return _new_page(visit, shown, purpose, wishes, Errors({_PROVE: proved.error}))
+        return _new_page(visit, shown, purpose, wishes, Errors({PROVE: proved.error}))
     if not visit.portal.sent.is_first(visit.account.id, visit.form.one("once", 64)):
         raise Conflict("This form was sent already, and its app password was shown. It is in your list.")
     wanted = Wanted(read.description, read.scope, read.restrictions, read.format)
@@ -141,15 +141,15 @@ async def _issue(visit: Visit, shown: Whose, purpose: Purpose, wishes: Wishes, w
     try:
         issued = await app_passwords.issue(visit.ports, visit.actor, shown.account.id, wanted)
     except (ProveAgain, InvalidInput, PolicyForbids) as refusal:
-        return _new_page(visit, shown, purpose, wishes, _errors_of(refusal))
+        return _new_page(visit, shown, purpose, wishes, errors_of(refusal))
     return show_issued(visit, shown, issued, purpose)
 
 
-def _errors_of(refusal: Refused) -> Errors:
+def errors_of(refusal: Refused) -> Errors:
     """Say beside which field of the form a refusal of the verb is shown."""
     match refusal:
         case ProveAgain():
-            return Errors({_PROVE: _PROVE_AGAIN})
+            return Errors({PROVE: _PROVE_AGAIN})
         case InvalidInput(field=field):
             return Errors({field: refusal.sentence})
         case _:
@@ -175,7 +175,7 @@ def _new_page(
         whose=shown,
         purpose=purpose,
         wishes=wishes,
-        proving=errors is not None and _PROVE in errors,
+        proving=errors is not None and PROVE in errors,
         once=visit.ports.entropy.octets(12).hex(),
         lifetimes=lifetimes(policy, visit.now, visit.words),
         idle_times=idle_times(policy),
@@ -213,7 +213,7 @@ async def change(visit: FullVisit, credential_id: str) -> Response:
         return _change_page(visit, shown, credential, wishes, read.errors)
     proved = await prove_here(visit)
     if proved.error:
-        return _change_page(visit, shown, credential, wishes, Errors({_PROVE: proved.error}))
+        return _change_page(visit, shown, credential, wishes, Errors({PROVE: proved.error}))
     wanted = Wanted(read.description, read.scope, read.restrictions, credential.format)
     return proved.keep(await _change(proved.visit, shown, credential, wishes, wanted))
 
@@ -229,7 +229,7 @@ async def _change(visit: Visit, shown: Whose, old: AppPassword, wishes: Wishes, 
             restrictions=wanted.restrictions if wanted.restrictions != old.restrictions else None,
         )
     except (ProveAgain, InvalidInput, PolicyForbids) as refusal:
-        return _change_page(visit, shown, old, wishes, _errors_of(refusal))
+        return _change_page(visit, shown, old, wishes, errors_of(refusal))
     return see_other_with(f"/app-passwords/{old.id}", "narrowed", changed.closed)
 
 
@@ -247,7 +247,7 @@ def _change_page(
         whose=shown,
         credential=credential,
         wishes=wishes,
-        proving=errors is not None and _PROVE in errors,
+        proving=errors is not None and PROVE in errors,
         lifetimes=lifetimes(policy, visit.now, visit.words, credential),
         idle_times=idle_times(policy, credential),
         **_choices(visit, shown.account.rights, credential.scope),

@@ -4,14 +4,14 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from valetkey.core.api_token import ApiToken
-from valetkey.core.errors import Conflict, InvalidInput, NotAllowed, NotFound, PolicyForbids, ProveAgain, Refused
+from valetkey.core.errors import Conflict, InvalidInput, NotAllowed, NotFound, PolicyForbids, ProveAgain
 from valetkey.core.sentence import say
 from valetkey.doors.web import token_form
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK, FullVisit, SignedInVisit, Visit
 from valetkey.doors.web.notices import see_other_with
 from valetkey.doors.web.pages.app_passwords import Whose, whose
-from valetkey.doors.web.pages.issuing import prove_here
+from valetkey.doors.web.pages.issuing import PROVE, errors_of, prove_here
 from valetkey.doors.web.token_form import TokenWishes
 from valetkey.doors.web.token_words import groups_for, labels
 from valetkey.service import api_tokens
@@ -19,8 +19,6 @@ from valetkey.service.api_tokens import Made
 
 router = APIRouter()
 _PAST_SHOWN = 50
-_PROVE = "prove"
-_PROVE_AGAIN = say("Some minutes have passed. Enter your main password and a code, then send the form again.")
 _LATER = say("This form was sent already, and its API token was shown. It is in your list.")
 
 
@@ -51,7 +49,7 @@ async def make(visit: FullVisit) -> Response:
         return _new_page(visit, shown, wishes, read.errors)
     proved = await prove_here(visit)
     if proved.error:
-        return _new_page(visit, shown, wishes, Errors({_PROVE: proved.error}))
+        return _new_page(visit, shown, wishes, Errors({PROVE: proved.error}))
     if not visit.portal.sent.is_first(visit.account.id, visit.form.one("once", 64)):
         raise Conflict(_LATER)
     try:
@@ -65,19 +63,8 @@ async def make(visit: FullVisit) -> Response:
             allowed_ips=read.allowed_ips,
         )
     except (ProveAgain, InvalidInput, PolicyForbids, NotAllowed) as refusal:
-        return proved.keep(_new_page(proved.visit, shown, wishes, _errors_of(refusal)))
+        return proved.keep(_new_page(proved.visit, shown, wishes, errors_of(refusal)))
     return proved.keep(_made_page(proved.visit, shown, made))
-
-
-def _errors_of(refusal: Refused) -> Errors:
-    """Say beside which field of the form a refusal of the verb is shown."""
-    match refusal:
-        case ProveAgain():
-            return Errors({_PROVE: _PROVE_AGAIN})
-        case InvalidInput(field=field):
-            return Errors({field: refusal.sentence})
-        case _:
-            return Errors({"": refusal.sentence})
 
 
 def _new_page(visit: Visit, shown: Whose, wishes: TokenWishes, errors: Errors | None = None) -> Response:
@@ -89,7 +76,7 @@ def _new_page(visit: Visit, shown: Whose, wishes: TokenWishes, errors: Errors | 
         groups=groups_for(api_tokens.may_be_given(shown.account)),
         lifetimes=token_form.lifetimes(visit.now, visit.words),
         named_networks=visit.ports.networks.by_name,
-        proving=errors is not None and _PROVE in errors,
+        proving=errors is not None and PROVE in errors,
         once=visit.ports.entropy.octets(12).hex(),
     )
 
