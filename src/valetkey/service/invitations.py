@@ -53,6 +53,9 @@ async def invite(ports: Ports, actor: Actor, account_id: str) -> Invitation:
         require(writer, actor, Action.INVITE, now)
         account = _invitable(writer, account_id)
         require_over(writer, actor, Action.INVITE, account, now)
+        if actor.kind is ActorKind.TOKEN and account.role is not None:
+            # With the link it would have the role, and so more than any token is given.
+            raise NotAllowed("Only an administrator in person can invite somebody who has a role.")
         is_set_up = account.has_second_factor or writer.main_password(account.id) is not None
         if is_set_up and actor.kind is not ActorKind.OPERATOR:
             raise PolicyForbids("This person is set up already. To invite again takes two administrators: propose it.")

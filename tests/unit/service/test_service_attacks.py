@@ -175,3 +175,21 @@ async def test_a_token_has_no_more_than_its_person(house: House, root: Person) -
     with pytest.raises(NotAllowed):
         await accounts.create(house.ports, actor, "z@example.org")
     assert Action.COUNTERSIGN not in made.token.actions
+
+
+async def test_a_token_does_not_become_an_administrator_by_inviting_one(house: House, root: Person) -> None:
+    """A token is never given what an administrator in person may do; an invitation would hand all of it over."""
+    second = await accounts.create(house.ports, OPERATOR, "second@example.org", role=Role.ADMIN)
+    plain = await accounts.create(house.ports, OPERATOR, "plain@example.org")
+    made = await api_tokens.make(
+        house.ports,
+        now(house, root),
+        root.account.id,
+        name="Joiner",
+        actions=frozenset({Action.INVITE}),
+        expires_at=house.clock.now() + DAY,
+    )
+    actor = await api_tokens.authenticate(house.ports, made.secret, PLACE)
+    with pytest.raises(NotAllowed, match="in person"):
+        await invitations.invite(house.ports, actor, second.id)
+    assert (await invitations.invite(house.ports, actor, plain.id)).address == "plain@example.org"
