@@ -324,6 +324,7 @@ def _facts(account: Account) -> dict[str, Any]:
         "rights": account.rights,
         "has_second_factor": account.has_second_factor,
         "role": account.role.value if account.role else None,
+        "is_admin": account.role is Role.ADMIN,  # what 0.1 said in place of a role
         "created_at": account.created_at,
     }
 
