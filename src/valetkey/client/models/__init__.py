@@ -14,9 +14,9 @@ from valetkey.client.models.accounts import Recovery as Recovery
 from valetkey.client.models.accounts import RecoveryState as RecoveryState
 from valetkey.client.models.accounts import SecondFactorFilter as SecondFactorFilter
 from valetkey.client.models.accounts import SecondFactors as SecondFactors
-from valetkey.client.models.api_tokens import AllTokens as AllTokens
+from valetkey.client.models.api_tokens import AllTokenPage as AllTokenPage
 from valetkey.client.models.api_tokens import TokenOfAccount as TokenOfAccount
-from valetkey.client.models.api_tokens import Tokens as Tokens
+from valetkey.client.models.api_tokens import TokenPage as TokenPage
 from valetkey.client.models.app_passwords import AllAppPasswordPage as AllAppPasswordPage
 from valetkey.client.models.app_passwords import AppPassword as AppPassword
 from valetkey.client.models.app_passwords import AppPasswordChanged as AppPasswordChanged
@@ -35,8 +35,8 @@ from valetkey.client.models.app_passwords import RestrictionsWanted as Restricti
 from valetkey.client.models.app_passwords import ScopeWanted as ScopeWanted
 from valetkey.client.models.app_passwords import SecretFormat as SecretFormat
 from valetkey.client.models.app_passwords import Use as Use
-from valetkey.client.models.connections import Connection as Connection
-from valetkey.client.models.connections import Connections as Connections
+from valetkey.client.models.connections import ConnectionPage as ConnectionPage
+from valetkey.client.models.connections import OpenConnection as OpenConnection
 from valetkey.client.models.connections import Server as Server
 from valetkey.client.models.connections import Servers as Servers
 from valetkey.client.models.me import Account as Account

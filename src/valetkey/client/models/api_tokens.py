@@ -8,10 +8,11 @@ from valetkey.client.models.me import Token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tokens:
-    """The tokens of one account."""
+class TokenPage:
+    """A part of the tokens of one account."""
 
     items: tuple[Token, ...]
+    next: str | None  # Give it as `cursor` for the next page; null: there is none.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,8 @@ class TokenOfAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AllTokens:
-    """Everybody's tokens."""
+class AllTokenPage:
+    """A part of everybody's tokens."""
 
     items: tuple[TokenOfAccount, ...]
+    next: str | None  # Give it as `cursor` for the next page; null: there is none.

@@ -9,7 +9,7 @@ from valetkey.client.models.me import MailProtocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class OpenConnection:
     """An open mail connection."""
 
     id: str
@@ -22,10 +22,11 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connections:
-    """Open mail connections."""
+class ConnectionPage:
+    """A part of the open mail connections, the newest first."""
 
-    items: tuple[Connection, ...]
+    items: tuple[OpenConnection, ...]
+    next: str | None  # Give it as `cursor` for the next page; null: there is none.
     is_complete: bool  # False: a part of the mail side did not say which ones it has.
 
 

@@ -105,7 +105,7 @@ def wanted_restrictions(limits: Restrictions) -> models.RestrictionsWanted:
     )
 
 
-def session_of(one: models.Connection) -> LiveSession:
+def session_of(one: models.OpenConnection) -> LiveSession:
     """Read an open mail connection. Which worker holds it is the server's own business."""
     return LiveSession(
         id=one.id,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from valetkey.client import Client, NotFoundError, NotPermittedError, models
 from valetkey.core.account import Account, canonical_login_name
@@ -161,9 +162,15 @@ class OverApi:
 
     async def sessions(self, name: str | None) -> Sessions:
         """List the open mail connections."""
-        asked = self._client.list_account_connections(self._id(name)) if name else self._client.list_connections()
-        found = tuple(map(session_of, asked.items))
-        return Sessions(found, self._addresses(session.account_id for session in found), asked.is_complete)
+        whose = (
+            partial(self._client.list_account_connections, self._id(name)) if name else self._client.list_connections
+        )
+        pages = [whose(limit=_PAGE)]
+        while pages[-1].next is not None:
+            pages.append(whose(limit=_PAGE, cursor=pages[-1].next))
+        found = tuple(session_of(one) for page in pages for one in page.items)
+        is_complete = all(page.is_complete for page in pages)
+        return Sessions(found, self._addresses(session.account_id for session in found), is_complete)
 
     async def close(self, session_id: str) -> bool:
         """Close one; False if there is none."""
@@ -213,9 +220,9 @@ class OverApi:
     async def tokens(self, name: str | None, *, live_only: bool) -> tuple[tuple[ApiToken, str], ...]:
         """List API tokens, each with the address of its account; without a name everybody's."""
         if name is None:
-            everybodys = self._client.list_tokens(live_only=live_only).items
+            everybodys = self._client.each_of_tokens(live_only=live_only, limit=_PAGE)
             return tuple((token_of(one.token), one.address) for one in everybodys)
-        of_one = self._client.list_account_tokens(self._id(name), live_only=live_only).items
+        of_one = self._client.each_of_account_tokens(self._id(name), live_only=live_only, limit=_PAGE)
         return tuple((token_of(one), name) for one in of_one)
 
     async def revoke_token(self, token_id: str) -> ApiToken:

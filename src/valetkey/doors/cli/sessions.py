@@ -31,7 +31,8 @@ def _add_list(group: typer.Typer, running: Running) -> None:
         Example: [bold]valetkey sessions list alice@example.org[/bold]
         """
         survey = running.on(lambda there: there.sessions(address))
-        found, names = survey.sessions, survey.names
+        found = sorted(survey.sessions, key=lambda session: (session.opened_at, session.id))
+        names = survey.names
         if not survey.is_complete:
             note("A part of the workers did not answer; connections may be missing.")
         if as_json:

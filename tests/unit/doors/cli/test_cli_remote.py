@@ -101,6 +101,13 @@ def test_looking_shows_the_same_here_and_there(line: Line, site: ApiSite, alice:
     issued = site.do(lambda: site.house.issue(alice, "Phone", expires_at=site.house.clock.now() + timedelta(days=9)))
     line.here("account", "alias", "add", ALICE, "al@example.org")
     one = issued.app_password.id
+    for name in ("Backup", "Monitoring"):
+        site.house.clock.move(seconds=20)
+        site.token(alice, [Action.OWN_READ], name=name)
+    opened = site.house.clock.now()
+    site.house.live.sessions = [
+        LiveSession(f"s{n}", alice.account.id, one, MailProtocol.IMAP, "192.0.2.1", "Mail", opened, "") for n in (1, 2)
+    ]
     for command in (
         ("account", "list"),
         ("account", "list", "--search", "scan"),
@@ -119,7 +126,10 @@ def test_looking_shows_the_same_here_and_there(line: Line, site: ApiSite, alice:
         ("policy", "show"),
         ("recovery", "list"),
         ("sessions", "list"),
+        ("sessions", "list", SCANNER),
         ("token", "list", ALICE),
+        ("token", "list", SCANNER),
+        ("token", "list", ALICE, "--all"),
     ):
         for form in ((), ("--json",)):
             here, here_said = line.here(*command, *form), line.err
