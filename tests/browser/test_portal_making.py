@@ -40,8 +40,8 @@ def test_the_first_login_shows_on_the_page(site: PortalSite, scripted: Visitor) 
     waiting = page.locator("#first-login")
     expect(waiting).to_contain_text("Waiting for the first login")
     log_in(site, alice, secret, client="iPhone Mail")
-    expect(waiting).to_contain_text("Signed in: iPhone Mail from 203.0.113.7 over IMAP. It works.")
-    expect(page.locator("#told")).to_contain_text("Signed in: iPhone Mail")  # read out
+    expect(waiting).to_contain_text("iPhone Mail signed in from 203.0.113.7 over IMAP. It works.")
+    expect(page.locator("#told")).to_contain_text("iPhone Mail signed in")  # read out
     expect(page.locator("#first-login .spinner")).to_have_count(0)
 
 
@@ -53,7 +53,7 @@ def test_a_refused_login_shows_why(site: PortalSite, scripted: Visitor) -> None:
     refusal = page.locator("#first-login [role=alert]")
     expect(refusal).to_contain_text("Refused: this protocol is off for it (IMAP from 203.0.113.7)")
     log_in(site, alice, secret, protocol="smtp", client="MFP-2040")
-    expect(page.locator("#first-login")).to_contain_text("Signed in: MFP-2040 from 203.0.113.7 over SMTP")
+    expect(page.locator("#first-login")).to_contain_text("MFP-2040 signed in from 203.0.113.7 over SMTP")
 
 
 def test_without_javascript_the_details_say_it(

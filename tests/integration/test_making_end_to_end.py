@@ -127,7 +127,7 @@ def test_msmtp_sends_with_the_lines_of_the_page(visitor: Visitor, valetkey: Vale
         heard(lines, "Waiting for the first login")
         sent = Command(("msmtp", "-C", str(configuration), "--", CAROL.address), client_home, stdin=letter).run()
         assert sent.code == 0, sent.output
-        assert "over SMTP. It works." in heard(lines, "Signed in")
+        assert "over SMTP. It works." in heard(lines, "signed in")
 
 
 def test_mbsync_fetches_with_the_lines_of_the_page(visitor: Visitor, valetkey: Valetkey, client_home: Path) -> None:
@@ -140,7 +140,7 @@ def test_mbsync_fetches_with_the_lines_of_the_page(visitor: Visitor, valetkey: V
     with visitor.waiting(made) as lines:
         fetched = Command(("mbsync", "backup"), client_home).run()
         assert fetched.code == 0, fetched.output
-        assert "over IMAP. It works." in heard(lines, "Signed in")
+        assert "over IMAP. It works." in heard(lines, "signed in")
     assert (client_home / "mail-backup" / "INBOX" / "cur").is_dir()
 
 
