@@ -4,7 +4,8 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -58,7 +59,12 @@ def position(call: AnyCall) -> list[Any] | None:
 
 
 def page(
-    call: AnyCall, model: type[P], found: Sequence[R], shape: Callable[[R], Any], where: Callable[[R], list[Any]]
+    call: AnyCall,
+    model: type[P],
+    found: Sequence[R],
+    shape: Callable[[R], Any],
+    where: Callable[[R], list[Any]],
+    **more: Any,
 ) -> Answer:
     """Answer a page of a list.
 
@@ -68,15 +74,46 @@ def page(
         found: One more than `limit`, if there are that many.
         shape: Gives the form of one.
         where: Gives the position behind one, for `position`.
+        more: What else the page's form holds.
     """
     limit = call.query.limit
     following = cursor(call, where(found[limit - 1])) if len(found) > limit else None
-    return answer_page(call, model, [shape(each) for each in found[:limit]], following)
+    return answer_page(call, model, [shape(each) for each in found[:limit]], following, **more)
 
 
-def answer_page(call: AnyCall, model: type[P], items: list[Any], following: str | None) -> Answer:
+def page_of_all(
+    call: AnyCall,
+    model: type[P],
+    found: Iterable[R],
+    shape: Callable[[R], Any],
+    place: Callable[[R], tuple[datetime, str]],
+    **more: Any,
+) -> Answer:
+    """Answer a page of what is all there already, the newest first.
+
+    Args:
+        call: The call, with `limit` and `cursor` in its query.
+        model: The page's form.
+        found: All of it.
+        shape: Gives the form of one.
+        place: Gives the time and the id of one, by which they are ordered.
+        more: What else the page's form holds.
+    """
+    ordered, begin = sorted(found, key=place, reverse=True), position(call)
+    if begin is not None:
+        behind = (datetime.fromisoformat(begin[0]), begin[1])
+        ordered = [each for each in ordered if place(each) < behind]
+
+    def where(one: R) -> list[Any]:
+        at, name = place(one)
+        return [at.isoformat(), name]
+
+    return page(call, model, ordered, shape, where, **more)
+
+
+def answer_page(call: AnyCall, model: type[P], items: list[Any], following: str | None, **more: Any) -> Answer:
     """Answer a page whose cursor is known, with a Link field (RFC 8288) to the next one."""
-    body = model(items=items, next=following)
+    body = model(items=items, next=following, **more)
     if following is None:
         return Answer(body)
     same = [(name, value) for name, value in parse_qsl(call.raw_query) if name != "cursor"]

@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.verbs.api_client import ApiClient
+from tests.verbs.api_client import ApiClient, token_for
 from tests.verbs.site import HOME, House, Person
 
+from valetkey.core.scope import MailProtocol
+from valetkey.service.ports import LiveSession
 from valetkey.service.store_parts import Recovery, RecoveryState
 
 DAY = timedelta(days=1)
@@ -122,3 +124,25 @@ async def test_recoveries_are_seen_and_called_off(house: House, alice: Person, a
 
 async def all_of(api: ApiClient, path: str) -> list[dict[str, Any]]:
     return list((await api.get(path)).json()["items"])
+
+
+async def test_tokens_and_connections_come_page_by_page(house: House, ada: Person, api: ApiClient) -> None:
+    now = house.clock.now()
+    house.live.sessions = [
+        LiveSession(f"s{n}", ada.account.id, None, MailProtocol.IMAP, HOME, "x", now + timedelta(seconds=n // 2), "1")
+        for n in range(5)
+    ]
+    house.live.silent = 1
+    made = [(await token_for(house, ada, name=f"No. {number}")).token.id for number in range(4)]
+    own = (await api.as_person(ada)).token.id
+    assert [each["id"] for each in await walked(api, "/connections", limit=2)] == ["s4", "s3", "s2", "s1", "s0"]
+    assert not (await api.get("/accounts/me/connections")).json()["is_complete"]
+    assert {each["id"] for each in await walked(api, "/accounts/me/tokens", limit=2)} == {*made, own}
+    assert {each["token"]["id"] for each in await walked(api, "/tokens", limit=3)} == {*made, own}
+
+
+async def test_logins_are_counted_for_a_month_at_most(house: House, ada: Person, api: ApiClient) -> None:
+    await api.as_person(ada)
+    for days, status in ((31, 200), (32, 422)):
+        since = house.clock.now() - timedelta(days=days)
+        assert (await api.get("/logins", since=since.isoformat())).status_code == status

@@ -7,7 +7,7 @@ from valetkey.core.errors import InvalidInput
 from valetkey.core.role import Action
 from valetkey.core.scope import Scope, ready_made
 from valetkey.doors.api.operation import Answer, AnyOperation, Call, Operation
-from valetkey.doors.api.paging import page, position
+from valetkey.doors.api.paging import page, page_of_all, position
 from valetkey.doors.api.shapes import app_passwords as shapes
 from valetkey.doors.api.shapes.accounts import Closed, WithReason
 from valetkey.doors.api.shapes.app_passwords import AppPasswordShape, app_password_shape
@@ -23,12 +23,7 @@ _REVOKE = (Action.OWN_REVOKE, Action.REVOKE_APP_PASSWORDS)
 
 async def _list_of_account(call: Call[shapes.AppPasswordsAsked, Nothing]) -> Answer:
     found = await app_passwords.of_account(call.ports, call.actor, call.account_id, live_only=call.query.live_only)
-    ordered = sorted(found, key=_place, reverse=True)
-    begin = position(call)
-    if begin is not None:
-        behind = (datetime.fromisoformat(begin[0]), begin[1])
-        ordered = [each for each in ordered if _place(each) < behind]
-    return page(call, shapes.AppPasswordPage, ordered, app_password_shape, _where)
+    return page_of_all(call, shapes.AppPasswordPage, found, app_password_shape, lambda one: (one.created_at, one.id))
 
 
 async def _list_all(call: Call[shapes.AllAppPasswordsAsked, Nothing]) -> Answer:
@@ -137,10 +132,6 @@ async def _revoke_many(call: Call[Nothing, shapes.ManyWanted]) -> Answer:
 
 def _changed(done: app_passwords.Changed) -> shapes.AppPasswordChanged:
     return shapes.AppPasswordChanged(app_password=app_password_shape(done.app_password), closed=done.closed)
-
-
-def _place(one: AppPassword) -> tuple[datetime, str]:
-    return one.created_at, one.id
 
 
 def _where(one: AppPassword) -> list[str]:

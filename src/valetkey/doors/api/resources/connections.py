@@ -3,19 +3,32 @@
 from valetkey.core.errors import NotFound
 from valetkey.core.role import Action
 from valetkey.doors.api.operation import Answer, AnyOperation, Call, Operation
-from valetkey.doors.api.shapes.connections import Connections, Servers, connections_shape, server_shape
+from valetkey.doors.api.paging import Paged, page_of_all
+from valetkey.doors.api.shapes.connections import ConnectionPage, Servers, connection_shape, server_shape
 from valetkey.doors.api.shapes.fields import Nothing
 from valetkey.service import live, servers
+from valetkey.service.ports import LiveSurvey
 
 _TAG = "connections"
 
 
-async def _list_of_account(call: Call[Nothing, Nothing]) -> Answer:
-    return Answer(connections_shape(await live.survey(call.ports, call.actor, call.account_id)))
+async def _list_of_account(call: Call[Paged, Nothing]) -> Answer:
+    return _page(call, await live.survey(call.ports, call.actor, call.account_id))
 
 
-async def _list_all(call: Call[Nothing, Nothing]) -> Answer:
-    return Answer(connections_shape(await live.survey(call.ports, call.actor, None)))
+async def _list_all(call: Call[Paged, Nothing]) -> Answer:
+    return _page(call, await live.survey(call.ports, call.actor, None))
+
+
+def _page(call: Call[Paged, Nothing], found: LiveSurvey) -> Answer:
+    return page_of_all(
+        call,
+        ConnectionPage,
+        found.sessions,
+        connection_shape,
+        lambda one: (one.opened_at, one.id),
+        is_complete=found.silent == 0,
+    )
 
 
 async def _close(call: Call[Nothing, Nothing]) -> Answer:
@@ -33,11 +46,11 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     Operation(
         "list_account_connections", "GET", "/accounts/{account_id}/connections", _TAG,
         "The open mail connections of an account",
-        _list_of_account, Nothing, Nothing, Connections, actions=(Action.OWN_READ, Action.SEE_CONNECTIONS),
+        _list_of_account, Paged, Nothing, ConnectionPage, actions=(Action.OWN_READ, Action.SEE_CONNECTIONS),
     ),
     Operation(
         "list_connections", "GET", "/connections", _TAG, "Everybody's open mail connections",
-        _list_all, Nothing, Nothing, Connections, actions=(Action.SEE_CONNECTIONS,),
+        _list_all, Paged, Nothing, ConnectionPage, actions=(Action.SEE_CONNECTIONS,),
     ),
     Operation(
         "close_connection", "DELETE", "/connections/{connection_id}", _TAG, "Close one",

@@ -4,10 +4,10 @@ import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-from valetkey.core.errors import NotFound
+from valetkey.core.errors import InvalidInput, NotFound
 from valetkey.core.role import Action
 from valetkey.doors.api.operation import Answer, AnyOperation, Call, Operation
-from valetkey.doors.api.paging import cursor, page, position
+from valetkey.doors.api.paging import answer_page, cursor, page, position
 from valetkey.doors.api.shapes import records as shapes
 from valetkey.doors.api.shapes.app_passwords import app_password_shape
 from valetkey.doors.api.shapes.fields import Nothing
@@ -21,6 +21,7 @@ from valetkey.service.store_parts import AuditFilter
 _TAG = "records"
 _NUMBER = re.compile("[1-9][0-9]{0,17}")
 _DAY = timedelta(days=1)
+_MOST_DAYS = 31  # of logins by the hour in one answer
 
 
 async def _list_activity(call: Call[shapes.ActivityAsked, Nothing]) -> Answer:
@@ -32,7 +33,7 @@ async def _list_activity(call: Call[shapes.ActivityAsked, Nothing]) -> Answer:
     found = await history.of_account(call.ports, call.actor, call.account_id, wanted, asked.limit)
     following = None if found.before is None else cursor(call, [found.before.isoformat()])
     items = [entry_shape(each) for each in found.entries]
-    return Answer(shapes.ActivityPage(items=items, next=following, dropped=found.dropped))
+    return answer_page(call, shapes.ActivityPage, items, following, dropped=found.dropped)
 
 
 async def _get_history(call: Call[shapes.HistoryAsked, Nothing]) -> Answer:
@@ -106,7 +107,10 @@ def _filter(asked: shapes.AuditAsked | shapes.ExportWanted) -> AuditFilter:
 
 
 async def _count_logins(call: Call[shapes.LoginsAsked, Nothing]) -> Answer:
-    since = call.query.since or call.ports.clock.now() - _DAY
+    now = call.ports.clock.now()
+    since = call.query.since or now - _DAY
+    if since < now - _MOST_DAYS * _DAY:
+        raise InvalidInput("since", "Ask for {most} days at most.", most=_MOST_DAYS)
     found = await console.logins(call.ports, call.actor, since)
     items = [shapes.HourShape(hour=e.hour, protocol=e.protocol, result=e.result, count=e.count) for e in found]
     return Answer(shapes.Hours(items=items))

@@ -9,7 +9,7 @@ from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.role import Role
 from valetkey.core.scope import Permission
 from valetkey.doors.api.paging import Page, Paged
-from valetkey.doors.api.shapes.fields import Address, Flag, Id, Moment, ReasonText, Shape
+from valetkey.doors.api.shapes.fields import Address, Id, ReasonText, Shape
 from valetkey.doors.api.shapes.tokens import TokenShape
 from valetkey.service.accounts import AccountDetails
 from valetkey.service.store_parts import DomainCount, Recovery, RecoveryState, SecondFactorFilter
@@ -181,18 +181,6 @@ class WithReason(Shape):
     """Why something is done."""
 
     reason: ReasonText = ""
-
-
-class Since(Shape):
-    """From when on."""
-
-    since: Moment | None = None
-
-
-class LiveOnly(Shape):
-    """Whether what has ended is left out."""
-
-    live_only: Flag = True
 
 
 def account_shape(account: Account) -> AccountShape:

@@ -5,11 +5,12 @@ from datetime import datetime
 from pydantic import Field
 
 from valetkey.core.scope import MailProtocol
+from valetkey.doors.api.paging import Page
 from valetkey.doors.api.shapes.fields import Shape
-from valetkey.service.ports import LiveSession, LiveSurvey, MailServer
+from valetkey.service.ports import LiveSession, MailServer
 
 
-class ConnectionShape(Shape):
+class OpenConnectionShape(Shape):
     """An open mail connection."""
 
     id: str
@@ -21,10 +22,9 @@ class ConnectionShape(Shape):
     opened_at: datetime
 
 
-class Connections(Shape):
-    """Open mail connections."""
+class ConnectionPage(Page[OpenConnectionShape]):
+    """A part of the open mail connections, the newest first."""
 
-    items: list[ConnectionShape]
     is_complete: bool = Field(description="False: a part of the mail side did not say which ones it has.")
 
 
@@ -49,13 +49,9 @@ class Servers(Shape):
     items: list[ServerShape]
 
 
-def connections_shape(survey: LiveSurvey) -> Connections:
-    """Give the form of open connections."""
-    return Connections(items=[_connection(each) for each in survey.sessions], is_complete=survey.silent == 0)
-
-
-def _connection(one: LiveSession) -> ConnectionShape:
-    return ConnectionShape(
+def connection_shape(one: LiveSession) -> OpenConnectionShape:
+    """Give the form of an open connection."""
+    return OpenConnectionShape(
         id=one.id,
         account_id=one.account_id,
         app_password_id=one.credential_id,

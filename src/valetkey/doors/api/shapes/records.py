@@ -194,7 +194,7 @@ class ExportWanted(Shape):
 
 
 class LoginsAsked(Shape):
-    """From when on logins are counted; 90 days are kept."""
+    """From when on logins are counted, 31 days at most."""
 
     since: Moment | None = Field(default=None, description="Left out: the last day.")
 

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from valetkey.core.api_token import ApiToken
 from valetkey.core.role import Action
-from valetkey.doors.api.shapes.fields import Shape
+from valetkey.doors.api.paging import Page, Paged
+from valetkey.doors.api.shapes.fields import Flag, Shape
 
 
 class TokenShape(Shape):
@@ -31,16 +32,18 @@ class TokenOfAccount(Shape):
     address: str
 
 
-class Tokens(Shape):
-    """The tokens of one account."""
-
-    items: list[TokenShape]
+class TokenPage(Page[TokenShape]):
+    """A part of the tokens of one account."""
 
 
-class AllTokens(Shape):
-    """Everybody's tokens."""
+class AllTokenPage(Page[TokenOfAccount]):
+    """A part of everybody's tokens."""
 
-    items: list[TokenOfAccount]
+
+class TokensAsked(Paged):
+    """Which tokens are listed."""
+
+    live_only: Flag = True
 
 
 def token_shape(token: ApiToken) -> TokenShape:
