@@ -183,7 +183,7 @@ def _after(saved: Saved, path: str) -> Response:
 def _carried(visit: ConsoleVisit, name: str) -> Any:
     try:
         facts = json.loads(visit.form.one(name, _MAX_FACTS))
-    except ValueError:
+    except (ValueError, RecursionError):
         facts = None
     if not isinstance(facts, dict):
         raise HTTPException(400, "The form could not be read.")
