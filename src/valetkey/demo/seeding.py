@@ -77,15 +77,20 @@ async def _second_factor(ports: Ports, person: Person) -> tuple[Person, Actor, s
     """Sign in and set up an authenticator; gives the actor and the token of the session that acts for it."""
     client = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
     started = await sign_in.start(ports, person.address, person.main_password or "", address=_HOME, client=client)
-    signed_in = await sign_in.current(ports, started.token)
-    if signed_in is None:
-        raise AssertionError("a session that has just begun is there")
-    actor = sign_in.actor_of(signed_in, _HOME)
+    actor = await _acting(ports, started.token)
     offer = second_factors.offer_totp(ports, actor, person.address)
     text = offer.seed_text.replace(" ", "")
     code = code_at(base64.b32decode(text), step_of(ports.clock.now()))
     confirmed = await second_factors.confirm_totp(ports, actor, offer.sealed, code, "Phone")
-    return replace(person, totp_secret=text, recovery_codes=confirmed.recovery_codes), actor, started.token
+    actor = await _acting(ports, confirmed.token)  # the session goes on under another token
+    return replace(person, totp_secret=text, recovery_codes=confirmed.recovery_codes), actor, confirmed.token
+
+
+async def _acting(ports: Ports, token: str) -> Actor:
+    signed_in = await sign_in.current(ports, token)
+    if signed_in is None:
+        raise AssertionError("a session that has just begun is there")
+    return sign_in.actor_of(signed_in, _HOME)
 
 
 def _proven(actor: Actor, clock: EarlierClock) -> Actor:
