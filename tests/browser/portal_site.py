@@ -56,6 +56,7 @@ class PortalSite:
         self.house: House = self.do(lambda: _made(folder, mailer))
         app = create_portal(self.house.ports, settings_at(self.url, site_name=site_name))
         add_component_pages(app)
+        self.app = app
         # Without log_config=None uvicorn would set up the logging of the whole test process.
         config = uvicorn.Config(
             app,
