@@ -7,9 +7,9 @@ from typing import Any
 
 from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.errors import Conflict, NotAllowed, NotFound, PolicyForbids
-from valetkey.core.event import InvitationUsed, Invited, ProposalDecided, RoleSet, SecondFactorReset
+from valetkey.core.event import ProposalDecided, SecondFactorReset
 from valetkey.core.notice import NoticeKind
-from valetkey.core.proposal import NEW_ADMINISTRATOR, Proposal, ProposalKind, ProposalState
+from valetkey.core.proposal import Proposal, ProposalKind, ProposalState
 from valetkey.core.role import Action, Role
 from valetkey.core.sentence import Sentence, say
 from valetkey.service import api_tokens, factors
@@ -17,10 +17,9 @@ from valetkey.service.app_passwords import close_what_fails
 from valetkey.service.authority import own_account, require, require_over, require_recent_proof
 from valetkey.service.invitations import Invitation, invite_countersigned
 from valetkey.service.notices import tell
-from valetkey.service.ports import OPERATOR, SYSTEM, Actor, ActorKind, Ports, Reader, Writer
-from valetkey.service.proposing import others_who_could_countersign, propose_in
+from valetkey.service.ports import SYSTEM, Actor, ActorKind, Ports, Reader, Writer
+from valetkey.service.proposing import has_new_role, is_newly_invited, others_who_could_countersign, propose_in
 from valetkey.service.saved_rules import apply_proposed_in
-from valetkey.service.store_parts import AuditFilter
 
 _NONE = say("There is no such proposal.")
 
@@ -281,28 +280,11 @@ def _why_not(reader: Reader, actor: Actor, proposal: Proposal, now: datetime) ->
         return say("This is about yourself. Another administrator must countersign it.")
     if own_account(reader, actor).role is not Role.ADMIN:
         return say("Only an administrator can countersign.")
-    if _has_new_role(reader, actor.account_id or "", now):
+    if has_new_role(reader, actor.account_id or "", now):
         return say("You have been made an administrator within the last 24 hours. Another one must countersign it.")
-    if _is_newly_invited(reader, actor.account_id or "", now):
+    if is_newly_invited(reader, actor.account_id or "", now):
         return say("You have used an invitation within the last 24 hours. Another administrator must countersign it.")
     return None
-
-
-def _has_new_role(reader: Reader, account_id: str, now: datetime) -> bool:
-    """Tell whether somebody got the role in the console lately: else one administrator makes the second alone."""
-    wanted = AuditFilter(account_id=account_id, kinds=(RoleSet.__name__,), since=now - NEW_ADMINISTRATOR)
-    return any(record.actor != OPERATOR.name for record in reader.audit_where(wanted))
-
-
-def _is_newly_invited(reader: Reader, account_id: str, now: datetime) -> bool:
-    """Tell whether somebody came in lately by a link of the console: whoever made the link may have used it."""
-    used = AuditFilter(account_id=account_id, kinds=(InvitationUsed.__name__,), since=now - NEW_ADMINISTRATOR)
-    made = AuditFilter(account_id=account_id, kinds=(Invited.__name__,))
-    return any(
-        link.actor != OPERATOR.name
-        for use in reader.audit_where(used)
-        for link in reader.audit_where(made, before=use.number, limit=1)
-    )
 
 
 def _require_still_proposed(reader: Reader, proposal: Proposal, now: datetime) -> None:

@@ -1,15 +1,25 @@
 """Ways around the rules that somebody with a right of their own might try; each was open once, or looked so."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from tests.verbs.site import HOME, OPERATOR, House, Person
 
 from valetkey.core.account import Account
-from valetkey.core.errors import Conflict, NotAllowed, NotFound
+from valetkey.core.errors import Conflict, NotAllowed, NotFound, Refused
 from valetkey.core.network import canonical_address
 from valetkey.core.role import OWN_ACTIONS, Action, Role
-from valetkey.service import accounts, api_tokens, app_passwords, invitations, proposals, second_factors, sign_in
+from valetkey.service import (
+    accounts,
+    api_tokens,
+    app_passwords,
+    invitations,
+    policy,
+    proposals,
+    second_factors,
+    sign_in,
+)
 from valetkey.service.api_tokens import Made
 from valetkey.service.app_passwords import Wanted
 from valetkey.service.ports import Actor
@@ -193,3 +203,32 @@ async def test_a_token_does_not_become_an_administrator_by_inviting_one(house: H
     with pytest.raises(NotAllowed, match="in person"):
         await invitations.invite(house.ports, actor, second.id)
     assert (await invitations.invite(house.ports, actor, plain.id)).address == "plain@example.org"
+
+
+async def a_puppet(house: House, root: Person, role: Role) -> Person:
+    """Have one administrator alone make somebody with a role, and be that."""
+    made = await accounts.create(house.ports, now(house, root), f"{role}@example.org", role=role)
+    link = (await invitations.invite(house.ports, now(house, root), made.id)).token
+    return await set_up_by_link(house, made, link)
+
+
+async def test_one_administrator_does_not_propose_through_somebody_made_today(
+    house: House, root: Person, alice: Person
+) -> None:
+    """Or that one's proposals could be countersigned by who made them."""
+    await house.person("other@example.org", role=Role.ADMIN)
+    helpdesk = await a_puppet(house, root, Role.HELPDESK)
+    auditor = await a_puppet(house, root, Role.AUDITOR)
+    admin = await a_puppet(house, root, Role.ADMIN)
+    looser = replace(house.ports.policy, min_password_length=8)
+    for attempt in (
+        proposals.propose_reset(house.ports, now(house, helpdesk), alice.account.id, "Lost"),
+        proposals.propose_reinvite(house.ports, now(house, helpdesk), alice.account.id, "Lost"),
+        proposals.propose_export(house.ports, now(house, auditor), "Move"),
+        policy.save(house.ports, now(house, admin), looser, reason="Too long"),
+    ):
+        with pytest.raises(Refused, match="24 hours"):
+            await attempt
+    house.clock.move(hours=25)
+    wanted = await proposals.propose_reset(house.ports, now(house, helpdesk), alice.account.id, "Lost")
+    await proposals.countersign(house.ports, now(house, root), wanted.id)
