@@ -209,6 +209,8 @@ def newcomer(visitor: Visitor, _alice: Person) -> Iterator[str]:
     page.get_by_role("button", name="Set it up").click()
     page.get_by_role("heading", name="Keep these recovery codes").wait_for()
     yield "recovery-codes"
+    visitor.go("/set-up/programs")
+    yield "set-up-programs"
 
 
 def with_a_passkey(visitor: Visitor, _alice: Person) -> Iterator[str]:

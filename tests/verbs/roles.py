@@ -271,6 +271,7 @@ NO_ROLE = {
     "proposals.withdraw",  # the same
     "history.of_account",  # the audit log besides: tested with the history
     "history.shared_accounts",
+    "history.by_main_password",
     "live.of_own",
     "calling_off.call_off",
     "console.overview",  # each part as far as the role permits

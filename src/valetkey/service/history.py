@@ -135,6 +135,21 @@ async def of_app_password(
     return await ports.store.read(look)
 
 
+async def by_main_password(ports: Ports, actor: Actor, since: datetime) -> tuple[LoginEvent, ...]:
+    """Give the programs that one's own main password let into mail since a time, the newest first.
+
+    Raises:
+        NotAllowed: Not signed in to an account that is active.
+        Unavailable: The store failed.
+    """
+
+    def look(reader: Reader) -> tuple[LoginEvent, ...]:
+        wanted = LoginFilter(own_account(reader, actor).id, results=("allowed",), since=since)
+        return tuple(event for event in reader.login_events_where(wanted, MOST) if event.credential_id is None)
+
+    return await ports.store.read(look)
+
+
 async def overview(ports: Ports, actor: Actor, account_id: str) -> Overview:
     """Give the app passwords of an account and who made them; revoked and expired ones too.
 

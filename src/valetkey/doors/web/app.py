@@ -20,6 +20,7 @@ from valetkey.doors.web.pages import (
     issued,
     issuing,
     language,
+    moving_over,
     notice_address,
     passkeys,
     recover,
@@ -65,6 +66,7 @@ def create_portal(ports: Ports, settings: WebSettings) -> FastAPI:
     for area in (
         sign_in,
         set_up,
+        moving_over,
         issuing,
         issued,
         rotating,

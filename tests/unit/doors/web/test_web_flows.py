@@ -20,7 +20,7 @@ from valetkey.core.restriction import NetworkRule
 from valetkey.core.scope import MailProtocol, Permission, PermissionMode
 from valetkey.core.second_factor import code_at, step_of
 from valetkey.service import accounts, app_passwords, login
-from valetkey.service.ports import LiveSession
+from valetkey.service.ports import LiveSession, LoginEvent
 
 SECRET = re.compile(r"vkey(?:-[a-z]{4}){6}")
 
@@ -181,8 +181,33 @@ async def test_set_up_from_nothing(visitor: PortalClient, house: House) -> None:
     assert done.headers["cache-control"] == "no-store"
     assert "I have kept them" in text_of(done)
     assert (await visitor.get("/app-passwords/new")).status_code == 200  # the same session goes on, now complete
+    assert 'action="/"' in done.text  # no program used the main password
+    assert "None in the last 90 days" in (await visitor.get("/set-up/programs")).text
     after = (await visitor.get("/account")).text
     assert not any(code in after for code in codes)
+
+
+async def test_who_sets_up_a_second_factor_is_led_through_the_programs(visitor: PortalClient, house: House) -> None:
+    bob = await house.person("bob@example.org", two_factor=False)
+    now = house.clock.now()
+    events = [
+        LoginEvent(bob.account.id, credential, MailProtocol.IMAP, HOME, client, result, now, now)
+        for credential, client, result in (
+            (None, "<b>Thunderbird</b>", "allowed"), (None, "Guessing", "wrong-secret"), ("ap_1", "Scanner", "allowed"),
+        )
+    ]  # fmt: skip
+    await house.store.add_login_events(events)
+    await visitor.give_password(bob)
+    offered = await visitor.get("/set-up")
+    assert "Now they use it: &lt;b&gt;Thunderbird&lt;/b&gt;." in offered.text
+    fields = {"sealed": visitor.hidden("sealed"), "name": "My phone"}
+    done = await visitor.post("/set-up", {**fields, "code": code_at(seed_on(offered), step_of(house.clock.now()))})
+    assert 'action="/set-up/programs"' in done.text
+    led = await visitor.get("/set-up/programs")
+    assert "&lt;b&gt;Thunderbird&lt;/b&gt;" in led.text
+    assert "Scanner" not in led.text
+    assert "Guessing" not in led.text
+    assert "/set-up/programs" in (await visitor.get("/account")).text
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from valetkey.doors.web import cookies
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK, FullVisit, SignedInVisit, Visit
 from valetkey.doors.web.notices import see_other_with
+from valetkey.doors.web.pages.moving_over import programs_to_move
 from valetkey.doors.web.rendering import see_other
 from valetkey.service import accounts, portal_sessions, second_factors, sign_in_history
 
@@ -24,7 +25,8 @@ async def show(visit: SignedInVisit) -> Response:
     newest_first = sorted(sessions, key=lambda session: session.seen_at, reverse=True)
     own = visit.signed_in.session.id_hash if visit.signed_in else b""
     named = [(portal_sessions.public_id(session), session, session.id_hash == own) for session in newest_first]
-    return visit.page("account.html", details=details, sessions=named)
+    has_programs = visit.account.has_second_factor and bool(await programs_to_move(visit))
+    return visit.page("account.html", details=details, sessions=named, has_programs=has_programs)
 
 
 @router.api_route("/account/authenticators/{totp_id}/remove", methods=LOOK)

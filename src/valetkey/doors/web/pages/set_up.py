@@ -10,6 +10,7 @@ from valetkey.doors.web import cookies
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK, SignedInVisit, Stage, Visit
 from valetkey.doors.web.notices import see_other_with
+from valetkey.doors.web.pages.moving_over import programs_to_move
 from valetkey.service import second_factors, sign_in
 from valetkey.service.second_factors import TotpOffer
 
@@ -21,7 +22,7 @@ async def offer(visit: SignedInVisit) -> Response:
     """Show a fresh seed as QR code and text; nothing is stored until a code of it was given."""
     if visit.stage is Stage.FULL:
         visit.need_recent_proof()
-    return _page(visit, _new_offer(visit))
+    return await _page(visit, _new_offer(visit))
 
 
 @router.post("/set-up")
@@ -35,10 +36,10 @@ async def confirm(visit: SignedInVisit) -> Response:
         )
     except InvalidInput as problem:
         if problem.field == "sealed":
-            return _page(visit, _new_offer(visit), name, Errors({"": problem.sentence}))
-        return _page(visit, _same_offer(visit, sealed), name, Errors({problem.field: problem.sentence}))
+            return await _page(visit, _new_offer(visit), name, Errors({"": problem.sentence}))
+        return await _page(visit, _same_offer(visit, sealed), name, Errors({problem.field: problem.sentence}))
     except Conflict as refusal:
-        return _page(visit, _same_offer(visit, sealed), name, Errors({"": refusal.sentence}))
+        return await _page(visit, _same_offer(visit, sealed), name, Errors({"": refusal.sentence}))
     if confirmed.recovery_codes:
         return await first_factor_page(visit, confirmed.token, confirmed.recovery_codes)
     return see_other_with("/account", "authenticator-added")
@@ -54,7 +55,8 @@ async def first_factor_page(visit: Visit, token: str, codes: tuple[str, ...]) ->
     """
     renewed = await sign_in.current(visit.ports, token)
     shown = visit.with_session(token, renewed) if renewed else visit
-    response = shown.page("recovery_codes.html", codes=codes, first=True, languages=())
+    leads_on = "/set-up/programs" if await programs_to_move(shown) else "/"
+    response = shown.page("recovery_codes.html", codes=codes, first=True, leads_on=leads_on, languages=())
     cookies.set_session(response, token)
     return response
 
@@ -67,14 +69,17 @@ def _same_offer(visit: Visit, sealed: str) -> TotpOffer:
     return second_factors.same_offer(visit.ports, visit.actor, sealed, visit.account.address)
 
 
-def _page(visit: Visit, offered: TotpOffer, name: str = "", errors: Errors | None = None) -> Response:
+async def _page(visit: Visit, offered: TotpOffer, name: str = "", errors: Errors | None = None) -> Response:
+    is_first = visit.stage is not Stage.FULL
+    programs = await programs_to_move(visit) if is_first else ()
     return visit.page(
         "set_up.html",
         errors=errors,
         offered=offered,
         qr=_qr(offered.uri),
         name=name,
-        first=visit.stage is not Stage.FULL,
+        first=is_first,
+        programs=tuple(dict.fromkeys(one.client for one in programs if one.client)),
     )
 
 
