@@ -4,6 +4,8 @@ from typing import assert_never
 
 from valetkey.core import event as e
 from valetkey.core.event import Event
+from valetkey.core.names import EXPORTS, KINDS, ROLES, RULES, named
+from valetkey.core.scope import DOES
 from valetkey.core.sentence import Sentence, counted, say
 
 _CHANGED = {
@@ -11,6 +13,7 @@ _CHANGED = {
     "scope": say("what it may do"),
     "restrictions": say("from where and until when"),
 }
+_DOES = {right.value: does for right, does in DOES.items()}
 _FACTORS = {
     "an authenticator code": say("an authenticator code"),
     "a recovery code": say("a recovery code"),
@@ -74,13 +77,14 @@ def _of_account(  # noqa: C901, PLR0912  (one flat case per event)
 ) -> Sentence:  # fmt: skip
     match event:
         case e.AccountCreated(address=address, kind=kind):
-            return say("Account {address} created ({kind})", address=address, kind=kind)
+            return say("Account {address} created ({kind})", address=address, kind=named(KINDS, kind))
         case e.AccountDisabled():
             return say("Account disabled")
         case e.AccountEnabled():
             return say("Account enabled")
         case e.RightsSet(rights=rights):
-            return say("Rights set to {rights}", rights=rights) if rights else say("Rights set to none")
+            does = tuple(named(_DOES, right) for right in rights)
+            return say("Rights set to {rights}", rights=does) if rights else say("Rights set to none")
         case e.AliasAdded(address=address):
             return say("Alias {address} added", address=address)
         case e.AliasRemoved(address=address):
@@ -96,9 +100,9 @@ def _of_account(  # noqa: C901, PLR0912  (one flat case per event)
         case e.UpstreamPasswordRemoved():
             return say("Upstream password removed")
         case e.RoleSet(role=role):
-            return (
-                say("Role in the console set to {role}", role=role) if role else say("Role in the console taken away")
-            )
+            if not role:
+                return say("Role in the console taken away")
+            return say("Role in the console set to {role}", role=named(ROLES, role))
         case e.Invited():
             return say("Invited by a one-time link")
         case e.InvitationUsed():
@@ -175,7 +179,9 @@ def _of_app_password(
             return say("App password changed: {what}", what=what)
         case e.AppPasswordRevoked(description=description, reason=reason):
             if reason:
-                return say("App password “{description}” revoked ({reason})", description=description, reason=reason)
+                return say(
+                    "App password “{description}” revoked ({reason})", description=description, reason=Sentence(reason)
+                )
             return say("App password “{description}” revoked", description=description)
         case e.AppPasswordLapsed(description=description):
             return say("App password “{description}” expired", description=description)
@@ -207,12 +213,15 @@ def _of_site(
                 "Proposal to {what}: {state}", what=_PROPOSALS.get(kind, kind), state=_DECISIONS.get(state, state)
             )
         case e.PolicyChanged(after=after):
-            return say("Policy changed: {fields}", fields=tuple(sorted(after)))
+            return say("Policy changed: {fields}", fields=tuple(named(RULES, rule) for rule in sorted(after)))
         case e.NetworksChanged(before=before, after=after):
             return say("Named networks changed: {names}", names=tuple(sorted(before.keys() | after.keys())))
         case e.Exported(what=what, records=records):
             return counted(
-                "Exported: {what}, {number} record", "Exported: {what}, {number} records", records, what=what
+                "Exported: {what}, {number} record",
+                "Exported: {what}, {number} records",
+                records,
+                what=named(EXPORTS, what),
             )
         case _:
             assert_never(event)

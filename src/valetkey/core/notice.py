@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from valetkey.core.names import ROLES, named
 from valetkey.core.sentence import Sentence, say
 
 
@@ -120,6 +121,8 @@ def notice_text(
 def _shown(name: str, value: Any) -> object:
     if name.endswith("_at"):
         return datetime.fromisoformat(str(value))
+    if name == "role":
+        return named(ROLES, str(value))
     return tuple(str(one) for one in value) if isinstance(value, list) else str(value)
 
 

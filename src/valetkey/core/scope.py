@@ -159,7 +159,8 @@ def ready_made(key: str) -> ReadyMade | None:
     return next((choice for choice in READY_MADE if choice.key == key), None)
 
 
-_DOES = {
+# What each permission lets somebody do.
+DOES = {
     Permission.READ: say("read mail"),
     Permission.FLAG: say("mark messages"),
     Permission.WRITE: say("save and move messages"),
@@ -174,6 +175,6 @@ def describe(scope: Scope, rights: frozenset[Permission]) -> tuple[tuple[Sentenc
     """Say in words what a credential can do and what it cannot, given the account's rights now."""
     granted = scope.effective(rights)
     reachable = frozenset().union(*(UNLIMITED[p] for p in scope.protocols if may_open(p, granted)), frozenset())
-    can = tuple(words for permission, words in _DOES.items() if permission in granted & reachable)
-    cannot = tuple(words for permission, words in _DOES.items() if permission not in granted & reachable)
+    can = tuple(words for permission, words in DOES.items() if permission in granted & reachable)
+    cannot = tuple(words for permission, words in DOES.items() if permission not in granted & reachable)
     return can, cannot

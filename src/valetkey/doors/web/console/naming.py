@@ -5,6 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from valetkey.core.account import AccountKind, AccountState
+from valetkey.core.names import KINDS as KIND_NAMES
+from valetkey.core.names import ROLES as ROLE_NAMES
+from valetkey.core.names import RULES
 from valetkey.core.proposal import ProposalKind, ProposalState
 from valetkey.core.role import Role
 from valetkey.core.sentence import Sentence, counted, say
@@ -12,14 +15,14 @@ from valetkey.doors.web.language import Language
 from valetkey.service.store_parts import AppPasswordFilter, SecondFactorFilter
 
 ROLES: Mapping[Role, tuple[Sentence, Sentence]] = {
-    Role.ADMIN: (say("Administrator"), say("Everything that the console can do")),
+    Role.ADMIN: (ROLE_NAMES["admin"], say("Everything that the console can do")),
     Role.HELPDESK: (
-        say("Helpdesk"),
+        ROLE_NAMES["helpdesk"],
         say("Sees accounts, revokes, closes connections, invites, disables; changes no policy and no role"),
     ),
-    Role.AUDITOR: (say("Auditor"), say("Sees and exports everything, changes nothing")),
+    Role.AUDITOR: (ROLE_NAMES["auditor"], say("Sees and exports everything, changes nothing")),
 }
-KINDS: Mapping[AccountKind, Sentence] = {AccountKind.PERSON: say("Person"), AccountKind.SHARED: say("Shared account")}
+KINDS: Mapping[AccountKind, Sentence] = {kind: KIND_NAMES[kind.value] for kind in AccountKind}
 STATES: Mapping[AccountState, Sentence] = {
     AccountState.ACTIVE: say("Active"),
     AccountState.DISABLED: say("Disabled"),
@@ -52,35 +55,35 @@ DECISIONS: Mapping[ProposalState, tuple[str, Sentence]] = {
     ProposalState.LAPSED: ("past", say("Lapsed")),
 }
 POLICY: Mapping[str, tuple[Sentence, Sentence]] = {
-    "max_app_passwords": (say("App passwords per account"), say("How many of an account may work at once.")),
+    "max_app_passwords": (RULES["max_app_passwords"], say("How many of an account may work at once.")),
     "default_lifetime": (
-        say("Usual lifetime (days)"),
+        RULES["default_lifetime"],
         say("What is offered first when an app password is made. Empty: no end."),
     ),
     "max_lifetime": (
-        say("Longest lifetime (days)"),
+        RULES["max_lifetime"],
         say("Holds for those that exist already, too. Empty: no limit."),
     ),
     "default_idle_for": (
-        say("Usual time without use (days)"),
+        RULES["default_idle_for"],
         say("What is offered first: after so long unused, an app password stops. Empty: never."),
     ),
     "max_idle_for": (
-        say("Longest time without use (days)"),
+        RULES["max_idle_for"],
         say("Holds for those that exist already, too. Empty: no limit."),
     ),
     "main_password_opens_mail": (
-        say("The main password opens mail"),
+        RULES["main_password_opens_mail"],
         say("Only until a person has a second factor. Meant for the time of moving to app passwords."),
     ),
-    "require_tls": (say("Encryption is required"), say("Logins over connections without TLS are refused.")),
+    "require_tls": (RULES["require_tls"], say("Logins over connections without TLS are refused.")),
     "strict_hash": (
-        say("Slow hash behind each app password"),
+        RULES["strict_hash"],
         say("New app passwords are kept under Argon2id as well. Logins cost more."),
     ),
-    "min_password_length": (say("Shortest main password (characters)"), say("Holds for the next change.")),
+    "min_password_length": (RULES["min_password_length"], say("Holds for the next change.")),
     "recovery_wait": (
-        say("Waiting time of a recovery (hours)"),
+        RULES["recovery_wait"],
         say("Between both proofs and the end of lost second factors; its owner is told all the while."),
     ),
 }
