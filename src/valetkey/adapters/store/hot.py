@@ -36,7 +36,8 @@ _PROOF_END = _APP_PASSWORD_END + len(PROOF_COLUMNS)
 
 # The name is looked up whether or not a secret is found, and a row always comes back.
 _FIND_LOGIN = f"""
-SELECT {_ACCOUNT}, {_HAS_SECOND_FACTOR}, {_APP_PASSWORD}, {_PROOF}, n.account_id = a.id, (SELECT number FROM counter)
+SELECT {_ACCOUNT}, {_HAS_SECOND_FACTOR}, {_APP_PASSWORD}, {_PROOF}, n.account_id = a.id,
+    (SELECT number FROM counter WHERE id = 1)
 FROM (SELECT (SELECT account_id FROM address WHERE address = ?) AS account_id) n
 LEFT JOIN app_password p ON p.secret_index IN (%s)
 LEFT JOIN account a ON a.id = p.account_id
