@@ -146,6 +146,8 @@ class Words:
                 return say("It works from anywhere, until {day}.", day=day)
             case NetworkRule.ANYWHERE:
                 return say("It works from anywhere, and does not end by itself.")
+            case NetworkRule.ALLOWED if not restrictions.allowed_ips:  # in a form that is not filled in yet
+                return say("It works from nowhere until a network is named.")
             case NetworkRule.ALLOWED if ends:
                 return say("It works only from {networks}, until {day}.", networks=restrictions.allowed_ips, day=day)
             case NetworkRule.ALLOWED:

@@ -156,3 +156,11 @@ def test_text_that_hides_or_turns_is_cleaned() -> None:
 )
 def test_browsers(agent: str, said: str) -> None:
     assert str(names.browser(agent)) == said
+
+
+def test_without_a_network_it_works_nowhere() -> None:
+    """A form that was sent without one is shown again."""
+    assert (
+        str(words.reach(Restrictions(network_rule=NetworkRule.ALLOWED)))
+        == "It works from nowhere until a network is named."
+    )
