@@ -69,6 +69,7 @@ def plain(files: Files, ports: PortNumbers, people: People) -> str:
             "Valetkey demo is running.",
             f"  Portal       http://{HOST}:{ports.portal}  (also https://{HOST}:{ports.portal_tls})",
             f"  Console      http://{HOST}:{ports.portal}/console  (as admin; chief countersigns; its staff is made up)",
+            f"  API          http://{HOST}:{ports.portal}/api/v1/openapi.json  (its tokens: portal, Account, API tokens)",
             "",
             "Sign in as               main password                                second factor",
             *rows,
@@ -128,6 +129,10 @@ def _above(files: Files, ports: PortNumbers, people: People) -> Iterator[Rendera
     yield Text.assemble(
         ("\nConsole  ", "dim"), (f"http://{HOST}:{ports.portal}/console", f"{_ACCENT} underline"),
         "  as admin; chief countersigns. Its staff and their month of logins are made up.",
+    )  # fmt: skip
+    yield Text.assemble(
+        ("API      ", "dim"), (f"http://{HOST}:{ports.portal}/api/v1/openapi.json", f"{_ACCENT} underline"),
+        "  its tokens are made in the portal: Account, API tokens.",
     )  # fmt: skip
     secret = people.app_password("mail-app").secret
     yield Text.assemble("\nMail programs get an app password. One of alice's is ready:  ", (secret, _ACCENT))
