@@ -1,6 +1,6 @@
 """Take a picture of every page, wide and narrow, light and dark: python -m tests.browser.screenshots [FOLDER].
 
-With --readme only the one of the README is taken.
+With --docs only some of those in the README and the documentation are taken.
 """
 
 import os
@@ -16,7 +16,9 @@ from tests.browser.every_page import every_page
 from tests.browser.portal_site import PortalSite, fill
 from tests.verbs.site import Person
 
-README_PICTURE = Path(__file__).parents[2] / "docs" / "images" / "portal.png"
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+# page → picture in the README or the documentation; those with months of use in them are of the demo
+DOCUMENTED = {"issued": "issued", "console-policy-preview": "policy-preview"}
 SIZES = {"wide": (1180, 800), "narrow": (360, 780)}
 # With the font Inter installed (Debian: fonts-inter) the pictures look as pages do where the system has such a font.
 FONTS = (
@@ -88,22 +90,26 @@ def take_all(browser: Browser, temporary: Path, folder: Path) -> None:
             site.close()
 
 
-def take_for_readme(browser: Browser, temporary: Path) -> None:
-    """Take the list of app passwords."""
+def take_for_docs(browser: Browser, temporary: Path) -> None:
+    """Take what the README and the documentation show of the upper part of a few pages."""
     site = PortalSite(temporary)
     alice = site.do(lambda: fill(site.house))
     context = browser.new_context(viewport={"width": 1120, "height": 770}, device_scale_factor=1.25)
-    page = Visitor(site, context, []).sign_in(alice)
-    page.wait_for_load_state("networkidle")
-    page.screenshot(path=README_PICTURE)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    for name, page in every_page(Visitor(site, context, []), alice):
+        if name in DOCUMENTED:
+            page.mouse.move(0, 0)
+            page.evaluate("document.activeElement.blur()")
+            page.screenshot(path=IMAGES / f"{DOCUMENTED[name]}.png", animations="disabled")
+    context.close()
     site.close()
 
 
 def main(arguments: list[str]) -> None:
     """Do what the command line says."""
     with tempfile.TemporaryDirectory() as name, fonted_browser(Path(name)) as browser:
-        if arguments == ["--readme"]:
-            take_for_readme(browser, Path(name))
+        if arguments == ["--docs"]:
+            take_for_docs(browser, Path(name))
         else:
             take_all(browser, Path(name), Path(arguments[0] if arguments else "screenshots"))
 
