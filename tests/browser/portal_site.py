@@ -1,20 +1,16 @@
 """The portal on a free port of localhost, over a real store, with people in it; for browsers and for pictures of it."""
 
-import asyncio
 import base64
 import re
-import socket
-import threading
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import uvicorn
 from tests.browser.component_pages import add_component_pages
 from tests.verbs.outbox import Outbox
+from tests.verbs.served_site import ServedSite
 from tests.verbs.site import OPERATOR, House, Person
 
 from valetkey.core.app_password import SecretFormat
@@ -29,8 +25,6 @@ from valetkey.service.mail_parts import Mailer
 from valetkey.service.mailing import Letterhead, send_due
 from valetkey.service.ports import LiveSession, LoginEvent
 
-T = TypeVar("T")
-
 ENDPOINTS = (
     ClientEndpoint(MailProtocol.IMAP, "mail.example.org", 993),
     ClientEndpoint(MailProtocol.SMTP, "mail.example.org", 465),
@@ -44,52 +38,14 @@ def settings_at(base_url: str, **changes: Any) -> WebSettings:
     return replace(WebSettings(base_url, client_settings=ENDPOINTS), **changes)
 
 
-class PortalSite:
-    """A running portal. Its event loop lives in a thread of its own; `do` runs a coroutine there."""
+class PortalSite(ServedSite):
+    """A running portal."""
 
     def __init__(self, folder: Path, site_name: str = "Valetkey", mailer: Mailer | None = None) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://localhost:{self._socket.getsockname()[1]}"
-        self.house: House = self.do(lambda: _made(folder, mailer))
-        app = create_portal(self.house.ports, settings_at(self.url, site_name=site_name))
-        add_component_pages(app)
-        self.app = app
-        # Without log_config=None uvicorn would set up the logging of the whole test process.
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            log_level="warning",
-            lifespan="off",
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=3,  # a page of a failed test may still wait for what happens
-        )
-        self._server = uvicorn.Server(config)
-        self._serving = asyncio.run_coroutine_threadsafe(self._server.serve([self._socket]), self._loop)
-
-    def do(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Run a coroutine in the portal's loop and give what it gives."""
-
-        async def run() -> T:
-            return await work()
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
-
-    def close(self) -> None:
-        """Stop serving and close the store."""
-        self._server.should_exit = True
-        self._serving.result(30)
-        self._loop.call_soon_threadsafe(self.house.close)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(30)
-        self._loop.close()
-
-    def person(self, address: str, **wanted: Any) -> Person:
-        """Make a person."""
-        return self.do(lambda: self.house.person(address, **wanted))
+        super().__init__(lambda: _made(folder, mailer))
+        self.app = create_portal(self.house.ports, settings_at(self.url, site_name=site_name))
+        add_component_pages(self.app)
+        self.serve(self.app)
 
     def send_notices(self) -> int:
         """Send the notices that wait; give how many were sent."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.browser.conftest import Visitor
+from tests.browser.poison import TRICKS
 from tests.browser.portal_site import PortalSite
 from tests.verbs.site import Person
 
@@ -32,16 +33,6 @@ CORPUS = (
     "<math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>",
     "\\u003cscript\\u003ealert(1)", "%3Cscript%3E", "＜script＞alert(1)＜/script＞", "ａ" * 90,
 )  # fmt: skip
-TRICKS = (
-    "safe\u202egpj.exe",
-    "a\u2066b\u2069c",
-    "zero\u200bwidth",
-    "\x1b[31mred",
-    "bell\x07",
-    "line\r\nbreak",
-    "\ufeffbom",
-    "x" * 5000,
-)
 
 
 async def poison(site: PortalSite, alice: Person) -> list[str]:
