@@ -14,7 +14,7 @@ from tests.verbs.site import OPERATOR, House
 from valetkey.service import accounts, invitations
 
 KNOWN, UNKNOWN = "karla@example.org", "nobdy@example.org"  # equally long
-OTHERS = ("disabled@example.org", "shared@example.org", "invited@example.org")
+OTHERS = ("greta@example.org", "hedwig@example.org", "ignaz@example.org")  # disabled, shared, invited
 
 
 @pytest.fixture
