@@ -55,6 +55,8 @@ class AppPassword:
     scope: Scope
     restrictions: Restrictions
     is_live: bool  # Neither revoked nor seen expired.
+    ends_at: datetime | None  # When it ends under the policy that holds, which may be sooner; null: never.
+    stops_unused_after: int | None  # Seconds, under the policy that holds; null: never.
     created_at: datetime
     created_by: str  # An account's id, a token's id, or cli.
     created_from: str

@@ -1,6 +1,6 @@
 """Changes that hold against what was read: entity tags."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from tests.verbs.api_client import ApiClient
@@ -8,7 +8,7 @@ from tests.verbs.site import House, Person
 
 from valetkey.core.policy import Policy
 from valetkey.core.role import Role
-from valetkey.service import app_passwords
+from valetkey.service import app_passwords, policy
 
 
 @pytest.fixture
@@ -77,6 +77,22 @@ async def test_rights_are_set_on_what_was_read(house: House, alice: Person, ada:
     assert (await api.get(at)).json()["rights"] == ["read"]
     assert (await api.http.delete(f"{at}/aliases/al@example.org")).status_code == 204
     assert (await api.get(at)).json()["aliases"] == []
+
+
+async def test_an_app_password_ends_when_the_policy_says(house: House, ada: Person, api: ApiClient) -> None:
+    await api.as_person(ada)
+    one = (await house.issue(ada)).app_password
+    before = await api.get(f"/app-passwords/{one.id}")
+    assert (before.json()["ends_at"], before.json()["stops_unused_after"]) == (None, None)
+    stricter = Policy(max_lifetime=timedelta(days=100), max_idle_for=timedelta(days=30))
+    await policy.save(house.ports, house.acting(ada.account), stricter)
+    after = (await api.get(f"/app-passwords/{one.id}")).json()
+    assert datetime.fromisoformat(after["ends_at"]) == one.created_at + timedelta(days=100)
+    assert after["stops_unused_after"] == 30 * 86_400
+    assert after["restrictions"]["expires_at"] is None  # what was asked for
+    stale = {"If-Match": before.headers["etag"]}
+    changed = await api.http.patch(f"/app-passwords/{one.id}", json={"description": "Phone"}, headers=stale)
+    assert changed.status_code == 412  # what was read holds no more
 
 
 async def test_a_stricter_policy_holds_and_a_weaker_one_waits(house: House, ada: Person, api: ApiClient) -> None:

@@ -1,9 +1,11 @@
 """App passwords: one's own, those of shared accounts that one owns, and everybody's."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import InvalidInput
+from valetkey.core.policy import Policy
 from valetkey.core.role import Action
 from valetkey.core.scope import Scope, ready_made
 from valetkey.doors.api.operation import Answer, AnyOperation, Call, Operation
@@ -23,7 +25,8 @@ _REVOKE = (Action.OWN_REVOKE, Action.REVOKE_APP_PASSWORDS)
 
 async def _list_of_account(call: Call[shapes.AppPasswordsAsked, Nothing]) -> Answer:
     found = await app_passwords.of_account(call.ports, call.actor, call.account_id, live_only=call.query.live_only)
-    return page_of_all(call, shapes.AppPasswordPage, found, app_password_shape, lambda one: (one.created_at, one.id))
+    shown = partial(app_password_shape, policy=call.ports.policy)
+    return page_of_all(call, shapes.AppPasswordPage, found, shown, lambda one: (one.created_at, one.id))
 
 
 async def _list_all(call: Call[shapes.AllAppPasswordsAsked, Nothing]) -> Answer:
@@ -36,11 +39,14 @@ async def _list_all(call: Call[shapes.AllAppPasswordsAsked, Nothing]) -> Answer:
         after=None if begin is None else (datetime.fromisoformat(begin[0]), begin[1]),
         limit=call.query.limit + 1,
     )
+    policy = call.ports.policy
     return page(
         call,
         shapes.AllAppPasswordPage,
         found,
-        lambda pair: shapes.AppPasswordOfAccount(app_password=app_password_shape(pair[0]), address=pair[1].address),
+        lambda pair: shapes.AppPasswordOfAccount(
+            app_password=app_password_shape(pair[0], policy), address=pair[1].address
+        ),
         lambda pair: _where(pair[0]),
     )
 
@@ -50,7 +56,9 @@ async def _make(call: Call[Nothing, shapes.NewAppPassword]) -> Answer:
     limits = None if asked.restrictions is None else shapes.restrictions_of(asked.restrictions)
     wanted = Wanted(asked.description, _scope(asked), limits, asked.format)
     issued = await app_passwords.issue(call.ports, call.actor, call.account_id, wanted)
-    made = shapes.AppPasswordMade(app_password=app_password_shape(issued.app_password), secret=issued.secret.shown)
+    made = shapes.AppPasswordMade(
+        app_password=app_password_shape(issued.app_password, call.ports.policy), secret=issued.secret.shown
+    )
     return Answer(made, 201)
 
 
@@ -67,15 +75,15 @@ def _scope(asked: shapes.NewAppPassword) -> Scope:
 
 async def _get(call: Call[Nothing, Nothing]) -> Answer:
     found = await app_passwords.get(call.ports, call.actor, call.path["app_password_id"])
-    return Answer(app_password_shape(found), has_etag=True)
+    return Answer(app_password_shape(found, call.ports.policy), has_etag=True)
 
 
 async def _change(call: Call[Nothing, shapes.AppPasswordChange]) -> Answer:
     asked, credential_id = call.body, call.path["app_password_id"]
 
-    def current(reader: Reader, _ports: Ports) -> AppPasswordShape | None:
+    def current(reader: Reader, ports: Ports) -> AppPasswordShape | None:
         one = reader.app_password(credential_id)
-        return None if one is None else app_password_shape(one)
+        return None if one is None else app_password_shape(one, ports.policy)
 
     changed = await app_passwords.change(
         call.guarded(current),
@@ -85,26 +93,28 @@ async def _change(call: Call[Nothing, shapes.AppPasswordChange]) -> Answer:
         scope=None if asked.scope is None else shapes.scope_of(asked.scope),
         restrictions=None if asked.restrictions is None else shapes.restrictions_of(asked.restrictions),
     )
-    return Answer(app_password_shape(changed.app_password), has_etag=True)
+    return Answer(app_password_shape(changed.app_password, call.ports.policy), has_etag=True)
 
 
 async def _revoke(call: Call[Nothing, WithReason]) -> Answer:
     done = await app_passwords.revoke(call.ports, call.actor, call.path["app_password_id"], call.body.reason)
-    return Answer(_changed(done))
+    return Answer(_changed(done, call.ports.policy))
 
 
 async def _revoke_of_account(call: Call[Nothing, WithReason]) -> Answer:
     done = await app_passwords.revoke_all(call.ports, call.actor, call.account_id, call.body.reason)
-    return Answer(shapes.AppPasswordsRevoked(items=[_changed(each) for each in done]))
+    policy = call.ports.policy
+    return Answer(shapes.AppPasswordsRevoked(items=[_changed(each, policy) for each in done]))
 
 
 async def _rotate(call: Call[Nothing, shapes.Overlap]) -> Answer:
     overlap = timedelta(seconds=call.body.overlap)
     done = await rotation.rotate(call.ports, call.actor, call.path["app_password_id"], overlap)
+    policy = call.ports.policy
     rotated = shapes.AppPasswordRotatedShape(
-        app_password=app_password_shape(done.app_password),
+        app_password=app_password_shape(done.app_password, policy),
         secret=done.secret.shown,
-        replaced=app_password_shape(done.replaced),
+        replaced=app_password_shape(done.replaced, policy),
         closed=done.closed,
     )
     return Answer(rotated, 201)
@@ -130,8 +140,8 @@ async def _revoke_many(call: Call[Nothing, shapes.ManyWanted]) -> Answer:
     )
 
 
-def _changed(done: app_passwords.Changed) -> shapes.AppPasswordChanged:
-    return shapes.AppPasswordChanged(app_password=app_password_shape(done.app_password), closed=done.closed)
+def _changed(done: app_passwords.Changed, policy: Policy) -> shapes.AppPasswordChanged:
+    return shapes.AppPasswordChanged(app_password=app_password_shape(done.app_password, policy), closed=done.closed)
 
 
 def _where(one: AppPassword) -> list[str]:

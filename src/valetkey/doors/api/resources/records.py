@@ -41,7 +41,7 @@ async def _get_history(call: Call[shapes.HistoryAsked, Nothing]) -> Answer:
     found = await history.of_app_password(call.ports, call.actor, call.path["app_password_id"], since=since)
     return Answer(
         shapes.AppPasswordHistory(
-            app_password=app_password_shape(found.app_password),
+            app_password=app_password_shape(found.app_password, call.ports.policy),
             successor_id=None if found.successor is None else found.successor.id,
             predecessor_id=None if found.predecessor is None else found.predecessor.id,
             days=[

@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from valetkey.core.app_password import AppPassword, SecretFormat
+from valetkey.core.login import end_of, idle_limit
+from valetkey.core.policy import Policy
 from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope
 from valetkey.doors.api.paging import Page, Paged
@@ -83,6 +85,10 @@ class AppPasswordShape(Shape):
     scope: ScopeShape
     restrictions: RestrictionsShape
     is_live: bool = Field(description="Neither revoked nor seen expired.")
+    ends_at: datetime | None = Field(
+        description="When it ends under the policy that holds, which may be sooner; null: never."
+    )
+    stops_unused_after: int | None = Field(description="Seconds, under the policy that holds; null: never.")
     created_at: datetime
     created_by: str = Field(description="An account's id, a token's id, or cli.")
     created_from: str
@@ -224,8 +230,11 @@ class ReadyMadeList(Shape):
     items: list[ReadyMadeShape]
 
 
-def app_password_shape(one: AppPassword) -> AppPasswordShape:
-    """Give the form of an app password."""
+def app_password_shape(one: AppPassword, policy: Policy) -> AppPasswordShape:
+    """Give the form of an app password. One that is over keeps the end that it had."""
+    ends_at, idle_for = one.restrictions.expires_at, one.restrictions.idle_for
+    if one.is_live:
+        ends_at, idle_for = end_of(one, policy), idle_limit(one, policy)
     use, refusal = one.last_use, one.last_refusal
     return AppPasswordShape(
         id=one.id,
@@ -235,6 +244,8 @@ def app_password_shape(one: AppPassword) -> AppPasswordShape:
         scope=scope_shape(one.scope),
         restrictions=_restrictions_shape(one.restrictions),
         is_live=one.is_live,
+        ends_at=ends_at,
+        stops_unused_after=None if idle_for is None else int(idle_for.total_seconds()),
         created_at=one.created_at,
         created_by=one.created_by,
         created_from=one.created_from,
