@@ -30,6 +30,7 @@ class NoticeKind(StrEnum):
     ACCOUNT_DISABLED = "account-disabled"
     ROLE_GIVEN = "role-given"
     ROLE_TAKEN = "role-taken"
+    ROLE_GIVEN_TO_ANOTHER = "role-given-to-another"  # told to the administrators
     INVITED_AGAIN = "invited-again"
     INVITATION_USED = "invitation-used"
     RECOVERY_CANCELLED = "recovery-cancelled"
@@ -60,6 +61,7 @@ FACTS: dict[NoticeKind, frozenset[str]] = {
     NoticeKind.API_TOKEN_MADE: frozenset({"name", "address"}),
     NoticeKind.ACCOUNT_DISABLED: frozenset(),
     NoticeKind.ROLE_GIVEN: frozenset({"role"}),
+    NoticeKind.ROLE_GIVEN_TO_ANOTHER: frozenset({"role", "other"}),
     NoticeKind.ROLE_TAKEN: frozenset(),
     NoticeKind.INVITED_AGAIN: frozenset(),
     NoticeKind.INVITATION_USED: frozenset({"address"}),
@@ -199,6 +201,10 @@ _SAID: dict[NoticeKind, tuple[Sentence, Sentence]] = {
             "An administrator gave {account} this role in the console: {role}. It can now act on other people’s accounts."
         ),
     ),
+    NoticeKind.ROLE_GIVEN_TO_ANOTHER: (
+        say("{other} has another role in the console"),
+        say("{other} was given this role in the console: {role}. {account} is told because it is an administrator."),
+    ),
     NoticeKind.ROLE_TAKEN: (
         say("{account} has no role in the console any more"),
         say(
@@ -283,6 +289,9 @@ _TO_DO: dict[NoticeKind, tuple[Sentence, ...]] = {
     NoticeKind.API_TOKEN_MADE: (_NOT_YOU,),
     NoticeKind.ACCOUNT_DISABLED: (_ASK,),
     NoticeKind.ROLE_GIVEN: (_ASK,),
+    NoticeKind.ROLE_GIVEN_TO_ANOTHER: (
+        say("If no administrator that you know did this, take the role away at {portal} and look into the audit log."),
+    ),
     NoticeKind.ROLE_TAKEN: (_ASK,),
     NoticeKind.INVITED_AGAIN: (_ASK,),
     NoticeKind.INVITATION_USED: (_NOT_YOU,),

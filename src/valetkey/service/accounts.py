@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 
@@ -107,6 +108,7 @@ async def create(
         writer.record(created, actor=actor, at=now, account_id=account.id)
         if role is not None:
             writer.record(RoleSet(role.value), actor=actor, at=now, account_id=account.id)
+            _tell_administrators(writer, actor, account, role, now)
         return writer.account(account.id) or account
 
     return await ports.store.write(add)
@@ -381,9 +383,17 @@ async def set_role(ports: Ports, actor: Actor, account_id: str, role: Role | Non
             tell(writer, account.id, NoticeKind.ROLE_TAKEN, now)
         else:
             tell(writer, account.id, NoticeKind.ROLE_GIVEN, now, role=role.value)
+            _tell_administrators(writer, actor, account, role, now)
         return RoleSet("" if role is None else role.value)
 
     await _change(ports, actor, account_id, Action.SET_ROLES, apply)
+
+
+def _tell_administrators(writer: Writer, actor: Actor, account: Account, role: Role, now: datetime) -> None:
+    """Tell the other administrators who has a role now: who gives one alone could give it to a puppet."""
+    for other in writer.administrators():
+        if other.id not in {actor.account_id, account.id}:
+            tell(writer, other.id, NoticeKind.ROLE_GIVEN_TO_ANOTHER, now, role=role.value, other=account.address)
 
 
 async def set_main_password(ports: Ports, actor: Actor, account_id: str, password: str) -> Strength:

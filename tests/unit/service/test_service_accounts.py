@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.verbs.outbox import Outbox, send_all
 from tests.verbs.site import HOME, OPERATOR, PASSWORD, House, attempt
 
 from valetkey.core.account import AccountKind, AccountState
@@ -289,3 +290,23 @@ async def test_the_system_itself_acts_only_where_it_must(house: House):
         await accounts.disable(house.ports, system, alice.account.id)
     with pytest.raises(ProveAgain):
         await accounts.set_main_password(house.ports, system, alice.account.id, "walrus teapot ladder")
+
+
+async def test_the_other_administrators_are_told_who_has_a_role_now(house: House):
+    house.with_ports(mailer=Outbox())
+    root, second = (
+        await house.person("root@example.org", role=Role.ADMIN),
+        await house.person("two@example.org", role=Role.ADMIN),
+    )
+    bob = await house.person("bob@example.org")
+    await send_all(house)
+    actor = house.acting(root.account)
+    await accounts.set_role(house.ports, actor, bob.account.id, Role.HELPDESK)
+    await accounts.create(house.ports, actor, "puppet@example.org", role=Role.ADMIN)
+    await accounts.set_role(house.ports, actor, bob.account.id, None)
+    sent = await send_all(house)
+    assert sent.subjects(second.account.address) == [
+        "bob@example.org has another role in the console",
+        "puppet@example.org has another role in the console",
+    ]
+    assert not sent.to(root.account.address)
