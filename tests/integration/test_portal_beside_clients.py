@@ -133,3 +133,25 @@ def test_a_refusal_shows_with_what_to_do(valetkey: Valetkey, page: Page) -> None
     refusal = page.locator("#now .refusal")
     expect(refusal).to_contain_text("this protocol is off for it")
     expect(refusal).to_contain_text("Set the program to another protocol")
+
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def test_what_real_clients_call_themselves_is_shown_and_never_run(valetkey: Valetkey, page: Page) -> None:
+    said: list[str] = []
+    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    page.on("console", lambda message: said.append(message.text))
+    key = valetkey.keys.issue(CAROL, description="Odd program")
+    with python_clients.imap_named(valetkey.login(key, "imaps"), f"{HOSTILE} ID"):
+        page.goto(f"/app-passwords/{key.id}")
+        expect(page.locator(".sessions li")).to_contain_text(f"{HOSTILE} ID")
+        for path in ("/", "/connections", "/activity"):
+            page.goto(path)
+            expect(page.locator("#main")).to_contain_text(f"{HOSTILE} ID")
+    with python_clients.smtp_named(valetkey.login(key, "submissions"), "x<script>alert(1)</script>"):
+        pass
+    page.goto(f"/app-passwords/{key.id}")
+    expect(page.locator("#main")).to_contain_text("x<script>alert(1)</script>")
+    assert page.locator("#main img, #main script").count() == 0
+    assert said == []

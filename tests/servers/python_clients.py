@@ -40,6 +40,32 @@ def imap(login: Login) -> Iterator[imaplib.IMAP4]:
 
 
 @contextmanager
+def imap_named(login: Login, name: str) -> Iterator[imaplib.IMAP4]:
+    """Log in over implicit TLS as a program that calls itself so (RFC 2971), said before the login."""
+    client = imaplib.IMAP4_SSL(login.host, login.port, ssl_context=trusting(login), timeout=SECONDS)
+    try:
+        client.xatom("ID", f'("name" "{name}")')
+        client.login(login.name, login.secret)
+        yield client
+    finally:
+        with suppress(*GONE):
+            client.logout()
+
+
+@contextmanager
+def smtp_named(login: Login, name: str) -> Iterator[smtplib.SMTP]:
+    """Log in over implicit TLS as a host that calls itself so in EHLO (RFC 5321 section 4.1.1.1)."""
+    client = smtplib.SMTP_SSL(login.host, login.port, local_hostname=name, context=trusting(login), timeout=SECONDS)
+    try:
+        client.login(login.name, login.secret)
+        yield client
+    finally:
+        with suppress(*GONE):
+            client.quit()
+        client.close()
+
+
+@contextmanager
 def pop3(login: Login) -> Iterator[poplib.POP3]:
     """Log in with poplib; a refusal is `poplib.error_proto`."""
     context = trusting(login)
