@@ -3,6 +3,7 @@
 With --docs only some of those in the README and the documentation are taken.
 """
 
+import argparse
 import os
 import sys
 import tempfile
@@ -107,11 +108,15 @@ def take_for_docs(browser: Browser, temporary: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     """Do what the command line says."""
+    parser = argparse.ArgumentParser(prog="screenshots", description="Draw each page wide and narrow, light and dark.")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("screenshots"), help="where they go (%(default)s)")
+    parser.add_argument("--docs", action="store_true", help="draw only what README and documentation show, into docs/")
+    wanted = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name, fonted_browser(Path(name)) as browser:
-        if arguments == ["--docs"]:
+        if wanted.docs:
             take_for_docs(browser, Path(name))
         else:
-            take_all(browser, Path(name), Path(arguments[0] if arguments else "screenshots"))
+            take_all(browser, Path(name), wanted.folder)
 
 
 if __name__ == "__main__":
