@@ -25,9 +25,12 @@ from valetkey.service import (
     history,
     invitations,
     live,
+    notice_addresses,
     policy,
+    portal_sessions,
     proposals,
     servers,
+    sign_in_history,
     upstream_passwords,
 )
 from valetkey.service.ports import Actor, ActorKind, LiveSession, Writer
@@ -260,6 +263,15 @@ VERBS: dict[str, tuple[Action, Verb]] = {
     "servers.connected": (Action.SEE_SERVERS, _plain(servers.connected)),
 }
 
+# Verbs that read what is one's own; a token opens them with the action to read, and no other.
+READING: dict[str, Verb] = {
+    "history.shared_accounts": _plain(history.shared_accounts),
+    "live.of_own": _plain(live.of_own),
+    "notice_addresses.show": _plain(notice_addresses.show),
+    "portal_sessions.sessions": _plain(portal_sessions.sessions),
+    "sign_in_history.history": _plain(sign_in_history.history),
+}
+
 # Verbs of these modules that no role opens on what is another's.
 NO_ROLE = {
     "accounts.set_main_password",
@@ -270,12 +282,17 @@ NO_ROLE = {
     "exporting.export_everything",  # one's own proposal
     "proposals.withdraw",  # the same
     "history.of_account",  # the audit log besides: tested with the history
-    "history.shared_accounts",
     "history.by_main_password",
-    "live.of_own",
     "calling_off.call_off",
     "console.overview",  # each part as far as the role permits
     "policy.reset",  # the command line
+    "notice_addresses.ask_for",  # one's own, in person
+    "notice_addresses.confirm",
+    "notice_addresses.pending",
+    "notice_addresses.remove",
+    "portal_sessions.sign_out_all",
+    "portal_sessions.sign_out_one",
+    "portal_sessions.sign_out_others",
 }
 
 MODULES = (
@@ -288,8 +305,11 @@ MODULES = (
     history,
     invitations,
     live,
+    notice_addresses,
     policy,
+    portal_sessions,
     proposals,
     servers,
+    sign_in_history,
     upstream_passwords,
 )

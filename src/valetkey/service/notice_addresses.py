@@ -8,7 +8,8 @@ from valetkey.core.errors import InvalidInput, NotFound, PolicyForbids, Refused
 from valetkey.core.event import NoticeAddressRemoved, NoticeAddressSet
 from valetkey.core.mail_address import mail_address
 from valetkey.core.notice import NoticeKind
-from valetkey.service.authority import own_account, require_recent_proof
+from valetkey.core.role import Action
+from valetkey.service.authority import own_account, require_recent_proof, require_token_action
 from valetkey.service.notices import seal_token, tell, tell_at, tell_with_link
 from valetkey.service.one_time_links import NO_LINK, look_at, new_link, open_link, require_link, use
 from valetkey.service.ports import Actor, Ports, Reader, Writer
@@ -32,13 +33,14 @@ async def show(ports: Ports, actor: Actor) -> Shown:
     """Give one's own notice address.
 
     Raises:
-        NotAllowed: Not a person who is signed in.
+        NotAllowed: Neither a person who is signed in nor an API token that permits it.
         Unavailable: The store failed.
     """
     now = ports.clock.now()
 
     def look(reader: Reader) -> Shown:
-        account = own_account(reader, actor)
+        account = own_account(reader, actor, now)
+        require_token_action(reader, actor, Action.OWN_READ)
         links = reader.open_links(account.id, LinkPurpose.NOTICE_ADDRESS)
         pending = next((str(link.facts["address"]) for link in links if link.expires_at > now), "")
         return Shown(reader.notice_address(account.id), pending, ports.mailer is not None)

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from valetkey.core.account import Account, AccountState
 from valetkey.core.errors import NotAllowed, NotFound
 from valetkey.core.event import SignedOut
+from valetkey.core.role import Action
 from valetkey.core.sentence import say
-from valetkey.service.authority import own_account
+from valetkey.service.authority import own_account, require_token_action
 from valetkey.service.calling_off import call_off_in
 from valetkey.service.ports import Actor, ActorKind, PortalSession, Ports, Reader, Writer
 from valetkey.service.tokens import find_session, id_hash, new_token
@@ -168,14 +169,20 @@ async def sign_out_one(ports: Ports, actor: Actor, name: str) -> None:
 
 
 async def sessions(ports: Ports, actor: Actor) -> tuple[PortalSession, ...]:
-    """List the actor's portal sessions that are not over.
+    """List the actor's portal sessions that are not over; a token that may read its account lists them too.
 
     Raises:
-        NotAllowed: The account is disabled.
+        NotAllowed: The account is disabled, or the API token does not permit it.
         Unavailable: The store failed.
     """
     now = ports.clock.now()
-    found = await ports.store.read(lambda reader: reader.portal_sessions(own_account(reader, actor).id))
+
+    def look(reader: Reader) -> tuple[PortalSession, ...]:
+        account = own_account(reader, actor, now)
+        require_token_action(reader, actor, Action.OWN_READ)
+        return reader.portal_sessions(account.id)
+
+    found = await ports.store.read(look)
     return tuple(session for session in found if not is_over(session, now))
 
 

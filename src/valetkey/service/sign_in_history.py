@@ -10,14 +10,15 @@ from valetkey.core.event import (
     SignedOut,
     SignInRefused,
 )
-from valetkey.service.authority import own_account
+from valetkey.core.role import Action
+from valetkey.service.authority import own_account, require_token_action
 from valetkey.service.ports import Actor, AuditRecord, Ports, Reader
 from valetkey.service.store_parts import AuditFilter, RefusedSignIn
 
 _KINDS = tuple(
     kind.__name__ for kind in (SignedIn, SignInRefused, SignedOut, RecoveryCodeUsed, CodeEntryDisabled, PasskeyRefused)
 )
-_PAGE = 50
+PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +30,22 @@ class History:
     older: int | None  # give it as `before` for the next page; None: there is no more
 
 
-async def history(ports: Ports, actor: Actor, *, before: int | None = None) -> History:
-    """Give how somebody came into the portal or was turned away, behind a record's number.
+async def history(ports: Ports, actor: Actor, *, before: int | None = None, limit: int = PAGE) -> History:
+    """Give how somebody came into the portal or was turned away, behind a record's number; `limit` records at most.
 
     Raises:
-        NotAllowed: The account is disabled.
+        NotAllowed: The account is disabled, or the API token does not permit it.
         Unavailable: The store failed.
     """
+    now = ports.clock.now()
 
     def look(reader: Reader) -> History:
-        account = own_account(reader, actor)
+        account = own_account(reader, actor, now)
+        require_token_action(reader, actor, Action.OWN_READ)
         wanted = AuditFilter(account_id=account.id, kinds=_KINDS)
-        records = tuple(reader.audit_where(wanted, before=before, limit=_PAGE + 1))
-        older = records[_PAGE - 1].number if len(records) > _PAGE else None
+        records = tuple(reader.audit_where(wanted, before=before, limit=limit + 1))
+        older = records[limit - 1].number if len(records) > limit else None
         refused = reader.refused_sign_ins(account.id) if before is None else ()
-        return History(records[:_PAGE], refused, older)
+        return History(records[:limit], refused, older)
 
     return await ports.store.read(look)

@@ -1,4 +1,7 @@
-"""What proves identity is changed by its person alone: no API token, whatever it may do, and not the command line."""
+"""What proves identity is changed by its person alone: no API token, whatever it may do, and not the command line.
+
+A token that may read its account reads some of it.
+"""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -9,8 +12,16 @@ from tests.verbs.site import OPERATOR, PASSWORD, House, Person
 
 from valetkey.core.errors import NotAllowed, NotFound, Refused
 from valetkey.core.network import canonical_address
-from valetkey.core.role import OWN_ACTIONS
-from valetkey.service import accounts, api_tokens, passkeys, portal_sessions, second_factors, sign_in_history
+from valetkey.core.role import OWN_ACTIONS, Action
+from valetkey.service import (
+    accounts,
+    api_tokens,
+    notice_addresses,
+    passkeys,
+    portal_sessions,
+    second_factors,
+    sign_in_history,
+)
 from valetkey.service.passkey_ceremonies import Answer
 from valetkey.service.ports import Actor, Ports
 from valetkey.service.sign_in_parts import RelyingParty
@@ -35,10 +46,15 @@ VERBS: dict[str, Verb] = {
     "set up a passkey": lambda ports, actor, _: passkeys.register(ports, actor, NOTHING, "Mine", binding="here"),
     "remove a passkey": lambda ports, actor, _: passkeys.remove(ports, actor, "pk_none"),
     "rename a passkey": lambda ports, actor, _: passkeys.rename(ports, actor, "pk_none", "Mine"),
-    "list sessions": lambda ports, actor, _: portal_sessions.sessions(ports, actor),
     "end a session": lambda ports, actor, _: portal_sessions.sign_out_one(ports, actor, "none"),
     "end all sessions": lambda ports, actor, _: portal_sessions.sign_out_all(ports, actor),
+    "ask for a notice address": lambda ports, actor, _: notice_addresses.ask_for(ports, actor, "me@elsewhere.example"),
+    "remove the notice address": lambda ports, actor, _: notice_addresses.remove(ports, actor),
+}
+READING: dict[str, Verb] = {
+    "list sessions": lambda ports, actor, _: portal_sessions.sessions(ports, actor),
     "see sign-ins": lambda ports, actor, _: sign_in_history.history(ports, actor),
+    "see the notice address": lambda ports, actor, _: notice_addresses.show(ports, actor),
 }
 ALL: dict[str, Verb] = {
     **VERBS,
@@ -46,6 +62,18 @@ ALL: dict[str, Verb] = {
         ports, actor, totp.account_id, "a walrus paints seven lamps"
     ),
 }
+
+
+async def token(house: House, person: Person, actions: frozenset[Action]) -> Actor:
+    made = await api_tokens.make(
+        house.ports,
+        house.acting(person.account),
+        person.account.id,
+        name="Machine",
+        actions=actions,
+        expires_at=house.clock.now() + timedelta(days=1),
+    )
+    return await api_tokens.authenticate(house.ports, made.secret, canonical_address("198.51.100.7"))
 
 
 async def state(house: House, alice: Person) -> Any:
@@ -62,6 +90,7 @@ async def seen(house: House, alice: Person) -> Any:
             reader.recovery_codes_left(account_id),
             reader.portal_sessions(account_id),
             reader.main_password(account_id),
+            reader.notice_address(account_id),
         )
     )
 
@@ -69,22 +98,27 @@ async def seen(house: House, alice: Person) -> Any:
 @pytest.mark.parametrize("verb", ALL.values(), ids=ALL)
 async def test_no_token_changes_what_proves_identity(house: House, verb: Verb):
     alice = await house.person()
-    made = await api_tokens.make(
-        house.ports,
-        house.acting(alice.account),
-        alice.account.id,
-        name="Everything",
-        actions=OWN_ACTIONS,
-        expires_at=house.clock.now() + timedelta(days=1),
+    await house.store.write(
+        lambda writer: writer.set_notice_address(alice.account.id, "a@elsewhere.example", house.clock.now())
     )
-    actor = await api_tokens.authenticate(house.ports, made.secret, canonical_address("198.51.100.7"))
+    actor = await token(house, alice, OWN_ACTIONS)
     before = await state(house, alice)
     with pytest.raises((NotAllowed, NotFound, Refused)):
         await verb(house.ports, actor, before[0][0])
     assert await seen(house, alice) == before
 
 
-@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+@pytest.mark.parametrize("verb", READING.values(), ids=READING)
+async def test_a_token_that_may_read_reads_and_no_other(house: House, verb: Verb):
+    alice = await house.person()
+    before = await state(house, alice)
+    assert await verb(house.ports, await token(house, alice, frozenset({Action.OWN_READ})), None)
+    with pytest.raises(NotAllowed):
+        await verb(house.ports, await token(house, alice, OWN_ACTIONS - {Action.OWN_READ}), None)
+    assert await seen(house, alice) == before
+
+
+@pytest.mark.parametrize("verb", [*VERBS.values(), *READING.values()], ids=[*VERBS, *READING])
 async def test_the_command_line_is_nobody_who_could(house: House, verb: Verb):
     alice = await house.person()
     before = await state(house, alice)

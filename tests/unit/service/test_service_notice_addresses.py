@@ -1,6 +1,7 @@
 """Where notices go beside the mailbox: outside, confirmed by its reader, and never changed without a word."""
 
 import pytest
+from tests.verbs.api_client import token_for
 from tests.verbs.outbox import Outbox, send_all, token_in
 from tests.verbs.site import HOME, House
 
@@ -156,6 +157,17 @@ async def test_a_token_changes_nothing(house, alice):
     ):
         with pytest.raises(NotAllowed):
             await attempt
+
+
+async def test_a_token_that_may_all_it_can_uses_no_link(house, alice):
+    link = await asked(house, alice)
+    made = await token_for(house, alice)
+    token = Actor(ActorKind.TOKEN, alice.account.id, HOME, token_id=made.token.id)
+    assert (await notice_addresses.show(house.ports, token)).pending == OUTSIDE
+    for attempt in (notice_addresses.pending, notice_addresses.confirm):
+        with pytest.raises(NotAllowed):
+            await attempt(house.ports, token, link)
+    assert await kept(house, alice) is None
 
 
 async def test_without_mail_it_is_said(house, alice):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.verbs.roles import MODULES, NO_ROLE, VERBS, Stage, a_stage, a_token, by_token, keep_token, permitted
+from tests.verbs.roles import MODULES, NO_ROLE, READING, VERBS, Stage, a_stage, a_token, by_token, keep_token, permitted
 from tests.verbs.site import EVERYTHING, OPERATOR, House
 
 from valetkey.core.errors import NotAllowed, NotFound, PolicyForbids, Refused
@@ -36,7 +36,7 @@ def test_every_verb_has_a_row() -> None:
         and not name.startswith("_")
         and [*inspect.signature(verb).parameters][:2] == ["ports", "actor"]
     }
-    assert found == {name.partition(" ")[0] for name in VERBS} | NO_ROLE
+    assert found == {name.partition(" ")[0] for name in VERBS} | NO_ROLE | READING.keys()
 
 
 def test_every_console_action_opens_a_verb() -> None:
@@ -94,6 +94,15 @@ async def test_every_verb_by_a_token_with_one_action(stage: Stage) -> None:
         }
         expected = {name for name, (needed, _) in VERBS.items() if needed is action and action in TOKEN_ACTIONS}
         assert opened == expected, action
+
+
+async def test_what_is_ones_own_is_read_by_a_token_with_that_action_alone(stage: Stage) -> None:
+    account = stage.by_role[Role.ADMIN].account
+    for action in Action:
+        token = a_token(account.id, f"at_{action.name}", frozenset({action}), stage.house)
+        await keep_token(stage.house, token)
+        opened = {name for name, verb in READING.items() if await permitted(verb(stage, by_token(account, token)))}
+        assert opened == (READING.keys() if action is Action.OWN_READ else set()), action
 
 
 async def test_no_role_without_a_second_factor_does_anything(stage: Stage) -> None:

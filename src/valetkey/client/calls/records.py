@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from valetkey.client.connection import Asked, Connection
+from valetkey.client.models.me import Audit
 from valetkey.client.models.records import (
     ActivityPage,
     AdoptionAnswer,
     AppPasswordHistory,
-    Audit,
     AuditPage,
     Entry,
     ExportFormat,

@@ -4,7 +4,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 AccountKind = Literal["person", "shared"]  # Who is behind an account.
 
@@ -101,6 +101,73 @@ class SharedAccounts:
     """The shared accounts that one owns."""
 
     items: tuple[SharedAccount, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A browser that is signed in to the portal, without anything that opens it."""
+
+    id: str  # Its name; nothing is opened with it.
+    client: str  # What the browser called itself.
+    address: str
+    created_at: datetime
+    seen_at: datetime
+    is_complete: bool  # False: the main password was right, the second factor is not given yet.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPage:
+    """A part of the browsers that are signed in."""
+
+    items: tuple[Session, ...]
+    next: str | None  # Give it as `cursor` for the next page; null: there is none.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """One record of the audit log."""
+
+    number: int
+    at: datetime
+    actor: str  # An account's id, a token's id, cli or system.
+    actor_address: str
+    account_id: str | None
+    credential_id: str | None
+    kind: str
+    said: str  # In a sentence.
+    facts: dict[str, Any]
+    hash: str  # Hexadecimal; each record's holds that of the one before.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedSignIn:
+    """Sign-ins from one network with a wrong main password."""
+
+    network: str
+    first_at: datetime
+    last_at: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInPage:
+    """A part of the history of sign-ins, the newest first."""
+
+    items: tuple[Audit, ...]
+    next: str | None  # Give it as `cursor` for the next page; null: there is none.
+    refused: tuple[
+        RefusedSignIn, ...
+    ]  # With a wrong main password, by network, the latest first; on the first page only.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeAddress:
+    """Where notices go beside the mailbox. It is changed in person only."""
+
+    address: str | None  # null: to the mailbox alone.
+    confirmed_at: datetime | None
+    pending: str | None  # An address that waits to be confirmed.
+    can_mail: bool  # Whether this site sends mail at all.
 
 
 PermissionMode = Literal["inherit", "restrict", "replace"]  # How a credential's list stands to the account's rights.

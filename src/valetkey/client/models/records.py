@@ -4,10 +4,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from valetkey.client.models.app_passwords import AppPassword
-from valetkey.client.models.me import MailProtocol
+from valetkey.client.models.me import Audit, MailProtocol
 
 Kind = Literal["logins", "refusals", "changes"]  # What a list shows.
 
@@ -38,22 +38,6 @@ class Login:
     first_at: datetime
     last_at: datetime
     count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
-    """One record of the audit log."""
-
-    number: int
-    at: datetime
-    actor: str  # An account's id, a token's id, cli or system.
-    actor_address: str
-    account_id: str | None
-    credential_id: str | None
-    kind: str
-    said: str  # In a sentence.
-    facts: dict[str, Any]
-    hash: str  # Hexadecimal; each record's holds that of the one before.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,11 @@ GROUPS = (
     ActionGroup(
         say("This account"),
         (
-            (Action.OWN_READ, say("See the account"), say("Its app passwords, connections and history; no secrets")),
+            (
+                Action.OWN_READ,
+                say("See the account"),
+                say("Its app passwords, connections, sign-ins, history and notice address; no secrets"),
+            ),
             (
                 Action.OWN_MAKE,
                 say("Make app passwords"),
