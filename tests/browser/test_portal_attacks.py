@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.browser.conftest import Visitor
-from tests.browser.poison import TRICKS
+from tests.browser.poison import CORPUS, TRICKS
 from tests.browser.portal_site import PortalSite
 from tests.verbs.site import Person
 
@@ -15,24 +15,6 @@ from valetkey.service import app_passwords
 from valetkey.service.ports import LiveSession, LoginEvent
 
 pytestmark = pytest.mark.browser
-
-CORPUS = (
-    "<script>alert(1)</script>",
-    "</script><script>alert(1)</script>",
-    "</title><svg onload=alert(1)>",
-    "<img src=x onerror=alert(1)>",
-    '"><img src=x onerror=alert(1)>',
-    "' autofocus onfocus=alert(1) x='",
-    '" autofocus onfocus=alert(1) x="',
-    "javascript:alert(1)",
-    "{{ 7 * 7 }}{% for x in y %}",
-    "${7*7} #{7*7} <%= 7*7 %>",
-    "<!--", "]]>", "&lt;b&gt;&#x3c;b>", "<style>*{display:none}</style>",
-    "<base href=https://evil.example>", "<meta http-equiv=refresh content=0;url=https://evil.example>",
-    "<a href=javascript:alert(1)>x</a>", "<iframe srcdoc=<script>alert(1)</script>>", "<form action=https://evil.example>",
-    "<math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>",
-    "\\u003cscript\\u003ealert(1)", "%3Cscript%3E", "＜script＞alert(1)＜/script＞", "ａ" * 90,
-)  # fmt: skip
 
 
 async def poison(site: PortalSite, alice: Person) -> list[str]:

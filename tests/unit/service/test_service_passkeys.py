@@ -76,8 +76,7 @@ async def again(house: House, token: str, device: SoftAuthenticator, password: s
 
 async def events(house: House, person: Person):
     return [
-        record.event
-        for record in await activity.audit(house.ports, OPERATOR, account_id=person.account.id, limit=100)
+        record.event for record in await activity.audit(house.ports, OPERATOR, account_id=person.account.id, limit=100)
     ]
 
 

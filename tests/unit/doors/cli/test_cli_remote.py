@@ -1,6 +1,7 @@
 """valetkey --server: the same commands over the API, over real HTTP, with the same output."""
 
 import json
+import re
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -330,6 +331,18 @@ def test_an_administrator_is_not_made_over_the_api(line: Line) -> None:
     line.there("account", "show", "eve@example.org", code=1)
 
 
+def _whole_answer(server: socket.socket) -> bytes:
+    """Read one answer, head and body, however many pieces it comes in."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += server.recv(65536)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: ([0-9]+)", head)
+    while length and len(body) < int(length[1]):
+        body += server.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
 @contextmanager
 def hanging_up_on_posts(port: int) -> Iterator[str]:
     """Pass connections on to a port, and hang up when the first POST is answered."""
@@ -342,7 +355,7 @@ def hanging_up_on_posts(port: int) -> Iterator[str]:
                 while b"\r\n\r\n" not in request or (request.startswith(b"POST") and not request.endswith(b"}")):
                     request += connection.recv(65536)
                 server.sendall(request)
-                answer = server.recv(65536)
+                answer = _whole_answer(server)
                 if request.startswith(b"POST") and not hung_up:
                     hung_up.append(answer)
                     return

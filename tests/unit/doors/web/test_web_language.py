@@ -222,6 +222,6 @@ async def test_the_choice_is_not_offered_where_a_secret_is_shown_once(
 ) -> None:
     await visitor.sign_in(house, alice)
     assert 'action="/language"' in (await visitor.get("/")).text
-    made = await visitor.post("/app-passwords/new", await visitor.new_form("scanner"))
+    made = await visitor.post("/app-passwords/new", await visitor.new_form("phone"))
     assert "Settings that go with it" in made.text
     assert 'action="/language"' not in made.text

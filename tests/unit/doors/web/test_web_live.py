@@ -80,8 +80,8 @@ async def test_the_first_login_arrives_on_the_page(
             trial = attempt("alice@example.org", issued.secret.shown, client="<b>iPhone</b> Mail")
             await login.check(house.ports, trial)
             await house.recorder.flush()
-            said = await heard(lines, "Signed in")
-            assert "&lt;b&gt;iPhone&lt;/b&gt; Mail from 198.51.100.7 over IMAP" in said
+            said = await heard(lines, "signed in from")
+            assert "&lt;b&gt;iPhone&lt;/b&gt; Mail signed in from 198.51.100.7 over IMAP" in said
             assert await heard(lines, "event: end")
             assert await heard(lines, "over")
         await page.http.aclose()

@@ -18,7 +18,8 @@ from valetkey.service.ports import AuditRecord, LoginEvent
 from valetkey.service.store_parts import Adoption, AppPasswordFilter
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
-KindNames = Annotated[list[Name], Field(max_length=20)]
+KindName = Annotated[str, Field(pattern="^[A-Z][A-Za-z]*$", max_length=50, examples=["AppPasswordIssued"])]
+KindNames = Annotated[list[KindName], Field(max_length=20)]
 
 
 class AuditShape(Shape):
