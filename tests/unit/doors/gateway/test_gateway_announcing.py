@@ -1,6 +1,8 @@
 """What listeners announce before the login follows what the mail servers behind them have said."""
 
+import asyncio
 import base64
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,10 @@ from tests.doors.fake_upstreams import running_upstream
 from tests.doors.gateway_site import GatewaySite, person_with, running_gateway, upstream
 
 from valetkey.core.scope import MailProtocol
+from valetkey.doors.gateway import learning
 from valetkey.doors.gateway.announcing import Announcements, smtp_size
+from valetkey.doors.gateway.settings import Upstream
+from valetkey.doors.gateway.upstream import UpstreamFailed
 from valetkey.wire.pop3_login import CAPABILITIES
 from valetkey.wire.sieve_client import announced_values
 from valetkey.wire.sieve_login import SIEVE_EXTENSIONS
@@ -151,3 +156,32 @@ async def test_a_mail_server_that_is_down_hinders_no_start(tmp_path: Path):
     async with running_gateway(tmp_path, {SMTP: upstream(gone.port)}) as site:
         told, _, _ = await announced(site)
     assert told[1:] == ["250-PIPELINING", "250-SIZE 104857600", "250-8BITMIME", "250-ENHANCEDSTATUSCODES"]
+
+
+class Waking:
+    """Upstreams of which one wakes up at the third look, and the other never does."""
+
+    def __init__(self) -> None:
+        self.by_protocol = {MailProtocol.POP3: (ONE, OTHER)}
+        self.looks: Counter[Upstream] = Counter()
+
+    async def look(self, upstream: Upstream, protocol: MailProtocol) -> tuple[bytes, ...]:
+        self.looks[upstream] += 1
+        if upstream is OTHER or self.looks[upstream] < 3:
+            raise UpstreamFailed("cannot connect: ECONNREFUSED")
+        return (b"UIDL",)
+
+
+async def test_an_upstream_that_is_down_is_looked_at_until_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(learning, "_LONGEST_PAUSE", 0.01)
+    upstreams = Waking()
+    looking = asyncio.create_task(learning.look_at_upstreams(upstreams, Announcements(upstreams.by_protocol, 1)))
+    async with asyncio.timeout(10):
+        while upstreams.looks[OTHER] < 6:
+            await asyncio.sleep(0.01)
+    assert upstreams.looks[ONE] == 3  # it has answered, and is left in peace
+    assert not looking.done()
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
