@@ -38,7 +38,7 @@ class Span:
 
 DAY = Span(say("24 hours"), timedelta(hours=1), 24)
 SPANS: Mapping[str, Span] = {
-    "hours": Span(say("48 hours, by the hour"), timedelta(hours=1), 48),
+    "hours": Span(say("36 hours, by the hour"), timedelta(hours=1), 36),
     "month": Span(say("30 days, by the day"), timedelta(days=1), 30),
     "quarter": Span(say("12 weeks, by the week"), timedelta(days=7), 12),
 }
