@@ -1,7 +1,7 @@
 # `make` alone explains what there is. ARGS="…" is passed on; PYTHON=… names the Python that makes the environment.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench screenshots env packages clean
+.PHONY: help demo test check bench screenshots env packages unpacked clean
 PYTHON ?=
 export PYTHON
 ARGS ?=
@@ -16,7 +16,7 @@ help: ## say what each of these does
 demo: .venv/run.stamp ## start portal, gateway and a mailbox with sample people (ARGS="--base-port N --state DIR")
 	@exec .venv/bin/valetkey demo $(ARGS)
 
-test: packages .venv/dev.stamp ## run all tests; as root on Debian, install the servers and clients they use (ARGS to pytest)
+test: packages unpacked ## run all tests; as root on Debian, install the servers and clients they use (ARGS to pytest)
 	@exec .venv/bin/python -m pytest $(SPREAD) $(ARGS)
 
 check: .venv/dev.stamp ## look at form, lint, types, imports and the tree
@@ -33,6 +33,9 @@ env: .venv/dev.stamp ## make the environment .venv with everything for developme
 
 packages: # what tests need besides Python; says or does nothing if all is there
 	@scripts/install_test_packages
+
+unpacked: .venv/dev.stamp # mail servers that cannot be installed; kept in .venv, which must be there before
+	@scripts/unpack_test_packages
 
 clean: ## remove the environment, caches, and what benchmarks and screenshots left
 	rm -rf .venv build dist screenshots bench-results htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
