@@ -1,0 +1,253 @@
+"""A real Dovecot 2.4 from Debian 13: IMAP, POP3, ManageSieve and submission, in a Debian of its own.
+
+What it reads and writes lies in its copy (`dovecot.place`, see tests/servers/unpacked.py), under usual paths:
+/etc/dovecot/dovecot.conf, /var/log/dovecot.log, /run/dovecot. Paths in a test's own settings are the copy's.
+"""
+
+import os
+import secrets
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from tests.servers.certificates import CertificateAuthority
+from tests.servers.commands import Outcome
+from tests.servers.dovecot_settings import MASTER_NAME, DovecotPorts
+from tests.servers.logs import ServerLog
+from tests.servers.maildirs import MAIL_UID, Maildirs
+from tests.servers.people import EVERYBODY, Person
+from tests.servers.places import LOCALHOST, free_ports, greeting, wait_until_closed, wait_until_listening
+from tests.servers.unpacked import Unpacked, unpacked
+
+CONFIGURATION = "/etc/dovecot/dovecot.conf"
+# Everybody's own password, and the master user's before: `alice@example.test*gateway`, or an authorization identity.
+OWN_PASSWORDS = """
+passdb masters {
+  driver = passwd-file
+  passwd_file_path = /etc/dovecot/masters
+  master = yes
+  result_success = continue
+}
+passdb users {
+  driver = passwd-file
+  passwd_file_path = /etc/dovecot/users
+}
+"""
+OWN_USERS = """
+userdb users {
+  driver = passwd-file
+  passwd_file_path = /etc/dovecot/users
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Dovecot24Options:
+    """How one Dovecot differs from the usual.
+
+    `passdbs` and `userdbs` are those parts of its configuration, whole. `files`: what they read, by its path in the
+    copy. `trusted`: whether 127.0.0.1 may forward a client's address. `relay_port`: where submission sends mail.
+    `extra`: lines put at the end.
+    """
+
+    passdbs: str = OWN_PASSWORDS
+    userdbs: str = OWN_USERS
+    files: tuple[tuple[str, str], ...] = ()
+    trusted: bool = True
+    relay_port: int | None = None
+    extra: str = ""
+
+
+USUAL = Dovecot24Options()
+
+
+@dataclass
+class Dovecot24:
+    """One Dovecot 2.4 in its copy of Debian. `start` and `stop` may be called again and again; ports and mail stay."""
+
+    place: Unpacked
+    authority: CertificateAuthority
+    options: Dovecot24Options = USUAL
+    people: Sequence[Person] = EVERYBODY
+    host: str = LOCALHOST
+    master_name: str = MASTER_NAME
+    master_password: str = field(default_factory=lambda: secrets.token_urlsafe(16), repr=False)
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.ports = DovecotPorts(*free_ports(7))
+        self.mail = Maildirs(self.place.path("/var/vmail"))
+        self.log = ServerLog("Dovecot 2.4", self.place.path("/var/log/dovecot.log"))
+        self.sasl_socket = self.place.path("/run/sasl")
+        self._write()
+
+    @property
+    def logs(self) -> list[ServerLog]:
+        """The log that a failed test shows."""
+        return [self.log]
+
+    def start(self) -> None:
+        """Start and wait until every port is open; raises RuntimeError with the log if that fails."""
+        self._process = self.place.start("dovecot", "-F", "-c", CONFIGURATION)
+        closed = wait_until_listening(self.ports.all())
+        if closed or not greeting(self.ports.imap):  # ports are open before anybody works behind them
+            self.stop()
+            said = self.place.output.read_text()
+            raise RuntimeError(f"Dovecot 2.4 does not listen on {closed}\n{said}\n{self.log.text()}")
+
+    def stop(self) -> None:
+        """Stop it and all its processes; sessions are closed. Does nothing if it does not run."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1.5)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=10)
+        if still := wait_until_closed(self.ports.all()):
+            raise RuntimeError(f"Dovecot 2.4 still listens on {still}")
+
+    def doveadm(self, *words: str) -> Outcome:
+        """Run doveadm in the copy, to its end."""
+        return self.place.command("doveadm", "-c", CONFIGURATION, *words).run()
+
+    def change_master_password(self, password: str) -> None:
+        """Let the master user have another password from now on; who still sends the old one is refused."""
+        self.master_password = password
+        self._write_masters()
+
+    def remove(self, person: Person) -> None:
+        """Let the mailbox's owner be unknown from now on."""
+        self.people = [each for each in self.people if each != person]
+        self._write_users()
+
+    def _write(self) -> None:
+        certificate = self.authority.issue()
+        self.place.write("/etc/dovecot/server.pem", certificate.certificate.read_text())
+        self.place.write("/etc/dovecot/server.key", certificate.key.read_text(), mode=0o600)
+        for inside, text in self.options.files:
+            self.place.write(inside, text)
+        self.place.write(CONFIGURATION, configuration(self.ports, self.options))
+        self._write_masters()
+        self._write_users()
+        for person in self.people:
+            self.mail.make(person)
+        self.place.folder("/var/homes", owner="vmail")
+
+    def _write_masters(self) -> None:
+        self.place.write("/etc/dovecot/masters", f"{self.master_name}:{{PLAIN}}{self.master_password}\n")
+
+    def _write_users(self) -> None:
+        lines = [f"{person.address}:{{PLAIN}}{person.password}::::::\n" for person in self.people]
+        self.place.write("/etc/dovecot/users", "".join(lines))
+
+
+@contextmanager
+def running_dovecot24(
+    authority: CertificateAuthority, options: Dovecot24Options = USUAL, people: Sequence[Person] = EVERYBODY
+) -> Iterator[Dovecot24]:
+    """Run a Dovecot 2.4 in a copy of its own."""
+    with unpacked("dovecot24") as place:
+        dovecot = Dovecot24(place, authority, options, people)
+        try:
+            dovecot.start()
+            yield dovecot
+        finally:
+            dovecot.stop()
+
+
+def configuration(ports: DovecotPorts, options: Dovecot24Options) -> str:
+    """Write the whole dovecot.conf of one instance. The version must come first."""
+    return "\n".join([_general(options), options.passdbs, options.userdbs, _listeners(ports), _mail(), options.extra])
+
+
+def _general(options: Dovecot24Options) -> str:
+    trusted = "login_trusted_networks = 127.0.0.1/32" if options.trusted else ""
+    relay = f"submission_relay_host = 127.0.0.1\nsubmission_relay_port = {options.relay_port}\nsubmission_relay_trusted = yes"
+    return f"""
+dovecot_config_version = 2.4.1
+dovecot_storage_version = 2.4.1
+protocols = imap pop3 sieve submission
+base_dir = /run/dovecot
+state_dir = /var/lib/dovecot
+log_path = /var/log/dovecot.log
+auth_verbose = yes
+auth_failure_delay = 0
+auth_mechanisms = plain login
+auth_master_user_separator = *
+listen = 127.0.0.1
+hostname = imap.example.test
+postmaster_address = postmaster@example.test
+ssl = yes
+ssl_server_cert_file = /etc/dovecot/server.pem
+ssl_server_key_file = /etc/dovecot/server.key
+mail_max_userip_connections = 200
+login_log_format_elements = user=<%{{user}}> method=%{{mechanism}} rip=%{{remote_ip}} real_rip=%{{real_remote_ip}} %{{secured}} session=<%{{session}}>
+{trusted}
+{relay if options.relay_port else ""}
+service auth {{
+  unix_listener /run/sasl {{
+    mode = 0666
+  }}
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+"""
+
+
+def _listeners(ports: DovecotPorts) -> str:
+    return "".join(
+        [
+            _service("imap", imap=ports.imap, imaps=ports.imaps),
+            _service("pop3", pop3=ports.pop3, pop3s=ports.pop3s),
+            _service("managesieve", sieve=ports.sieve),
+            _service("submission", submission=ports.submission, submissions=ports.submissions),
+        ]
+    )
+
+
+def _service(protocol: str, **listeners: int) -> str:
+    inets = "".join(
+        f"  inet_listener {name} {{\n    port = {port}\n    ssl = {_yes(name in {'imaps', 'pop3s', 'submissions'})}\n  }}\n"
+        for name, port in listeners.items()
+    )
+    return f"service {protocol}-login {{\n{inets}}}\n"
+
+
+def _yes(true: bool) -> str:
+    return "yes" if true else "no"
+
+
+def _mail() -> str:
+    return f"""
+mail_driver = maildir
+mail_path = /var/vmail/%{{user}}
+mail_home = /var/homes/%{{user}}
+mail_uid = {MAIL_UID}
+mail_gid = {MAIL_UID}
+first_valid_uid = {MAIL_UID}
+mailbox_list_index = no
+namespace inbox {{
+  inbox = yes
+  separator = /
+  mailbox Archive {{
+    auto = create
+  }}
+  mailbox Sent {{
+    auto = subscribe
+    special_use = \\Sent
+  }}
+}}
+sieve_script personal {{
+  driver = file
+  path = ~/sieve
+  active_path = ~/.dovecot.sieve
+}}
+"""
