@@ -3,14 +3,15 @@
 import sys
 
 from valetkey.app.front import FrontHall
-from valetkey.demo.running import demo_code, run_demo
 from valetkey.doors.cli import build, config_first, set_quiet_errors
+from valetkey.late import late
 
 
 def main() -> None:
     """Run the command line."""
     set_quiet_errors()
-    build(FrontHall(run_demo, demo_code))(config_first(sys.argv[1:]), prog_name="valetkey")
+    hall = FrontHall(late("valetkey.demo.running:run_demo"), late("valetkey.demo.running:demo_code"))
+    build(hall)(config_first(sys.argv[1:]), prog_name="valetkey")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from tests.browser.portal_site import settings_at
 from tests.verbs.site import House, Person
 
-from valetkey.doors.web import create_portal
+from valetkey.doors.web.app import create_portal
 
 ORIGIN = "https://portal.example.org"
 BROWSER = {"Origin": "null", "Sec-Fetch-Site": "same-origin", "User-Agent": "Mozilla/5.0 (X11; Linux) Firefox/140.0"}

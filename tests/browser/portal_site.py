@@ -19,7 +19,8 @@ from valetkey.core.network import NamedNetworks
 from valetkey.core.restriction import NetworkRule
 from valetkey.core.scope import MailProtocol, ready_made
 from valetkey.core.second_factor import code_at, step_of
-from valetkey.doors.web import ClientEndpoint, Encryption, WebSettings, create_portal
+from valetkey.doors.web.app import create_portal
+from valetkey.doors.web.settings import ClientEndpoint, Encryption, WebSettings
 from valetkey.service import accounts, app_passwords
 from valetkey.service.mail_parts import Mailer
 from valetkey.service.mailing import Letterhead, send_due

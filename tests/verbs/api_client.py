@@ -9,7 +9,8 @@ import httpx
 from tests.verbs.site import House, Person
 
 from valetkey.core.role import Action
-from valetkey.doors.api import ApiSettings, create_api
+from valetkey.doors.api.app import create_api
+from valetkey.doors.api.settings import ApiSettings
 from valetkey.service import api_tokens
 from valetkey.service.api_tokens import Made
 

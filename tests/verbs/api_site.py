@@ -13,7 +13,8 @@ from tests.verbs.site import House, Person
 
 from valetkey.app.local_ca import ensure_local_certificate
 from valetkey.core.role import Action
-from valetkey.doors.api import ApiSettings, create_api
+from valetkey.doors.api.app import create_api
+from valetkey.doors.api.settings import ApiSettings
 
 
 class ApiSite(ServedSite):

@@ -20,8 +20,9 @@ from valetkey.app.one_site import OneSite
 from valetkey.core.passkey import Passkey
 from valetkey.core.role import Action, Role
 from valetkey.core.scope import MailProtocol
-from valetkey.doors.api import ApiSettings, create_api
+from valetkey.doors.api.app import create_api
 from valetkey.doors.api.operations import PREFIX
+from valetkey.doors.api.settings import ApiSettings
 from valetkey.doors.api.shapes.fields import Nothing
 from valetkey.service import portal_sessions, proposals, sign_in
 from valetkey.service.ports import LiveSession

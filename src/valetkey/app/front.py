@@ -1,26 +1,32 @@
-"""What the command line is handed: fulfils `doors.cli.front.Front`."""
+"""What the command line is handed: fulfils `doors.cli.front.Front`.
+
+Each job is imported when it is asked for: a command that lists accounts does not wait for a web framework.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from valetkey import __version__
-from valetkey.adapters.keys import KeyFile
-from valetkey.adapters.store import backup, check_keys, open_store
-from valetkey.app.checking import findings
-from valetkey.app.dns_records import dns_records
-from valetkey.app.installing import install
-from valetkey.app.join import opened
-from valetkey.app.logs import set_up_logging
-from valetkey.app.serving import serve, with_workers
-from valetkey.app.settings import portal_urls
 from valetkey.config.reading import load
 from valetkey.config.sections import Config
 from valetkey.config.writing import describe
 from valetkey.doors.cli.front import BackupDone, DemoOptions, DnsRecord, Finding, InitAnswers, InitDone
-from valetkey.service import keys
-from valetkey.service.ports import OPERATOR, Ports
+from valetkey.late import late
+from valetkey.service.ports import Ports
+
+_backup: Callable[[Path, Path], None] = late("valetkey.adapters.store.backup:backup")
+_dns_records: Callable[[Config, str], tuple[DnsRecord, ...]] = late("valetkey.app.dns_records:dns_records")
+_findings: Callable[[Path, str | None], Iterator[Finding]] = late("valetkey.app.checking:findings")
+_install: Callable[[InitAnswers], InitDone] = late("valetkey.app.installing:install")
+_opened: Callable[[Config], AbstractAsyncContextManager[Ports]] = late("valetkey.app.join:opened")
+_portal_urls: Callable[[Config], tuple[str, ...]] = late("valetkey.app.settings:portal_urls")
+_rotate: Callable[[Config], Coroutine[Any, Any, int]] = late("valetkey.app.rotating_keys:rotate")
+_serve: Callable[[Config], None] = late("valetkey.app.serving:serve")
+_set_up_logging: Callable[[str, str], None] = late("valetkey.app.logs:set_up_logging")
+_with_workers: Callable[[Config, int | None], Config] = late("valetkey.app.serving:with_workers")
 
 
 class FrontHall:
@@ -42,28 +48,28 @@ class FrontHall:
     @asynccontextmanager
     async def open(self, config: Path) -> AsyncIterator[Ports]:
         """Open the installation of a configuration file."""
-        set_up_logging("text", "warning")
-        async with opened(load(config)) as ports:
+        _set_up_logging("text", "warning")
+        async with _opened(load(config)) as ports:
             yield ports
 
     def serve(self, config: Path, workers: int | None) -> None:
         """Run everything until asked to end."""
-        loaded = with_workers(load(config), workers)
-        set_up_logging(loaded.server.log_format.value, loaded.server.log_level.value)
-        serve(loaded)
+        loaded = _with_workers(load(config), workers)
+        _set_up_logging(loaded.server.log_format.value, loaded.server.log_level.value)
+        _serve(loaded)
 
     def check(self, config: Path, account: str | None) -> Iterator[Finding]:
         """Look at everything that could be wrong."""
-        set_up_logging("text", "error")
-        return findings(config, account)
+        _set_up_logging("text", "error")
+        return _findings(config, account)
 
     def portal_url(self, config: Path) -> str:
         """Give the address that people open for the portal."""
-        return portal_urls(load(config))[0]
+        return _portal_urls(load(config))[0]
 
     def dns_records(self, config: Path, domain: str) -> tuple[DnsRecord, ...]:
         """Give the records by which mail programs of a domain find this installation."""
-        return dns_records(load(config), domain)
+        return _dns_records(load(config), domain)
 
     def describe_config(self) -> str:
         """Give the annotated reference of the configuration."""
@@ -71,18 +77,18 @@ class FrontHall:
 
     def init(self, answers: InitAnswers) -> InitDone:
         """Make a new installation."""
-        set_up_logging("text", "warning")
-        return install(answers)
+        _set_up_logging("text", "warning")
+        return _install(answers)
 
     def rotate_keys(self, config: Path) -> int:
         """Add a new key to the key file and make it the current one, and record it."""
-        set_up_logging("text", "warning")
+        _set_up_logging("text", "warning")
         return asyncio.run(_rotate(load(config)))
 
     def backup(self, config: Path, target: Path) -> BackupDone:
         """Copy the database, and verify the copy."""
-        set_up_logging("text", "warning")
-        backup(load(config).store.path, target)
+        _set_up_logging("text", "warning")
+        _backup(load(config).store.path, target)
         return BackupDone(target, target.stat().st_size)
 
     def demo(self, options: DemoOptions) -> None:
@@ -92,16 +98,3 @@ class FrontHall:
     def demo_code(self, state: Path, name: str) -> str:
         """Say the code that somebody in the demo would read from the authenticator now."""
         return self._demo_code(state, name)
-
-
-async def _rotate(config: Config) -> int:
-    # The store is opened first, so that a key file that does not belong to it is not touched.
-    async with opened(config) as ports:
-        number = KeyFile.rotate(config.keys.path)
-        await keys.rotated(ports, OPERATOR, number)
-    store = open_store(config.store.path)
-    try:
-        await check_keys(store, KeyFile.load(config.keys.path))
-    finally:
-        store.close()
-    return number

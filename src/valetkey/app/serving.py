@@ -34,7 +34,7 @@ from valetkey.app.web_connections import CappedListener
 from valetkey.app.web_server import ReloadingCertificate, WebServer, run_servers
 from valetkey.config.sections import Config
 from valetkey.core.errors import CannotStart, Unavailable
-from valetkey.doors.api import create_api
+from valetkey.doors.api.app import create_api
 from valetkey.doors.gateway import settings as gateway
 from valetkey.doors.gateway.worker import bind_listeners, run_worker
 from valetkey.doors.ops.app import create_ops

@@ -211,3 +211,10 @@ class Administration(Protocol):
 
     async def revoke_token(self, token_id: str) -> ApiToken:
         """Revoke one."""
+
+
+class Remote(Administration, Protocol):
+    """An installation behind its API, where one acts by a token."""
+
+    async def who(self) -> tuple[str, ApiToken]:
+        """Give the address of the account for which the token acts, and the token."""

@@ -44,7 +44,7 @@ _REPLAYED = "It was made, but the connection broke before its secret arrived, wh
 
 
 class OverApi:
-    """Fulfils `Administration` by the API. One command is one run, so nothing else waits while it asks."""
+    """Fulfils `Remote` by the API. One command is one run, so nothing else waits while it asks."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -229,9 +229,10 @@ class OverApi:
         """Revoke one."""
         return token_of(self._client.revoke_token(token_id))
 
-    def who(self) -> models.Me:
-        """Tell for whom the token acts, and what it may do."""
-        return self._client.get_me()
+    async def who(self) -> tuple[str, ApiToken]:
+        """Give the address of the account for which the token acts, and the token."""
+        me = self._client.get_me()
+        return account_of(me.account).address, token_of(me.token)
 
     def _id(self, name: str) -> str:
         """Find an account by address, alias or id: the token's own, a shared one of its person, or anybody's."""

@@ -11,14 +11,13 @@ import typer
 from rich.prompt import Prompt
 from rich.text import Text
 
-from valetkey.client import ApiError, ClientError, TooManyRequestsError, UnavailableError
 from valetkey.core.errors import CannotStart, Refused, Unavailable
-from valetkey.doors.cli.administration import Administration
+from valetkey.doors.cli.administration import Administration, Remote
 from valetkey.doors.cli.front import Front
 from valetkey.doors.cli.on_this_machine import OnThisMachine
 from valetkey.doors.cli.output import err, one_line
-from valetkey.doors.cli.over_api import OverApi
 from valetkey.doors.cli.server import Server
+from valetkey.late import late
 from valetkey.service import accounts
 from valetkey.service.ports import OPERATOR, Ports
 
@@ -30,6 +29,7 @@ EXIT_UNAVAILABLE = 3
 HERE_ONLY = "This works only on the server itself: run it there, without --server."
 _MAX_PASSWORD = 4096
 _SEARCHED = (Path("valetkey.toml"), Path("/etc/valetkey/valetkey.toml"))
+_ask_server = late("valetkey.doors.cli.connecting:ask_server")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, with keys that stay the same between releases.")]
 
@@ -61,17 +61,13 @@ class Running:
             return self.remotely(work)
         return self.do(lambda ports: work(OnThisMachine(ports, self.portal_url)))
 
-    def remotely(self, work: Callable[[OverApi], Awaitable[T]]) -> T:
+    def remotely(self, work: Callable[[Remote], Awaitable[T]]) -> T:
         """Run work over the API of --server."""
         server = self.server
         if server is None:
             fail("Say which server: valetkey --server https://mail.example.org …", EXIT_USAGE)
-
-        async def ask() -> T:
-            with server.connected() as client:
-                return await work(OverApi(client))
-
-        return told(lambda: asyncio.run(ask()))
+        ask: Callable[[Server, Callable[[Remote], Awaitable[T]]], T] = _ask_server
+        return told(lambda: ask(server, work))
 
     def do(self, work: Callable[[Ports], Awaitable[T]]) -> T:
         """Run work on the installation of this machine; what is refused ends the command with a sentence."""
@@ -111,23 +107,6 @@ def told(work: Callable[[], T]) -> T:
         fail(str(error), EXIT_REFUSED)
     except (Unavailable, CannotStart) as error:
         fail(str(error), EXIT_UNAVAILABLE)
-    except ClientError as error:
-        fail(_said(error), _exit_code(error))
-
-
-def _exit_code(error: ClientError) -> int:
-    later = UnavailableError | TooManyRequestsError
-    return EXIT_REFUSED if isinstance(error, ApiError) and not isinstance(error, later) else EXIT_UNAVAILABLE
-
-
-def _said(error: ClientError) -> str:
-    match error:
-        case UnavailableError(reference=reference) if reference:
-            return f"{error} The reference is {reference}."
-        case ApiError(errors=faults) if faults:
-            return " ".join(dict.fromkeys([str(error), *(f"{one.field}: {one.detail}" for one in faults)]))
-        case _:
-            return str(error)
 
 
 def complain(sentence: str) -> None:

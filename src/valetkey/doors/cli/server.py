@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from valetkey.client import Client
 from valetkey.core.errors import CannotStart
 
 TOKEN_VARIABLE = "VALETKEY_TOKEN"  # noqa: S105  (a name)
@@ -21,20 +20,6 @@ class Server:
     url: str
     token_file: Path | None = None  # None: the variable, then the usual file
     ca_file: Path | None = None
-
-    def connected(self) -> Client:
-        """Connect, with the token.
-
-        Raises:
-            CannotStart: No token, one that others could read, or an address that it must not be sent to.
-        """
-        token = read_token(self.token_file, os.environ)
-        try:
-            return Client(self.url, token, ca_file=self.ca_file)
-        except ValueError as problem:
-            raise CannotStart("{problem}", problem=problem) from None
-        except OSError:  # also ssl.SSLError
-            raise CannotStart("{file} has no certificates that can be read.", file=self.ca_file) from None
 
 
 def read_token(chosen: Path | None, environment: Mapping[str, str]) -> str:

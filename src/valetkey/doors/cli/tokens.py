@@ -7,9 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from valetkey.core.api_token import ApiToken
-from valetkey.doors.cli.from_api import account_of, token_of
 from valetkey.doors.cli.output import show_facts, show_json, show_table, tell_done, when
-from valetkey.doors.cli.over_api import OverApi
 from valetkey.doors.cli.running import Json, Running
 
 
@@ -70,12 +68,7 @@ def add_to(app: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey --server https://mail.example.org whoami[/bold]
         """
-
-        async def ask(there: OverApi) -> tuple[str, ApiToken]:
-            me = there.who()
-            return account_of(me.account).address, token_of(me.token)
-
-        address, token = running.remotely(ask)
+        address, token = running.remotely(lambda there: there.who())
         if as_json:
             show_json(_facts(token, address))
             return

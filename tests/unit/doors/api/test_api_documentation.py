@@ -12,10 +12,11 @@ import uvicorn
 from tests.verbs.api_client import ORIGIN, token_for
 from tests.verbs.site import House, Person
 
-from valetkey.doors.api import ApiSettings, create_api
+from valetkey.doors.api.app import create_api
 from valetkey.doors.api.openapi import document
 from valetkey.doors.api.operations import OPERATIONS, PREFIX
 from valetkey.doors.api.reference import reference
+from valetkey.doors.api.settings import ApiSettings
 
 PAGE = (Path(__file__).parents[4] / "docs" / "api.md").read_text()
 EXAMPLES = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

@@ -12,7 +12,8 @@ from valetkey.app.one_site import OneSite
 from valetkey.core.errors import Unavailable
 from valetkey.core.network import parse_network
 from valetkey.core.role import Action
-from valetkey.doors.web import WebSettings, create_portal
+from valetkey.doors.web.app import create_portal
+from valetkey.doors.web.settings import WebSettings
 from valetkey.service import accounts, api_tokens
 
 ME = "/me"

@@ -19,9 +19,10 @@ from tests.verbs.site import HOME, House, Person
 
 from valetkey.core.role import Action, Role
 from valetkey.core.scope import MailProtocol
-from valetkey.doors.api import ApiSettings, create_api
+from valetkey.doors.api.app import create_api
 from valetkey.doors.api.openapi import document
 from valetkey.doors.api.operations import OPERATIONS
+from valetkey.doors.api.settings import ApiSettings
 from valetkey.service.ports import LiveSession
 
 NEVER = 10**6

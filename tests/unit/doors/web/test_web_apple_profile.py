@@ -17,8 +17,8 @@ from valetkey.app.local_ca import LocalCertificate, ensure_local_certificate
 from valetkey.app.profile_signing import ProfileSigner
 from valetkey.core.login import Allowed
 from valetkey.core.scope import MailProtocol
-from valetkey.doors.web import ClientEndpoint, Encryption
 from valetkey.doors.web.apple_profile import MailProfile, incoming_of, outgoing_of, profile
+from valetkey.doors.web.settings import ClientEndpoint, Encryption
 from valetkey.doors.web.signer import NoSigner, Trust
 from valetkey.service import login
 

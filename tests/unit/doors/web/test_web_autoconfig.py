@@ -15,8 +15,8 @@ from tests.verbs.site import House, Person
 
 from valetkey.core.errors import InvalidInput
 from valetkey.core.scope import MailProtocol
-from valetkey.doors.web import ClientEndpoint, Encryption
 from valetkey.doors.web.autoconfig import MAX_REQUEST, Site, mozilla, outlook, read_outlook_request
+from valetkey.doors.web.settings import ClientEndpoint, Encryption
 
 OUTLOOK = "{http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a}"
 ASKED = """<?xml version="1.0" encoding="utf-8"?>

@@ -14,11 +14,12 @@ from valetkey.core.app_password import SecretFormat
 from valetkey.core.policy import Policy
 from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.scope import ALL_PERMISSIONS, MailProtocol, Permission, PermissionMode, Scope, ready_made
-from valetkey.doors.web import ClientEndpoint, Encryption, client_lines
+from valetkey.doors.web import client_lines
 from valetkey.doors.web.client_lines import Login
 from valetkey.doors.web.guides import ALL_GUIDES, endpoints_of, guides_for
 from valetkey.doors.web.language import ENGLISH
 from valetkey.doors.web.purposes import PURPOSES, Purpose, guides_like, purpose_of
+from valetkey.doors.web.settings import ClientEndpoint, Encryption
 from valetkey.doors.web.wishes import first_lifetime
 from valetkey.doors.web.words import Words
 

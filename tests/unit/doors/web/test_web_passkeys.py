@@ -12,7 +12,8 @@ from tests.verbs.authenticator import SoftAuthenticator
 from tests.verbs.site import OPERATOR, House, Person
 
 from valetkey.core.event import SecondFactorRenamed
-from valetkey.doors.web import WebSettings, create_portal
+from valetkey.doors.web.app import create_portal
+from valetkey.doors.web.settings import WebSettings
 from valetkey.service import activity
 
 _OPTIONS = re.compile(r'data-options="([^"]*)"')

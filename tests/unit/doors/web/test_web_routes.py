@@ -16,7 +16,7 @@ from tests.verbs.site import House, Person
 from valetkey.core.api_token import ApiToken
 from valetkey.core.passkey import Passkey
 from valetkey.core.role import OWN_ACTIONS
-from valetkey.doors.web import create_portal
+from valetkey.doors.web.app import create_portal
 from valetkey.doors.web.streams import Bounds, Streams
 
 BEFORE_SIGN_IN = {"/sign-in", "/sign-in/passkey", "/static/{name}", "/language"}
