@@ -4,12 +4,10 @@ What it reads and writes lies in its copy (`dovecot.place`, see tests/servers/un
 /etc/dovecot/dovecot.conf, /var/log/dovecot.log, /run/dovecot. Paths in a test's own settings are the copy's.
 """
 
-import os
 import secrets
-import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tests.servers.certificates import CertificateAuthority
@@ -102,12 +100,7 @@ class Dovecot24:
         process, self._process = self._process, None
         if process is None:
             return
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=1.5)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=10)
+        self.place.stop(process)
         if still := wait_until_closed(self.ports.all()):
             raise RuntimeError(f"Dovecot 2.4 still listens on {still}")
 

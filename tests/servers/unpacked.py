@@ -12,9 +12,10 @@ A Unix socket of ours that a server shall find must lie in the copy: `exim.path(
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +28,7 @@ ROOMS = Path(__file__).parents[2] / ".venv" / "test-packages"
 MADE_FROM = ".made-from"  # stands in each folder that is whole
 NAMES = ("exim", "cyrus", "courier", "sendmail", "dovecot24")
 _SHARED = "usr"  # programs and libraries: linked, so never to be written to
-_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "HOME": "/root", "LC_ALL": "C"}
 
 
 @dataclass(slots=True)
@@ -37,6 +38,7 @@ class Unpacked:
     name: str
     root: Path
     log: ServerLog = field(init=False)
+    _started: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.log = ServerLog(f"{self.name}'s syslog", self.root / "var" / "log" / "syslog")
@@ -83,9 +85,9 @@ class Unpacked:
         return Command(tuple(self._chroot(argv, user)), self.root, stdin, _ENVIRONMENT)
 
     def start(self, *argv: str, user: str = "root") -> subprocess.Popen[bytes]:
-        """Start a server in the foreground, leader of a session of its own; what it writes goes into `output`."""
+        """Start a server that stays in the foreground; what it writes goes into `output`. `stop` ends it."""
         with self.output.open("ab") as file:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 self._chroot(argv, user),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -93,6 +95,24 @@ class Unpacked:
                 env=_ENVIRONMENT,
                 start_new_session=True,
             )
+        self._started.append(process)
+        return process
+
+    def stop(self, process: subprocess.Popen[bytes]) -> None:
+        """End what `start` has started, and all its children; politely first, for a moment."""
+        if process in self._started:
+            self._started.remove(process)
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1.5)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=10)
+
+    def stop_all(self) -> None:
+        """End all that is still running."""
+        for process in list(self._started):
+            self.stop(process)
 
     @property
     def output(self) -> Path:
@@ -106,9 +126,9 @@ class Unpacked:
 
 @contextmanager
 def unpacked(name: str) -> Iterator[Unpacked]:
-    """Give a copy of one of NAMES to write to, whose log socket is heard; removed at the end.
+    """Give a copy of one of NAMES to write to, whose log socket is heard.
 
-    Ending the servers that were started in it is for the test. Raises RuntimeError if it cannot be had.
+    At the end what was started in it is ended, and it is removed. Raises RuntimeError if it cannot be had.
     """
     if words := lacking(name):
         raise RuntimeError(f"this machine lacks {words}")
@@ -117,7 +137,10 @@ def unpacked(name: str) -> Iterator[Unpacked]:
         copy = Unpacked(name, root)
         copy.folder("/var/log")
         with syslog_into(copy.log.path, listening_on=root / "dev" / "log"):
-            yield copy
+            try:
+                yield copy
+            finally:
+                copy.stop_all()
 
 
 def lacking(name: str) -> str | None:

@@ -1,0 +1,91 @@
+"""A real Courier IMAP in a Debian of its own, with its authdaemond or without, in the clear on one port."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tests.servers.logs import ServerLog
+from tests.servers.maildirs import MAIL_UID, Maildirs
+from tests.servers.people import EVERYBODY, Person
+from tests.servers.places import LOCALHOST, free_port, greeting, wait_until_closed, wait_until_listening
+from tests.servers.unpacked import Unpacked, unpacked
+
+OWN_PASSWORDS = "authuserdb"  # the module that knows `people`
+NO_DAEMON = ""  # somebody else serves the socket
+
+
+@dataclass
+class Courier:
+    """One Courier. `modules` is authdaemonrc's list, such as "authpam".
+
+    With NO_DAEMON no authdaemond runs, and `socket` is the test's to serve; it must be writable for everybody.
+    """
+
+    place: Unpacked
+    modules: str = OWN_PASSWORDS
+    people: Sequence[Person] = EVERYBODY
+    host: str = LOCALHOST
+    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.port = free_port()
+        self.mail = Maildirs(self.place.path("/var/vmail"))
+        self.log = ServerLog("Courier", self.place.output)
+        room = self.place.folder("/run/courier/authdaemon", owner="courier")
+        self.socket = room / "socket"
+        self._write()
+
+    @property
+    def logs(self) -> list[ServerLog]:
+        """The log that a failed test shows."""
+        return [self.log, self.place.log]
+
+    def start(self) -> None:
+        """Start and wait until it greets; raises RuntimeError with the log if that fails."""
+        if self.modules != NO_DAEMON:
+            daemon = "set -a; . /etc/courier/authdaemonrc; exec /usr/lib/courier/courier-authlib/authdaemond"
+            self._processes.append(self.place.start("sh", "-c", daemon))
+        # Courier's own script for this puts it into the background, where nobody finds its children again.
+        listener = f"couriertcpd -address={self.host} -maxprocs=40 -maxperip=40 -nodnslookup -noidentlookup {self.port}"
+        program = "/usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir"
+        settings = "set -a; . /etc/courier/imapd; . /etc/courier/imapd-ssl; IMAP_STARTTLS=NO"
+        self._processes.append(self.place.start("sh", "-c", f"{settings}; exec {listener} {program}"))
+        closed = wait_until_listening([self.port])
+        if closed or not greeting(self.port):
+            self.stop()
+            raise RuntimeError(f"Courier does not listen on {closed}\n{self.log.text()}")
+
+    def stop(self) -> None:
+        """Stop it and all its processes; sessions are closed. Does nothing if it does not run."""
+        while self._processes:
+            self.place.stop(self._processes.pop())
+        if still := wait_until_closed([self.port]):
+            raise RuntimeError(f"Courier still listens on {still}")
+
+    def _write(self) -> None:
+        settings = f'authmodulelist="{self.modules}"\ndaemons=3\nauthdaemonvar=/run/courier/authdaemon\nDEBUG_LOGIN=1\n'
+        self.place.write("/etc/courier/authdaemonrc", f'{settings}DEFAULTOPTIONS=""\nLOGGEROPTS=""\n')
+        lines = []
+        for person in self.people:
+            self.mail.make(person)
+            home = f"/var/vmail/{person.address}"
+            twice = f"{person.password}\n{person.password}\n".encode()
+            kept = self.place.command("userdbpw", "-md5", stdin=twice).run().output.strip()
+            lines.append(f"{person.address}\tuid={MAIL_UID}|gid={MAIL_UID}|home={home}|mail={home}|systempw={kept}\n")
+        self.place.write("/etc/courier/userdb", "".join(lines), mode=0o600)
+        made = self.place.command("makeuserdb").run()
+        if made.code != 0:
+            raise RuntimeError(made.output)
+
+
+@contextmanager
+def running_courier(modules: str = OWN_PASSWORDS, people: Sequence[Person] = EVERYBODY) -> Iterator[Courier]:
+    """Run a Courier in a copy of its own."""
+    with unpacked("courier") as place:
+        courier = Courier(place, modules, people)
+        try:
+            courier.start()
+            yield courier
+        finally:
+            courier.stop()

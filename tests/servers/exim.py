@@ -1,0 +1,148 @@
+"""A real Exim in a Debian of its own: submission with TLS and SASL, delivering into Maildirs."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tests.servers.certificates import CertificateAuthority
+from tests.servers.logs import ServerLog
+from tests.servers.maildirs import Maildirs
+from tests.servers.people import EVERYBODY, Person
+from tests.servers.places import LOCALHOST, free_ports, greeting, wait_until_closed, wait_until_listening
+from tests.servers.unpacked import Unpacked, unpacked
+
+# Everybody's own password. A `dovecot` authenticator finds a socket of ours as /run/… of the copy.
+OWN_PASSWORDS = """
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = ${if eq{$auth3}{${lookup{$auth2}lsearch{/etc/exim4/users}{$value}fail}}}
+  server_set_id = $auth2
+login:
+  driver = plaintext
+  public_name = LOGIN
+  server_prompts = Username:: : Password::
+  server_condition = ${if eq{$auth2}{${lookup{$auth1}lsearch{/etc/exim4/users}{$value}fail}}}
+  server_set_id = $auth1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EximPorts:
+    """The ports of 127.0.0.1 on which one Exim listens. `submissions` speaks TLS from the first octet."""
+
+    submission: int
+    submissions: int
+
+    def all(self) -> list[int]:
+        """Give both."""
+        return [self.submission, self.submissions]
+
+
+@dataclass
+class Exim:
+    """One Exim, which takes mail from whoever has logged in. `authenticators` is that part of its configuration, whole."""
+
+    place: Unpacked
+    authority: CertificateAuthority
+    authenticators: str = OWN_PASSWORDS
+    people: Sequence[Person] = EVERYBODY
+    host: str = LOCALHOST
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.ports = EximPorts(*free_ports(2))
+        self.mail = Maildirs(self.place.path("/var/vmail"))
+        self.log = ServerLog("Exim", self.place.path("/var/log/exim4/mainlog"))
+        self.refusals = ServerLog("Exim's refusals", self.place.path("/var/log/exim4/rejectlog"))
+        self.alarms = ServerLog("Exim's alarms", self.place.path("/var/log/exim4/paniclog"))
+        self._write()
+
+    @property
+    def logs(self) -> list[ServerLog]:
+        """The logs that a failed test shows."""
+        return [self.log, self.refusals, self.alarms]
+
+    def start(self) -> None:
+        """Start and wait until both ports are open; raises RuntimeError with the log if that fails."""
+        self._process = self.place.start("exim4", "-bdf", "-q30m")
+        closed = wait_until_listening(self.ports.all())
+        if closed or not greeting(self.ports.submission):
+            self.stop()
+            said = self.place.output.read_text()
+            raise RuntimeError(f"Exim does not listen on {closed}\n{said}\n{self.log.text()}\n{self.alarms.text()}")
+
+    def stop(self) -> None:
+        """Stop it and all its processes; sessions are closed. Does nothing if it does not run."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        self.place.stop(process)
+        if still := wait_until_closed(self.ports.all()):
+            raise RuntimeError(f"Exim still listens on {still}")
+
+    def _write(self) -> None:
+        for each in ("/var/spool/exim4", "/var/log/exim4"):
+            self.place.folder(each, owner="Debian-exim", mode=0o750)
+        certificate = self.authority.issue()
+        self.place.write("/etc/exim4/exim.pem", certificate.certificate.read_text())
+        self.place.write("/etc/exim4/exim.key", certificate.key.read_text(), owner="Debian-exim", mode=0o600)
+        users = "".join(f"{person.address}: {person.password}\n" for person in self.people)
+        self.place.write("/etc/exim4/users", users)
+        self.place.write("/etc/exim4/exim4.conf", configuration(self.ports, self.authenticators))
+        for person in self.people:
+            self.mail.make(person)
+
+
+@contextmanager
+def running_exim(
+    authority: CertificateAuthority, authenticators: str = OWN_PASSWORDS, people: Sequence[Person] = EVERYBODY
+) -> Iterator[Exim]:
+    """Run an Exim in a copy of its own."""
+    with unpacked("exim") as place:
+        exim = Exim(place, authority, authenticators, people)
+        try:
+            exim.start()
+            yield exim
+        finally:
+            exim.stop()
+
+
+def configuration(ports: EximPorts, authenticators: str) -> str:
+    """Write the whole exim4.conf of one instance."""
+    return f"""
+primary_hostname = smtp.example.test
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = {ports.submission} : {ports.submissions}
+tls_on_connect_ports = {ports.submissions}
+tls_advertise_hosts = *
+tls_certificate = /etc/exim4/exim.pem
+tls_privatekey = /etc/exim4/exim.key
+log_selector = +smtp_protocol_error +smtp_syntax_error
+acl_smtp_rcpt = recipients
+keep_environment =
+begin acl
+recipients:
+  deny !authenticated = *
+    message = authentication required
+  accept
+begin routers
+people:
+  driver = accept
+  address_data = ${{lookup{{$local_part@$domain}}lsearch,ret=key{{/etc/exim4/users}}{{$value}}fail}}
+  transport = maildirs
+begin transports
+maildirs:
+  driver = appendfile
+  maildir_format
+  directory = /var/vmail/$address_data
+  user = vmail
+  group = vmail
+  delivery_date_add
+  envelope_to_add
+  return_path_add
+begin authenticators
+{authenticators}
+"""
