@@ -24,6 +24,7 @@ from valetkey.adapters.clock import SystemClock
 from valetkey.adapters.entropy import SystemEntropy
 from valetkey.adapters.hashing import Argon2Hasher
 from valetkey.adapters.rules import StoredRules
+from valetkey.core.limits import EVERYTHING_HELD
 from valetkey.core.login import Allowed, LoginAttempt, Refused
 from valetkey.core.network import NamedNetworks
 from valetkey.core.policy import Policy
@@ -127,7 +128,9 @@ async def _time(ports: Ports, logins: Sequence[Login], wanted: type = Allowed) -
     address = ip_address("198.51.100.7")
     spent = []
     for login in logins:
-        attempt = LoginAttempt(login.name, login.secret, MailProtocol.IMAP, address, True, "gateway", "Benchmark")
+        attempt = LoginAttempt(
+            login.name, login.secret, MailProtocol.IMAP, address, True, "gateway", "Benchmark", EVERYTHING_HELD
+        )
         cpu, begin = time.thread_time_ns(), time.perf_counter_ns()
         verdict = await check(ports, attempt)
         end, cpu_end = time.perf_counter_ns(), time.thread_time_ns()

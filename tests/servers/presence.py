@@ -4,10 +4,26 @@ import os
 import shutil
 from pathlib import Path
 
-# What a test may say it needs → the Debian packages that bring it. The names are the programs'.
+from tests.servers import unpacked
+
+# What a test may say it needs → the Debian packages that bring it. The names are the programs', or stand in _FILES.
+# Besides these it may need "root", and each of unpacked.NAMES.
 PACKAGES = {
     "dovecot": "dovecot-imapd dovecot-pop3d dovecot-managesieved dovecot-submissiond",
+    "dovecot-lua": "dovecot-auth-lua lua-cjson",
+    "dovecot-ldap": "dovecot-ldap",
     "postfix": "postfix",
+    "postfix-ldap": "postfix-ldap",
+    "nginx": "nginx",
+    "nginx-mail": "nginx libnginx-mod-mail",
+    "freeradius": "freeradius",
+    "pam_radius": "libpam-radius-auth",
+    "pamtester": "pamtester",
+    "radclient": "freeradius-utils",
+    "ldapsearch": "ldap-utils",
+    "saslauthd": "sasl2-bin",
+    "saslpasswd2": "sasl2-bin",
+    "testsaslauthd": "sasl2-bin",
     "curl": "curl",
     "msmtp": "msmtp",
     "mbsync": "isync",
@@ -26,15 +42,24 @@ BY_FIXTURE = {
 BY_MARK = {"browser": ("chromium",)}
 
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-_DOVECOT_ROOMS = (Path("/usr/lib/dovecot"), Path("/usr/libexec/dovecot"))
+# Needs that are no programs, or more than one → files that must be there, as patterns under the root.
+_FILES = {
+    "dovecot": ("usr/lib*/dovecot/managesieve-login", "usr/lib*/dovecot/submission-login"),
+    "dovecot-lua": ("usr/lib/dovecot/modules/auth/libauthdb_lua.so", "usr/lib/*/lua/5.3/cjson.so"),
+    "dovecot-ldap": ("usr/lib/dovecot/modules/auth/libauthdb_ldap.so",),
+    "postfix-ldap": ("usr/lib/postfix/postfix-ldap.so",),
+    "nginx-mail": ("usr/sbin/nginx", "usr/lib/nginx/modules/ngx_mail_module.so"),
+    "pam_radius": ("lib/*/security/pam_radius_auth.so",),
+}
+_NO_PROGRAMS = {"dovecot-lua", "dovecot-ldap", "postfix-ldap", "nginx-mail", "pam_radius"}
 
 
 def missing(need: str) -> str | None:
     """Say in words what is missing for a need; None if it is there."""
     if need == "root":
         return None if os.geteuid() == 0 else "to run as root (Postfix demands it)"
-    there = shutil.which(need, path=_PATH) is not None
-    if need == "dovecot":
-        there = there and any((room / "managesieve-login").exists() for room in _DOVECOT_ROOMS)
-        there = there and any((room / "submission-login").exists() for room in _DOVECOT_ROOMS)
+    if need in unpacked.NAMES:
+        return unpacked.lacking(need)
+    there = need in _NO_PROGRAMS or shutil.which(need, path=_PATH) is not None
+    there = there and all(any(Path("/").glob(pattern)) for pattern in _FILES.get(need, ()))
     return None if there else f"{need} (Debian: apt-get install {PACKAGES.get(need, need)})"

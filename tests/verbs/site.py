@@ -16,6 +16,7 @@ from valetkey.adapters.password_gauge import ZxcvbnGauge
 from valetkey.adapters.rules import StoredRules
 from valetkey.adapters.store import SqliteStore, open_store
 from valetkey.core.account import Account, AccountKind
+from valetkey.core.limits import EVERYTHING_HELD
 from valetkey.core.login import LoginAttempt
 from valetkey.core.network import NamedNetworks, canonical_address
 from valetkey.core.policy import Policy
@@ -223,4 +224,4 @@ def attempt(
 ) -> LoginAttempt:
     """Give a login attempt as the gateway makes it."""
     place = None if address is None else canonical_address(address)
-    return LoginAttempt(name, secret, protocol, place, tls, "gateway", client)
+    return LoginAttempt(name, secret, protocol, place, tls, "gateway", client, EVERYTHING_HELD)

@@ -10,8 +10,8 @@ from valetkey.adapters.clock import SystemClock
 from valetkey.adapters.entropy import SystemEntropy
 from valetkey.adapters.hashing import Argon2Hasher
 from valetkey.adapters.keys import KeyFile
+from valetkey.adapters.late_passkeys import LatePasskeys
 from valetkey.adapters.live_sessions import ControlSockets
-from valetkey.adapters.passkeys import WebAuthn
 from valetkey.adapters.password_gauge import ZxcvbnGauge
 from valetkey.adapters.rules import StoredRules
 from valetkey.adapters.store import check_keys, open_store
@@ -19,6 +19,7 @@ from valetkey.app.mailing import mailer_of
 from valetkey.app.settings import networks_of, policy_of, throttle_of
 from valetkey.config.sections import Config
 from valetkey.core.errors import CannotStart
+from valetkey.late import late
 from valetkey.service.activity import BatchingRecorder
 from valetkey.service.key_moves import finish_moves
 from valetkey.service.ports import Ports
@@ -76,7 +77,7 @@ async def opened(config: Config, *, is_new: bool = False) -> AsyncIterator[Ports
                 recorder=recorder,
                 rules=StoredRules(store, policy_of(config), networks_of(config)),
                 throttle=throttle_of(config),
-                passkeys=WebAuthn(),
+                passkeys=LatePasskeys(late("valetkey.adapters.passkeys:WebAuthn")),
                 gauge=gauge,
                 mailer=mailer_of(config),
                 default_domain=config.server.default_domain or None,

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from valetkey import __version__
 from valetkey.adapters.live_sessions import ControlSockets
+from valetkey.app.doors import BoundDoors, bind_doors, serve_doors
 from valetkey.app.join import opened
 from valetkey.app.local_ca import LocalCertificate, ensure_local_certificate
 from valetkey.app.mailing import keep_sending, letterhead_of
@@ -39,6 +40,8 @@ from valetkey.doors.gateway import settings as gateway
 from valetkey.doors.gateway.worker import bind_listeners, run_worker
 from valetkey.doors.ops.app import create_ops
 from valetkey.doors.ops.readiness import Watched
+from valetkey.doors.serve import CertificateFiles
+from valetkey.doors.serve.metrics import Metrics
 from valetkey.doors.web.app import create_portal
 from valetkey.service.ports import Ports
 from valetkey.service.upkeep import every_minute
@@ -54,6 +57,7 @@ class Bound:
     """Every socket of an installation, bound before anything starts."""
 
     gateway: list[socket.socket]
+    doors: BoundDoors
     portal: list[socket.socket]
     portal_tls: list[socket.socket]
     ops: list[socket.socket]
@@ -83,10 +87,14 @@ def serve(
     _become(config.server.user)  # what is made from here on belongs to that user
     local = local_certificate(config, datetime.now(UTC))
     settings = replace(settings, certificates=certificates_of(config, local))
+    bound = replace(
+        bound,
+        doors=bound.doors.with_certificates([CertificateFiles(each.chain, each.key) for each in settings.certificates]),
+    )
     _make_run_directory(config)
     asyncio.run(_try_to_open(config))
     workers = [
-        Work(f"worker-{number}", _worker(config, settings, bound.gateway, str(number)))
+        Work(f"worker-{number}", _worker(config, settings, bound, str(number)))
         for number in range(1, config.server.workers + 1)
     ]
 
@@ -117,6 +125,7 @@ def bind_all(config: Config, settings: gateway.Settings) -> Bound:
     portal = config.portal
     return Bound(
         gateway=bind_listeners(settings),
+        doors=bind_doors(config),
         portal=bind(portal.listen, "the portal") if portal.listen else [],
         portal_tls=bind(portal.tls_listen, "the portal (HTTPS)") if portal.tls_listen else [],
         ops=bind(config.ops.listen, "the health listener") if config.ops.listen else [],
@@ -129,10 +138,21 @@ async def _try_to_open(config: Config) -> None:
         pass
 
 
-def _worker(config: Config, settings: gateway.Settings, sockets: list[socket.socket], name: str) -> Run:
+def _worker(config: Config, settings: gateway.Settings, bound: Bound, name: str) -> Run:
+    """Make the work of one worker: the gateway, and the doors for mail servers beside it."""
+
     async def run(stop: asyncio.Event, ready: Callable[[], None]) -> None:
+        metrics, open_doors = Metrics(), asyncio.Event()
         async with opened(config) as ports:
-            await run_worker(settings, ports, sockets, name, stop, ready)
+            doors = asyncio.create_task(serve_doors(bound.doors, ports, metrics, open_doors, stop))
+            doors.add_done_callback(lambda _: open_doors.set())  # also when it could not open them
+            doors.add_done_callback(lambda _: stop.set())
+            try:
+                await open_doors.wait()
+                await run_worker(settings, ports, bound.gateway, name, stop, ready, metrics)
+            finally:
+                stop.set()
+                await doors
 
     return run
 

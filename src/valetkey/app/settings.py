@@ -14,8 +14,7 @@ from valetkey.core.policy import Policy
 from valetkey.core.throttle import ThrottleLimits
 from valetkey.doors.api.settings import ApiSettings
 from valetkey.doors.gateway import settings as gateway
-from valetkey.doors.web.security import wants_strict_transport
-from valetkey.doors.web.settings import ClientEndpoint, Encryption, WebSettings
+from valetkey.doors.web.settings import ClientEndpoint, Encryption, WebSettings, wants_strict_transport
 from valetkey.doors.web.signer import NoSigner
 
 _MAX_SECRET = 4096

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from valetkey.adapters.mailer import MailEncryption
+from valetkey.config.door_consistency import Contradiction, door_contradictions
 from valetkey.config.kinds import Endpoint
 from valetkey.config.lines import Place
 from valetkey.config.sections import Config, Domain, Listener, MailerSection, Upstream
@@ -11,9 +12,8 @@ from valetkey.core.errors import InvalidInput
 from valetkey.core.mail_address import mail_address
 from valetkey.core.policy import LEAST_RECOVERY_WAIT, MOST_RECOVERY_WAIT
 from valetkey.core.scope import MailProtocol
+from valetkey.doors.asked.settings import DoorKind
 from valetkey.doors.gateway.settings import TlsMode, UpstreamLogin
-
-Contradiction = tuple[Place, str, str, str]  # where, the setting, what is wrong, the mend
 
 _LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
@@ -26,16 +26,19 @@ def contradictions(config: Config) -> Iterator[Contradiction]:
     yield from _doubled_addresses(config)
     for number, listener in enumerate(config.listener):
         yield from _listener(listener, ("listener", number), config)
-    if not config.domain:
-        yield (
-            (),
-            "[[domain]]",
-            "no mail server is named",
-            "add a [[domain]] with at least one of imap, pop3, smtp, sieve",
-        )
-    if not config.listener:
-        yield (), "[[listener]]", "no mail client could connect", "add at least one [[listener]]"
+    yield from _ways_in(config)
+    yield from door_contradictions(config)
     yield from _domains(config)
+
+
+def _ways_in(config: Config) -> Iterator[Contradiction]:
+    """Hold that somebody can log in: mail clients here, by the gateway, or at mail servers that ask by a door."""
+    if config.listener and not config.domain:
+        mend = "add a [[domain]] with at least one of imap, pop3, smtp, sieve"
+        yield (), "[[domain]]", "no mail server is named", mend
+    if not config.listener and (config.domain or not config.door):
+        mend = "add at least one [[listener]], or a [[door]] for a mail server that asks (valetkey connect)"
+        yield (), "[[listener]]", "no mail client could connect", mend
 
 
 def _portal(config: Config) -> Iterator[Contradiction]:
@@ -89,6 +92,11 @@ def _doubled_addresses(config: Config) -> Iterator[Contradiction]:
         (("portal", "tls_listen"), "[portal] tls_listen", config.portal.tls_listen),
         (("ops", "listen"), "[ops] listen", config.ops.listen),
         *((("listener", n, "listen"), "[listener] listen", entry.listen) for n, entry in enumerate(config.listener)),
+        *(
+            (("door", n, "listen"), "[door] listen", entry.listen)
+            for n, entry in enumerate(config.door)
+            if entry.kind is not DoorKind.RADIUS  # UDP has ports of its own
+        ),
     ]
     seen: dict[Endpoint, str] = {}
     for place, name, endpoint in named:

@@ -19,6 +19,7 @@ _SIZES = {"B": 1, "kB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2, "GB": 
 _SIZE = re.compile(r"([0-9]{1,12}) *(B|kB|KiB|MB|MiB|GB|GiB)")
 _MAX_PORT = 65535
 _MAX_SECONDS = 366 * 100 * 86400
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _E = TypeVar("_E", bound=Enum)
 
 
@@ -226,9 +227,54 @@ def choice(values: type[_E]) -> Kind:
     return Kind(f"one of {words}", read, lambda item: quoted(str(item.value)))
 
 
+def choice_or_none(values: type[_E]) -> Kind:
+    """Make the kind of one of an enumeration's values, or none."""
+    kind = choice(values)
+
+    def read(value: Any, folder: Path) -> _E | None:
+        return None if value == "" else kind.read(value, folder)
+
+    return Kind(f'{kind.words}, or "" for none', read, lambda item: quoted("") if item is None else kind.write(item))
+
+
+def choices(values: type[_E]) -> Kind:
+    """Make the kind of any number of an enumeration's values."""
+    kind = choice(values)
+
+    def read(value: Any, folder: Path) -> frozenset[_E]:
+        if not isinstance(value, list):
+            raise Unreadable("should be a list", f"write a list of {kind.words.removeprefix('one of ')}")
+        return frozenset(kind.read(entry, folder) for entry in value)
+
+    def write(found: frozenset[_E]) -> str:
+        return _list(item.value for item in values if item in found)
+
+    return Kind(f"a list of {kind.words.removeprefix('one of ')}", read, write)
+
+
+def _name(value: Any, _: Path) -> str:
+    text = _as_text(value)
+    if _NAME.fullmatch(text) is None:
+        raise Unreadable(f"“{text[:60]}” is not a name", "write up to 63 of a to z, 0 to 9, dot, hyphen and underscore")
+    return text
+
+
+def _names(value: Any, folder: Path) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise Unreadable("should be a list of names", 'write a list such as ["mx1", "mx2"]')
+    return tuple(_name(entry, folder) for entry in value)
+
+
 TEXT = Kind("text", _text, quoted)
+NAME = Kind("a name of a to z, 0 to 9, dot, hyphen and underscore", _name, quoted)
+NAMES = Kind("a list of names", _names, _list)
 FLAG = Kind("true or false", _flag, lambda value: "true" if value else "false")
 PATH = Kind("a path, relative to this file", _path, lambda value: quoted(str(value)))
+PATH_OR_NONE = Kind(
+    'a path, relative to this file, or "" for none',
+    lambda value, folder: None if value == "" else _path(value, folder),
+    lambda value: quoted("" if value is None else str(value)),
+)
 DOMAIN = Kind("a host or domain name", _domain, quoted)
 DOMAIN_OR_STAR = Kind('a mail domain, or "*"', _domain_or_star, quoted)
 HOST = Kind("a host name or an IP address", _host, quoted)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from valetkey.adapters.mailer import MailEncryption
+from valetkey.config.door_sections import DoorSection, PeerSection
 from valetkey.config.kinds import (
     DOMAIN,
     DOMAIN_OR_STAR,
@@ -376,6 +377,8 @@ class Config:
     gateway: Gateway = table(Gateway)
     listener: tuple[Listener, ...] = tables(Listener, "", standard_listeners())
     certificate: tuple[Certificate, ...] = tables(Certificate, "", ())
+    door: tuple[DoorSection, ...] = tables(DoorSection, "", ())
+    peer: tuple[PeerSection, ...] = tables(PeerSection, "", ())
     domain: tuple[Domain, ...] = tables(
         Domain, "", (Domain("*", _UPSTREAM_IMAP, _UPSTREAM_POP3, _UPSTREAM_SMTP, _UPSTREAM_SIEVE),)
     )

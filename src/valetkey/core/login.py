@@ -6,10 +6,11 @@ from enum import StrEnum
 
 from valetkey.core.account import Account, AccountState
 from valetkey.core.app_password import AppPassword
+from valetkey.core.limits import NO_LIMITS, Held, Limits, needed, permits_folder
 from valetkey.core.network import Address, NamedNetworks, unmapped
 from valetkey.core.policy import Policy
 from valetkey.core.restriction import network_permits
-from valetkey.core.scope import ALL_PROTOCOLS, MailProtocol, Permission, is_limited, may_open
+from valetkey.core.scope import ALL_PROTOCOLS, MailProtocol, Permission, may_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,9 @@ class LoginAttempt:
     protocol: MailProtocol
     address: Address | None  # from the socket or a listed peer; None is unknown
     tls: bool
-    door: str  # "gateway"
+    door: str  # "gateway", "dovecot", "sasl" …
     client: str = ""  # IMAP ID or EHLO name: untrusted text, for the owner's eyes
+    holds: frozenset[Held] = frozenset()  # what the session can be held to after the login, by the door or its server
 
     def __post_init__(self) -> None:
         if self.address is not None:
@@ -42,6 +44,7 @@ class Reason(StrEnum):
     PROTOCOL = "protocol"
     PERMISSION = "permission"  # the protocol is on, and nothing it offers is permitted
     TLS_NEEDED = "tls-needed"
+    NOT_HELD = "not-held"  # it has limits that this mail server cannot hold it to
     THROTTLED = "throttled"
 
 
@@ -56,11 +59,17 @@ class Grant:
     permissions: frozenset[Permission]
     expires_at: datetime | None
     changed: int  # the account's change number that this grant was made from
+    limits: Limits = NO_LIMITS
+
+    @property
+    def must_hold(self) -> frozenset[Held]:
+        """What the session has to be held to."""
+        return needed(self.protocol, self.permissions, self.limits)
 
     @property
     def is_limited(self) -> bool:
         """Whether the session must be checked command by command."""
-        return is_limited(self.protocol, self.permissions)
+        return bool(self.must_hold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +139,7 @@ def decide(attempt: LoginAttempt, proven: Proven | None, given: Conditions) -> A
             permissions=_permissions(proven),
             expires_at=end_of(credential, given.policy) if credential else None,
             changed=proven.account.changed,
+            limits=_limits(proven),
         )
     )
 
@@ -146,11 +156,19 @@ def _first_refusal(attempt: LoginAttempt, proven: Proven, given: Conditions) -> 
             return reason
     if attempt.protocol not in (credential.scope.protocols if credential else ALL_PROTOCOLS):
         return Reason.PROTOCOL
-    if not may_open(attempt.protocol, _permissions(proven)):
+    if not _has_something_to_do(attempt.protocol, proven):
         return Reason.PERMISSION
     if given.policy.require_tls and not attempt.tls:
         return Reason.TLS_NEEDED
+    if not needed(attempt.protocol, _permissions(proven), _limits(proven)) <= attempt.holds:
+        return Reason.NOT_HELD
     return None
+
+
+def _has_something_to_do(protocol: MailProtocol, proven: Proven) -> bool:
+    if protocol is MailProtocol.POP3 and not permits_folder(_limits(proven), "INBOX"):
+        return False  # it knows no other folder
+    return may_open(protocol, _permissions(proven))
 
 
 def _credential_refusal(attempt: LoginAttempt, credential: AppPassword, given: Conditions) -> Reason | None:
@@ -202,6 +220,10 @@ def _permissions(proven: Proven) -> frozenset[Permission]:
     return proven.app_password.scope.effective(rights) if proven.app_password else rights
 
 
+def _limits(proven: Proven) -> Limits:
+    return proven.app_password.restrictions.limits if proven.app_password else NO_LIMITS
+
+
 def _may_be_told(reason: Reason) -> bool:
-    # Disabled and revoked look like a wrong secret (`doors.gateway.replies`); so does a main password that opens no mail.
+    # Disabled and revoked look like a wrong secret (`doors.replies`); so does a main password that opens no mail.
     return reason not in {Reason.ACCOUNT_DISABLED, Reason.REVOKED, Reason.KIND_NOT_ALLOWED}

@@ -1,4 +1,4 @@
-"""From where, until when, and how long unused: what narrows a credential beside its scope."""
+"""From where, until when, how long unused, and how much: what narrows a credential beside its scope."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from valetkey.core.errors import InvalidInput, PolicyForbids
+from valetkey.core.limits import NO_LIMITS, Limits, check_limits, limits_within
 from valetkey.core.network import Address, NamedNetworks, Network, contains, lies_in
 from valetkey.core.policy import Policy
 from valetkey.core.sentence import counted
@@ -30,6 +31,7 @@ class Restrictions:
     network_rule: NetworkRule = NetworkRule.ANYWHERE
     allowed_ips: tuple[str, ...] = ()  # canonical networks and names of named networks
     pinned_network: Network | None = None
+    limits: Limits = NO_LIMITS
 
 
 def network_permits(restrictions: Restrictions, address: Address | None, named: NamedNetworks) -> bool:
@@ -83,6 +85,7 @@ def is_within(new: Restrictions, old: Restrictions, named: NamedNetworks) -> boo
         _is_not_more(new.expires_at, old.expires_at)
         and _is_not_more(new.idle_for, old.idle_for)
         and _network_is_within(new, old, named)
+        and limits_within(new.limits, old.limits)
     )
 
 
@@ -122,7 +125,7 @@ def check_restrictions(
     """Hold wanted restrictions against the policy and give them as they are stored.
 
     Raises:
-        InvalidInput: A date in the past, an unusable network list.
+        InvalidInput: A date in the past, an unusable network list or limit.
         PolicyForbids: Longer than the policy permits.
     """
     _check_expiry(wanted.expires_at, policy, created_at, now)
@@ -130,7 +133,7 @@ def check_restrictions(
     if wanted.network_rule is NetworkRule.ALLOWED and not wanted.allowed_ips:
         raise InvalidInput("allowed_ips", "Name at least one address or network, or allow any network.")
     entries = named.check_entries(wanted.allowed_ips) if wanted.network_rule is NetworkRule.ALLOWED else ()
-    return Restrictions(wanted.expires_at, wanted.idle_for, wanted.network_rule, entries, wanted.pinned_network)
+    return replace(wanted, allowed_ips=entries, limits=check_limits(wanted.limits))
 
 
 def _check_expiry(expires_at: datetime | None, policy: Policy, created_at: datetime, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""The only way any door learns whether a mail login may pass: `check`, and `decide_again` for what is open already."""
+"""The only way any door learns whether a mail login may pass: `check`; `vouched` and `decide_again` for a proven one."""
 
 import hmac
 from dataclasses import dataclass
@@ -77,6 +77,31 @@ def decide_again(ports: Ports, attempt: LoginAttempt, grant: Grant) -> Verdict:
         return CannotTell(str(fault))
     except Exception as bug:  # noqa: BLE001  (the same)
         _log.error("login_decide_again_failed", bug=place_of(bug), door=attempt.door, protocol=attempt.protocol.value)
+        return CannotTell(_BROKEN)
+
+
+async def vouched(ports: Ports, attempt: LoginAttempt, credential_id: str | None) -> Verdict:
+    """Decide a login whose secret a trusted asker has proven already: a mail server that our own gateway logged in to.
+
+    Never raises. Nothing is recorded: the login was, where its secret was proven.
+
+    Args:
+        ports: What the verbs work with.
+        attempt: The try, without a secret.
+        credential_id: The app password that was proven; None is the main password.
+    """
+    name = canonical_or_nobodys(attempt.name, ports.default_domain)
+    try:
+        account = await ports.store.read(lambda reader: reader.account_by_address(name))
+        found = ports.store.find_proven(account.id, credential_id) if account else None
+        if found is None:
+            return Refused(Reason.WRONG_SECRET)
+        rules = ports.rules.current()
+        return decide(attempt, Proven(*found), Conditions(rules.policy, rules.networks, ports.clock.now(), in_use=True))
+    except Unavailable as fault:
+        return CannotTell(str(fault))
+    except Exception as bug:  # noqa: BLE001  (the same)
+        _log.error("login_vouched_failed", bug=place_of(bug), door=attempt.door, protocol=attempt.protocol.value)
         return CannotTell(_BROKEN)
 
 

@@ -29,6 +29,8 @@ from valetkey.service.store_parts import (
     ConsoleWriter,
     CountReader,
     CountWriter,
+    DoorReader,
+    DoorWriter,
     LinkReader,
     LinkWriter,
     LoginFilter,
@@ -316,7 +318,7 @@ class PortalSession:
     client: str
 
 
-class Reader(PasskeyReader, RefusedSignInReader, LinkReader, CountReader, ConsoleReader, Protocol):
+class Reader(PasskeyReader, RefusedSignInReader, LinkReader, CountReader, ConsoleReader, DoorReader, Protocol):
     """What a transaction can read."""
 
     def account(self, account_id: str) -> Account | None: ...
@@ -346,7 +348,7 @@ class Reader(PasskeyReader, RefusedSignInReader, LinkReader, CountReader, Consol
     def key_usage(self) -> dict[int, int]: ...  # key number → live app passwords under it
 
 
-class Writer(PasskeyWriter, RefusedSignInWriter, LinkWriter, CountWriter, ConsoleWriter, Reader, Protocol):
+class Writer(PasskeyWriter, RefusedSignInWriter, LinkWriter, CountWriter, ConsoleWriter, DoorWriter, Reader, Protocol):
     """What a transaction can write. None of these writes an audit event by itself; `record` does."""
 
     def record(

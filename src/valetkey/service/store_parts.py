@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.api_token import ApiToken
 from valetkey.core.app_password import AppPassword
+from valetkey.core.limits import Sent
 from valetkey.core.passkey import Passkey
 from valetkey.core.proposal import Proposal, ProposalState
 from valetkey.core.role import Role
@@ -339,3 +340,20 @@ class ConsoleWriter(ConsoleReader, Protocol):
     def set_api_answer(self, token_id: str, key: str, status: int, body: str) -> None: ...
     def drop_api_answer(self, token_id: str, key: str) -> None: ...
     def forget_api_answers(self, before: datetime) -> int: ...
+
+
+class DoorReader(Protocol):
+    """What the doors for mail servers ask of the store."""
+
+    def sent_on(self, credential_id: str, day: date) -> Sent: ...  # a day in UTC
+    def remembered_until(self, hashed: bytes) -> tuple[str, datetime] | None: ...  # whose, until when
+
+
+class DoorWriter(DoorReader, Protocol):
+    """What the doors for mail servers write."""
+
+    def count_sent(self, credential_id: str, day: date, recipients: int) -> None: ...  # one message
+    def forget_sent(self, before: date) -> int: ...
+    def remember_code(self, hashed: bytes, account_id: str, until: datetime) -> None: ...
+    def forget_codes_of(self, account_id: str) -> int: ...
+    def forget_remembered_codes(self, before: datetime) -> int: ...

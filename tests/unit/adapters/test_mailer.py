@@ -9,7 +9,7 @@ import pytest
 from tests.servers.certificates import CertificateAuthority
 from tests.servers.submission import PASSWORD, USER, Submission, running_submission
 
-from valetkey.adapters import mailer as adapter
+from valetkey.adapters import submission
 from valetkey.adapters.mailer import MailEncryption, MailServer, SmtpMailer
 from valetkey.core.errors import CannotStart, Refused, Unavailable
 from valetkey.service.mail_parts import Mail
@@ -125,7 +125,7 @@ async def test_refusals_are_told_from_trouble_and_said_on_one_line(
 
 @pytest.mark.parametrize("verb", [b"EHLO", b"MAIL", b"DATA"])
 async def test_a_server_that_says_nothing_is_left(verb: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter, "_STEP_SECONDS", 0.2)
+    monkeypatch.setattr(submission, "_STEP_SECONDS", 0.2)
     async with running_submission() as server:
         server.silent_at = verb
         with pytest.raises(Unavailable):
@@ -194,4 +194,4 @@ async def test_an_address_in_other_letters_needs_a_server_that_takes_it() -> Non
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter, "_ALL_SECONDS", 5.0)
+    monkeypatch.setattr(submission, "_ALL_SECONDS", 5.0)

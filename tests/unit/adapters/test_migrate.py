@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 
 import pytest
+from alembic.script import ScriptDirectory
 from tests.contract.values import an_account
 
 from valetkey.adapters.store import migrate, open_store
@@ -27,6 +28,14 @@ def upgrade():
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "valetkey.db"
+
+
+def test_the_files_are_named_after_their_revisions():
+    """The names tell what Alembic would read in the files, so that it need not be imported at every start."""
+    scripts = ScriptDirectory(str(migrate.MIGRATIONS))
+    told = tuple(script.revision for script in scripts.walk_revisions())  # the newest first
+    assert migrate.revisions(migrate.MIGRATIONS) == tuple(reversed(told))
+    assert scripts.get_heads() == [NEWEST]
 
 
 def with_one_more(tmp_path, statement):

@@ -222,7 +222,12 @@ def test_contradictions_are_found(addition: str, line: int, what: str) -> None:
 
 def test_nothing_to_serve_is_a_mistake() -> None:
     found = mistakes('[server]\nhostname = "mail.example.org"\n')
-    assert {entry[1] for entry in found} == {"[[domain]]", "[[listener]]"}
+    assert {entry[1] for entry in found} == {"[[listener]]"}
+
+
+def test_a_listener_needs_a_mail_server_behind_it() -> None:
+    found = mistakes('[server]\nhostname = "mail.example.org"\n[[listener]]\nprotocol = "imap"\nlisten = "*:993"\n')
+    assert {entry[1] for entry in found} == {"[[domain]]"}
 
 
 @pytest.mark.parametrize(

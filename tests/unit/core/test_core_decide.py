@@ -8,6 +8,7 @@ import pytest
 
 from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.app_password import AppPassword, LastUse, SecretFormat
+from valetkey.core.limits import EVERYTHING_HELD
 from valetkey.core.login import Allowed, Conditions, LoginAttempt, Proven, Reason, Refused, decide
 from valetkey.core.network import NamedNetworks
 from valetkey.core.policy import Policy
@@ -29,7 +30,9 @@ CREDENTIAL = AppPassword(
     created_by="ac_1",
     created_from="",
 )
-ATTEMPT = LoginAttempt("alice", "…", MailProtocol.IMAP, ip_address("192.0.2.1"), tls=True, door="gateway")
+ATTEMPT = LoginAttempt(
+    "alice", "…", MailProtocol.IMAP, ip_address("192.0.2.1"), tls=True, door="gateway", holds=EVERYTHING_HELD
+)
 GIVEN = Conditions(Policy(), NamedNetworks({"office": (ip_network("192.0.2.0/24"),)}), NOW)
 
 

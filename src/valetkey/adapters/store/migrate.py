@@ -1,19 +1,18 @@
 """Bringing a database file to the schema of this version, or saying why that cannot be."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-
-from valetkey.adapters.store.connect import APPLICATION_ID, connect, copy_pages, create_file, engine
+from valetkey.adapters.store.connect import APPLICATION_ID, connect, copy_pages, create_file
 from valetkey.adapters.store.failures import failures_translated, raise_ours
 from valetkey.core.errors import CannotStart, Unavailable
+from valetkey.late import late
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT = 60.0  # seconds that a process waits while another migrates
 _OLDEST_SQLITE = (3, 38, 0)  # STRICT, RETURNING and JSON functions
+_upgrade: Callable[..., None] = late("valetkey.adapters.store.upgrade:upgrade")
 
 
 def bring_up_to_date(path: Path, *, migrations: Path = MIGRATIONS) -> None:
@@ -27,14 +26,13 @@ def bring_up_to_date(path: Path, *, migrations: Path = MIGRATIONS) -> None:
     """
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise CannotStart(f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed.")
-    scripts = ScriptDirectory(str(migrations))
     try:
         create_file(path)
         with failures_translated():
             revision = known_revision(path, migrations=migrations)
-            if revision != scripts.get_current_head():
+            if revision != revisions(migrations)[-1]:
                 _keep_copy(path, revision)
-                _upgrade(path, migrations)
+                _upgrade(path, migrations, busy_timeout=_BUSY_TIMEOUT)
             _use_wal(path)
     except OSError as error:
         raise CannotStart(f"The database {path} cannot be made or opened: {error.strerror}.") from None
@@ -49,15 +47,22 @@ def known_revision(path: Path, *, migrations: Path = MIGRATIONS) -> str | None:
         CannotStart: Not our database, damaged, or from a newer version.
         Unavailable: It cannot be read now.
     """
-    scripts = ScriptDirectory(str(migrations))
     revision = _revision_of(path)
-    known = {script.revision for script in scripts.walk_revisions()}
+    known = revisions(migrations)
     if revision is not None and revision not in known:
         raise CannotStart(
-            f"{path} was written by a newer Valetkey (schema {revision}, this one knows {scripts.get_current_head()}). "
+            f"{path} was written by a newer Valetkey (schema {revision}, this one knows {known[-1]}). "
             "Install that version again; an older one would damage the data."
         )
     return revision
+
+
+def revisions(migrations: Path) -> tuple[str, ...]:
+    """Give the revisions that this version knows, the newest last.
+
+    The name of a migration's file begins with its revision, so that Alembic is needed only when one is due.
+    """
+    return tuple(sorted(file.name.partition("_")[0] for file in (migrations / "versions").glob("[0-9]*.py")))
 
 
 def _revision_of(path: Path) -> str | None:
@@ -98,19 +103,6 @@ def _keep_copy(path: Path, revision: str | None) -> None:
     create_file(part)
     copy_pages(path, part, busy_timeout=_BUSY_TIMEOUT)
     part.rename(copy)
-
-
-def _upgrade(path: Path, migrations: Path) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
-    migrating = engine(path, connections=1, busy_timeout=_BUSY_TIMEOUT, begin="BEGIN IMMEDIATE")
-    try:
-        with migrating.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-    finally:
-        migrating.dispose()
 
 
 def _use_wal(path: Path) -> None:

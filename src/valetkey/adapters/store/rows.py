@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, exists, or_, select
 from valetkey.adapters.store.schema import account, app_password, passkey, totp
 from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.app_password import AppPassword, LastRefusal, LastUse, Proof, SecretFormat
+from valetkey.core.limits import NO_LIMITS, Limits
 from valetkey.core.network import Network
 from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.role import Role
@@ -93,7 +94,7 @@ def _scope(mode: str, permissions: str, protocols: str) -> Scope:
 
 @lru_cache(maxsize=1024)
 def _restrictions(
-    expires_at: int | None, idle_for: int | None, rule: str, allowed_ips: str, pinned: str | None
+    expires_at: int | None, idle_for: int | None, rule: str, allowed_ips: str, pinned: str | None, *limits: Any
 ) -> Restrictions:
     return Restrictions(
         moment_or_none(expires_at),
@@ -101,7 +102,14 @@ def _restrictions(
         NetworkRule(rule),
         _entries(allowed_ips),
         None if pinned is None else _network(pinned),
+        _limits(*limits),
     )
+
+
+@lru_cache(maxsize=1024)
+def _limits(folders: str, senders: str, recipients: str, *counts: int | None) -> Limits:
+    found = Limits(_entries(folders), _entries(senders), _entries(recipients), *counts)
+    return NO_LIMITS if found == NO_LIMITS else found
 
 
 def account_from(row: Sequence[Any]) -> Account:
@@ -147,7 +155,7 @@ def app_password_from(row: Sequence[Any]) -> AppPassword:
         row[2],
         SecretFormat(row[3]),
         _scope(row[4], row[5], row[6]),
-        _restrictions(row[7], row[8], row[9], row[10], row[11]),
+        _restrictions(row[7], row[8], row[9], row[10], row[11], *row[28:34]),
         moment(row[12]),
         row[13],
         row[14],
@@ -184,6 +192,18 @@ def restriction_values(restrictions: Restrictions) -> dict[str, Any]:
         "network_rule": restrictions.network_rule.value,
         "allowed_ips": json.dumps(restrictions.allowed_ips),
         "pinned_network": None if pinned is None else str(pinned),
+        **_limit_values(restrictions.limits),
+    }
+
+
+def _limit_values(limits: Limits) -> dict[str, Any]:
+    return {
+        "folders": json.dumps(limits.folders),
+        "senders": json.dumps(limits.senders),
+        "recipients": json.dumps(limits.recipients),
+        "messages_per_day": limits.messages_per_day,
+        "recipients_per_day": limits.recipients_per_day,
+        "recipients_per_message": limits.recipients_per_message,
     }
 
 

@@ -76,6 +76,12 @@ app_password = Table(
     Column("last_refusal_protocol", String),
     Column("last_refusal_reason", String),
     Column("rotated_from", String),
+    Column("folders", String, nullable=False),
+    Column("senders", String, nullable=False),
+    Column("recipients", String, nullable=False),
+    Column("messages_per_day", Integer),
+    Column("recipients_per_day", Integer),
+    Column("recipients_per_message", Integer),
     Column("secret_index", LargeBinary),
     Column("tag", LargeBinary),
     Column("key_number", Integer),
@@ -351,4 +357,33 @@ api_answer = Table(
     Column("status", Integer),
     Column("body", String),
     Column("made_at", Integer, nullable=False),
+)
+
+sent_day = Table(
+    "sent_day",
+    metadata,
+    Column("day", Integer, primary_key=True),
+    Column("credential_id", String, primary_key=True),
+    Column("messages", Integer, nullable=False),
+    Column("recipients", Integer, nullable=False),
+)
+
+remembered_code = Table(
+    "remembered_code",
+    metadata,
+    Column("hashed", LargeBinary, primary_key=True),
+    Column("account_id", String, nullable=False),
+    Column("until", Integer, nullable=False),
+)
+
+closing = Table(
+    "closing",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("server", String, nullable=False),
+    Column("account_id", String, nullable=False),
+    Column("credential_id", String),
+    Column("made_at", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_try_at", Integer, nullable=False),
 )

@@ -13,8 +13,10 @@ from valetkey.adapters.store.passkeys import PasskeyReader, PasskeyWriter
 from valetkey.adapters.store.portal_sessions import PortalSessionReader, PortalSessionWriter
 from valetkey.adapters.store.proposals import ProposalReader, ProposalWriter
 from valetkey.adapters.store.refused_sign_ins import RefusedSignInReader, RefusedSignInWriter
+from valetkey.adapters.store.remembered_codes import RememberedCodeReader, RememberedCodeWriter
 from valetkey.adapters.store.rules import RulesReader, RulesWriter
 from valetkey.adapters.store.second_factors import SecondFactorReader, SecondFactorWriter
+from valetkey.adapters.store.sent import SentReader, SentWriter
 from valetkey.adapters.store.throttle import ThrottleReader, ThrottleWriter
 from valetkey.adapters.store.tokens import TokenReader, TokenWriter
 
@@ -37,6 +39,8 @@ class SqliteReader(
     ProposalReader,
     AnswerReader,
     ConsoleListReader,
+    SentReader,
+    RememberedCodeReader,
 ):
     """Fulfils `service.ports.Reader`."""
 
@@ -58,6 +62,8 @@ class SqliteWriter(
     TokenWriter,
     ProposalWriter,
     AnswerWriter,
+    SentWriter,
+    RememberedCodeWriter,
     SqliteReader,
 ):
     """Fulfils `service.ports.Writer`."""

@@ -16,9 +16,9 @@ import structlog
 
 from valetkey.core.errors import CannotStart
 from valetkey.doors.gateway.live import LiveRegistry
-from valetkey.doors.gateway.metrics import Metrics
 from valetkey.doors.gateway.standing import ServerStandings
 from valetkey.doors.serve import Driver, Link, LinkClosed
+from valetkey.doors.serve.metrics import Metrics
 from valetkey.service.ports import LiveSession
 from valetkey.wire.control import Question, QuestionReader, Verb, encode_done, encode_item, encode_sample
 from valetkey.wire.machine import PeerError

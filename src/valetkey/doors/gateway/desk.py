@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 from valetkey.doors.gateway.announcing import Announcements
 from valetkey.doors.gateway.live import LiveRegistry
-from valetkey.doors.gateway.metrics import Metrics
 from valetkey.doors.gateway.relay import Relay
 from valetkey.doors.gateway.settings import Settings
 from valetkey.doors.gateway.upstream import Upstreams
 from valetkey.doors.serve import Acceptor, Driver, ServerCertificates
+from valetkey.doors.serve.metrics import Metrics
 from valetkey.service.ports import Ports
 
 

@@ -8,7 +8,7 @@ from valetkey.core.scope import MailProtocol
 from valetkey.doors.gateway.announcing import Announcements
 from valetkey.doors.gateway.settings import Upstream
 from valetkey.doors.gateway.upstream import UpstreamFailed, Upstreams
-from valetkey.doors.gateway.words import printable
+from valetkey.doors.words import printable
 
 _log = structlog.get_logger("valetkey.gateway")
 

@@ -14,11 +14,11 @@ from valetkey.doors.gateway.filtered_relay import FilteredRelay
 from valetkey.doors.gateway.live import Live
 from valetkey.doors.gateway.machines import announced, session_filter
 from valetkey.doors.gateway.relay import RawRelay, Relay
-from valetkey.doors.gateway.replies import REVOKED_MEANWHILE, TRY_LATER
 from valetkey.doors.gateway.settings import Upstream, UpstreamLogin
 from valetkey.doors.gateway.upstream import OpenUpstream, UpstreamFailed, credentials_for
-from valetkey.doors.gateway.words import printable
+from valetkey.doors.replies import REVOKED_MEANWHILE, TRY_LATER
 from valetkey.doors.serve import Link
+from valetkey.doors.words import printable
 from valetkey.service.ports import LiveSession
 from valetkey.service.upstream_passwords import upstream_password
 from valetkey.wire.machine import ClientFacts, LoginMachine, Refusal

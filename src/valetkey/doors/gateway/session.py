@@ -8,16 +8,17 @@ import secrets
 
 import structlog
 
+from valetkey.core.limits import Held
 from valetkey.core.login import Allowed, CannotTell, LoginAttempt, Reason, Refused, Verdict
 from valetkey.core.network import Address, canonical_address
 from valetkey.doors.gateway.desk import Desk
 from valetkey.doors.gateway.machines import ALPN, login_machine
 from valetkey.doors.gateway.opening import Client, Passed, open_upstream, register, start
-from valetkey.doors.gateway.replies import LAST_WORDS, REVOKED_MEANWHILE, TOO_MANY, TOO_SLOW, refusal_for
 from valetkey.doors.gateway.settings import Listener, TlsMode
-from valetkey.doors.gateway.words import decoded, name_of_device, printable
+from valetkey.doors.replies import LAST_WORDS, REVOKED_MEANWHILE, TOO_MANY, TOO_SLOW, refusal_for
 from valetkey.doors.serve import Accepted, Link, LinkClosed, is_listed, read_proxy_header
 from valetkey.doors.serve.accepting import address_of
+from valetkey.doors.words import decoded, name_of_device, printable
 from valetkey.service.faults import place_of
 from valetkey.service.login import check
 from valetkey.wire.machine import (
@@ -36,6 +37,9 @@ from valetkey.wire.proxy import Proxied
 _log = structlog.get_logger("valetkey.gateway")
 
 _TOO_SLOW = "too slow to log in"
+
+# What the gateway itself holds every session to, by reading along (`rules`).
+HOLDS = frozenset({Held.PERMISSIONS})
 
 # How a login that was allowed ended all the same, in the log's words.
 _ENDS = {TOO_MANY: "too-many-sessions", REVOKED_MEANWHILE: "revoked"}
@@ -217,6 +221,7 @@ class Session:
             tls=self._link.is_tls,
             door="gateway",
             client=name_of_device(self._device),
+            holds=HOLDS,
         )
 
     async def _verdict(self, attempt: LoginAttempt, asked: LoginAsked) -> Verdict:

@@ -16,7 +16,6 @@ from valetkey.doors.gateway.filtered_relay import farewells
 from valetkey.doors.gateway.learning import look_at_upstreams
 from valetkey.doors.gateway.live import LiveRegistry
 from valetkey.doors.gateway.machines import ALPN
-from valetkey.doors.gateway.metrics import Metrics
 from valetkey.doors.gateway.relay import RelayLimits
 from valetkey.doors.gateway.session import Session
 from valetkey.doors.gateway.settings import Listener, Settings, TlsMode
@@ -25,6 +24,7 @@ from valetkey.doors.gateway.upstream import Upstreams
 from valetkey.doors.serve import Accepted, AcceptLimits, Acceptor, CertificateFiles, Driver, ServerCertificates, bind
 from valetkey.doors.serve.descriptors import raise_file_limit
 from valetkey.doors.serve.link import every
+from valetkey.doors.serve.metrics import Metrics
 from valetkey.service.faults import place_of
 from valetkey.service.ports import Ports
 
@@ -60,13 +60,14 @@ async def run_worker(  # noqa: PLR0917  the signature that the supervisor knows
     name: str,
     stop: asyncio.Event,
     ready: Callable[[], None],
+    metrics: Metrics | None = None,
 ) -> None:
     """Serve on `sockets` (from `bind_listeners`) until `stop` is set; calls `ready` once connections are accepted.
 
     Raises:
         CannotStart: Certificates, a CA file, the store or the control socket are not usable.
     """
-    worker = _Worker(settings, ports, name)
+    worker = _Worker(settings, ports, name, metrics or Metrics())
     try:
         worker.start(sockets)
         ready()
@@ -76,7 +77,7 @@ async def run_worker(  # noqa: PLR0917  the signature that the supervisor knows
 
 
 class _Worker:
-    def __init__(self, settings: Settings, ports: Ports, name: str) -> None:
+    def __init__(self, settings: Settings, ports: Ports, name: str, metrics: Metrics) -> None:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._sessions: dict[asyncio.Task[None], Session] = {}
@@ -96,7 +97,7 @@ class _Worker:
             upstreams=upstreams,
             announcements=Announcements(upstreams.by_protocol, settings.limits.message_size),
             live=_live(ports),
-            metrics=Metrics(),
+            metrics=metrics,
         )
         self._control = ControlDoor(
             driver,

@@ -33,8 +33,8 @@ from valetkey.doors.web.pages import (
     welcome,
 )
 from valetkey.doors.web.rendering import Templates, load_static
-from valetkey.doors.web.security import SecurityHeaders, wants_strict_transport
-from valetkey.doors.web.settings import WebSettings
+from valetkey.doors.web.security import SecurityHeaders
+from valetkey.doors.web.settings import WebSettings, wants_strict_transport
 from valetkey.doors.web.streams import Bounds, Streams
 from valetkey.service.ports import Ports
 

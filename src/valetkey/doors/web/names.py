@@ -48,6 +48,7 @@ _REASONS = {
     Reason.NETWORK: say("wrong network"),
     Reason.PROTOCOL: say("this protocol is off for it"),
     Reason.PERMISSION: say("nothing that this protocol does is permitted to it"),
+    Reason.NOT_HELD: say("it has limits that the mail server cannot hold it to"),
     Reason.TLS_NEEDED: say("the connection was not encrypted"),
     Reason.THROTTLED: say("too many wrong tries from there"),
 }
@@ -63,6 +64,7 @@ _MENDS = {
     Reason.NETWORK: say("If that was you, make a new one that may be used from there."),
     Reason.PROTOCOL: say("Set the program to another protocol, or make a new app password for it."),
     Reason.PERMISSION: say("If the program needs more, make a new app password for it."),
+    Reason.NOT_HELD: say("Make an app password without these limits, or ask your administrator which server to use."),
     Reason.TLS_NEEDED: say("Switch on TLS (SSL) in the program’s account settings."),
 }
 

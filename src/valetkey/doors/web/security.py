@@ -2,7 +2,6 @@
 
 import hmac
 import re
-from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -65,12 +64,6 @@ class SecurityHeaders:
         headers.setdefault("Cache-Control", _NO_STORE)
         if self._strict_transport:
             headers["Strict-Transport-Security"] = _STRICT_TRANSPORT
-
-
-def wants_strict_transport(base_url: str) -> bool:
-    """Tell whether browsers shall insist on HTTPS: not for localhost, where other things are tried without it."""
-    parts = urlsplit(base_url)
-    return parts.scheme == "https" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}
 
 
 def check_origin(request: Request, origins: frozenset[str]) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from valetkey.core.network import Network
 from valetkey.core.scope import MailProtocol
@@ -54,3 +55,9 @@ class WebSettings:
         return next((url for url in (self.base_url, *self.also_at) if url.startswith("https:")), self.base_url).rstrip(
             "/"
         )
+
+
+def wants_strict_transport(base_url: str) -> bool:
+    """Tell whether browsers shall insist on HTTPS: not for localhost, where other things are tried without it."""
+    parts = urlsplit(base_url)
+    return parts.scheme == "https" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}

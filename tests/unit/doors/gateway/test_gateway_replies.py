@@ -2,8 +2,8 @@ import pytest
 
 from valetkey.core.login import CannotTell, Reason, Refused
 from valetkey.core.scope import MailProtocol
-from valetkey.doors.gateway.replies import LAST_WORDS, TOO_SLOW, refusal_for
-from valetkey.doors.gateway.words import decoded, name_of_device, printable
+from valetkey.doors.replies import LAST_WORDS, TOO_SLOW, refusal_for
+from valetkey.doors.words import decoded, name_of_device, printable
 from valetkey.wire.machine import RefusalKind
 
 KINDS = {
@@ -16,6 +16,7 @@ KINDS = {
     Reason.NETWORK: RefusalKind.FORBIDDEN,
     Reason.PROTOCOL: RefusalKind.FORBIDDEN,
     Reason.PERMISSION: RefusalKind.FORBIDDEN,
+    Reason.NOT_HELD: RefusalKind.FORBIDDEN,
     Reason.TLS_NEEDED: RefusalKind.TLS_NEEDED,
     Reason.THROTTLED: RefusalKind.TRY_LATER,
 }

@@ -2,8 +2,8 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from valetkey.doors.web.security import check_origin, check_token, local_path, wants_strict_transport
-from valetkey.doors.web.settings import WebSettings
+from valetkey.doors.web.security import check_origin, check_token, local_path
+from valetkey.doors.web.settings import WebSettings, wants_strict_transport
 
 OURS = frozenset({"https://portal.example.org"})
 

@@ -63,6 +63,9 @@ def _refusal(reason: Reason, protocol: MailProtocol, see: str) -> Refusal:
             return _say(RefusalKind.FORBIDDEN, f"This app password may not be used from this network{see}")
         case Reason.PROTOCOL | Reason.PERMISSION:
             return _say(RefusalKind.FORBIDDEN, f"This app password may not be used for {_PROTOCOLS[protocol]}{see}")
+        case Reason.NOT_HELD:
+            text = f"This mail server cannot hold this app password to its limits. Please use another server or make a new one{see}"
+            return _say(RefusalKind.FORBIDDEN, text)
         case Reason.TLS_NEEDED:
             return _say(RefusalKind.TLS_NEEDED, "Logins are accepted only over TLS. Please turn on SSL/TLS or STARTTLS")
         case Reason.THROTTLED:

@@ -8,6 +8,9 @@ from valetkey.wire.control import Sample
 _HELP = {
     "valetkey_connections_total": "Connections accepted, by protocol.",
     "valetkey_logins_total": "Logins answered, by protocol and result.",
+    "valetkey_door_logins_total": "Logins that mail servers asked about, by door, protocol and result.",
+    "valetkey_door_requests_total": "Requests of mail servers, by door and what came of them.",
+    "valetkey_door_connections": "Open connections from mail servers.",
     "valetkey_handshake_failures_total": "TLS handshakes with clients that failed.",
     "valetkey_closed_before_login_total": "Connections that ended before a login, by reason.",
     "valetkey_upstream_failures_total": "Logins that failed because the upstream was down or refused the gateway.",

@@ -1,0 +1,59 @@
+"""Limits of app passwords, what was sent today, and what mail servers still have to be told.
+
+Times are integer microseconds since 1970 UTC, days are counted from 1970 UTC.
+"""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+_LIMITS = """
+ALTER TABLE app_password ADD COLUMN folders TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE app_password ADD COLUMN senders TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE app_password ADD COLUMN recipients TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE app_password ADD COLUMN messages_per_day INTEGER CHECK (messages_per_day > 0);
+ALTER TABLE app_password ADD COLUMN recipients_per_day INTEGER CHECK (recipients_per_day > 0);
+ALTER TABLE app_password ADD COLUMN recipients_per_message INTEGER CHECK (recipients_per_message > 0);
+
+-- What each app password has sent on a day. The day is first, so that old ones go in one piece.
+CREATE TABLE sent_day (
+  day INTEGER NOT NULL,
+  credential_id TEXT NOT NULL,
+  messages INTEGER NOT NULL CHECK (messages >= 0),
+  recipients INTEGER NOT NULL CHECK (recipients >= 0),
+  PRIMARY KEY (day, credential_id)
+) STRICT, WITHOUT ROWID
+"""
+
+_CODES = """
+-- Main password and one-time code, proven once, that may be used again from the same place for a while.
+CREATE TABLE remembered_code (
+  hashed BLOB PRIMARY KEY CHECK (length(hashed) = 32),
+  account_id TEXT NOT NULL REFERENCES account (id),
+  until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX remembered_code_account ON remembered_code (account_id);
+CREATE INDEX remembered_code_end ON remembered_code (until)
+"""
+
+_CLOSINGS = """
+-- Sessions that a mail server has to close and was not yet told of, or did not confirm.
+CREATE TABLE closing (
+  id INTEGER PRIMARY KEY,
+  server TEXT NOT NULL,
+  account_id TEXT NOT NULL REFERENCES account (id),
+  credential_id TEXT,
+  made_at INTEGER NOT NULL,
+  tries INTEGER NOT NULL CHECK (tries >= 0),
+  next_try_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX closing_order ON closing (next_try_at)
+"""
+
+
+def upgrade() -> None:
+    """Make the columns, tables and indexes."""
+    for part in (_LIMITS, _CODES, _CLOSINGS):
+        for statement in part.split(";\n"):
+            op.execute(statement)

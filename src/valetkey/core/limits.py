@@ -1,0 +1,190 @@
+"""Limits below the permissions: which folders, which senders and recipients, how much in a day; and who can hold them."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from valetkey.core.account import canonical_domain, canonical_login_name
+from valetkey.core.errors import InvalidInput
+from valetkey.core.scope import MailProtocol, Permission, is_limited
+
+_MOST_ENTRIES = 50
+_LONGEST_FOLDER = 200  # characters
+_MOST = 1_000_000
+_BENEATH = "/*"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Held(StrEnum):
+    """What whoever carries a session can hold it to, after the login was allowed."""
+
+    PERMISSIONS = "permissions"  # reading without changing, and the like
+    FOLDERS = "folders"
+    SENDING = "sending"  # senders, recipients, and counts per day and message
+
+
+EVERYTHING_HELD = frozenset(Held)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one credential. What is empty or None limits nothing."""
+
+    folders: tuple[str, ...] = ()  # mailbox names with "/" between levels; "Name/*" is what lies in Name
+    senders: tuple[str, ...] = ()  # canonical addresses, or "@domain"
+    recipients: tuple[str, ...] = ()  # the same
+    messages_per_day: int | None = None  # of a day in UTC
+    recipients_per_day: int | None = None
+    recipients_per_message: int | None = None
+
+    @property
+    def limit_sending(self) -> bool:
+        """Whether anything about sending is limited."""
+        counts = (self.messages_per_day, self.recipients_per_day, self.recipients_per_message)
+        return bool(self.senders or self.recipients) or any(count is not None for count in counts)
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a credential has sent today."""
+
+    messages: int = 0
+    recipients: int = 0
+
+
+def needed(protocol: MailProtocol, permissions: frozenset[Permission], limits: Limits) -> frozenset[Held]:
+    """Tell what a session of this protocol has to be held to after its login."""
+    wanted = set()
+    if is_limited(protocol, permissions):
+        wanted.add(Held.PERMISSIONS)
+    if protocol is MailProtocol.IMAP and limits.folders:
+        wanted.add(Held.FOLDERS)
+    if protocol is MailProtocol.SMTP and limits.limit_sending:
+        wanted.add(Held.SENDING)
+    return frozenset(wanted)
+
+
+def permits_folder(limits: Limits, name: str) -> bool:
+    """Tell whether a mailbox, written with "/" between its levels, may be used; INBOX in any case (RFC 9051 5.1)."""
+    return not limits.folders or any(_covers(entry, _folder(name)) for entry in limits.folders)
+
+
+def permits_sender(limits: Limits, address: str) -> bool:
+    """Tell whether mail may be sent as this address; the empty one (RFC 5321 4.5.5) only where senders are not limited."""
+    return not limits.senders or _is_listed(address, limits.senders)
+
+
+def permits_recipient(limits: Limits, address: str) -> bool:
+    """Tell whether mail may be sent to this address."""
+    return not limits.recipients or _is_listed(address, limits.recipients)
+
+
+def permits_message(limits: Limits, sent: Sent, recipients: int) -> bool:
+    """Tell whether one more message to so many recipients may be sent today."""
+    return (
+        _fits(recipients, limits.recipients_per_message)
+        and _fits(sent.messages + 1, limits.messages_per_day)
+        and _fits(sent.recipients + recipients, limits.recipients_per_day)
+    )
+
+
+def check_limits(wanted: Limits) -> Limits:
+    """Give wanted limits as they are stored.
+
+    Raises:
+        InvalidInput: A name, an address or a number that cannot be.
+    """
+    for field in ("messages_per_day", "recipients_per_day", "recipients_per_message"):
+        _check_count(field, getattr(wanted, field))
+    return Limits(
+        _checked("folders", wanted.folders, _check_folder),
+        _checked("senders", wanted.senders, _check_address),
+        _checked("recipients", wanted.recipients, _check_address),
+        wanted.messages_per_day,
+        wanted.recipients_per_day,
+        wanted.recipients_per_message,
+    )
+
+
+def limits_within(new: Limits, old: Limits) -> bool:
+    """Tell whether new limits surely never permit what the old ones do not."""
+    return (
+        (not old.folders or (bool(new.folders) and all(_folder_within(each, old) for each in new.folders)))
+        and (not old.senders or (bool(new.senders) and all(_is_listed(each, old.senders) for each in new.senders)))
+        and (
+            not old.recipients
+            or (bool(new.recipients) and all(_is_listed(each, old.recipients) for each in new.recipients))
+        )
+        and _not_more(new.messages_per_day, old.messages_per_day)
+        and _not_more(new.recipients_per_day, old.recipients_per_day)
+        and _not_more(new.recipients_per_message, old.recipients_per_message)
+    )
+
+
+def _covers(entry: str, name: str) -> bool:
+    if entry.endswith(_BENEATH):
+        return name.startswith(entry[:-1])
+    return name == entry
+
+
+def _folder(name: str) -> str:
+    first, slash, rest = name.partition("/")
+    return "INBOX" + slash + rest if first.upper() == "INBOX" else name
+
+
+def _folder_within(entry: str, old: Limits) -> bool:
+    return entry in old.folders or any(each.endswith(_BENEATH) and entry.startswith(each[:-1]) for each in old.folders)
+
+
+def _is_listed(address: str, entries: tuple[str, ...]) -> bool:
+    canonical = _canonical_or_none(address)
+    if canonical is None:
+        return False
+    return canonical in entries or canonical[canonical.rfind("@") :] in entries
+
+
+def _canonical_or_none(address: str) -> str | None:
+    try:
+        return _check_address("", address)
+    except InvalidInput:
+        return None
+
+
+def _fits(count: int, most: int | None) -> bool:
+    return most is None or count <= most
+
+
+def _not_more(new: int | None, old: int | None) -> bool:
+    return old is None or (new is not None and new <= old)
+
+
+def _check_count(field: str, count: int | None) -> None:
+    if count is not None and not 0 < count <= _MOST:
+        raise InvalidInput(field, "Choose a number between 1 and 1,000,000.")
+
+
+def _checked(field: str, entries: Iterable[str], check: Callable[[str, str], str]) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(check(field, entry.strip()) for entry in entries if entry.strip()))
+    if len(found) > _MOST_ENTRIES:
+        raise InvalidInput(field, "List 50 entries at most.")
+    return found
+
+
+def _check_folder(field: str, name: str) -> str:
+    plain = name.removesuffix(_BENEATH)
+    if not plain or len(name) > _LONGEST_FOLDER or _CONTROL.search(name) or "*" in plain or "%" in plain:
+        raise InvalidInput(field, "Write the name of a folder, such as Archive, or Archive/* for what lies in it.")
+    return _folder(name)
+
+
+def _check_address(field: str, entry: str) -> str:
+    local, at, domain = entry.rpartition("@")
+    try:
+        return canonical_login_name(entry) if local or not at else f"@{canonical_domain(domain)}"
+    except InvalidInput:
+        text = "Write an address such as anna@example.org, or @example.org for all of a domain."
+        raise InvalidInput(field, text) from None

@@ -1,0 +1,135 @@
+"""From what a mail server says of a login to the verdict, and to the words that its client is told."""
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from valetkey.core.errors import InvalidInput
+from valetkey.core.limits import Held
+from valetkey.core.login import Allowed, CannotTell, LoginAttempt, Reason, Refused, Verdict
+from valetkey.core.network import Address, canonical_address
+from valetkey.core.scope import MailProtocol
+from valetkey.doors.asked.settings import Door, Peer
+from valetkey.doors.replies import refusal_for
+from valetkey.doors.serve.metrics import Metrics
+from valetkey.doors.words import printable
+from valetkey.service.login import check
+from valetkey.service.ports import Ports
+from valetkey.wire.machine import Refusal
+
+_log = structlog.get_logger("valetkey.doors")
+
+_PROTOCOLS = {
+    "imap": MailProtocol.IMAP,
+    "imaps": MailProtocol.IMAP,
+    "pop3": MailProtocol.POP3,
+    "pop3s": MailProtocol.POP3,
+    "pop": MailProtocol.POP3,
+    "smtp": MailProtocol.SMTP,
+    "smtps": MailProtocol.SMTP,
+    "submission": MailProtocol.SMTP,
+    "submissions": MailProtocol.SMTP,
+    "sieve": MailProtocol.SIEVE,
+    "managesieve": MailProtocol.SIEVE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a mail server says of one try to log in."""
+
+    name: str
+    secret: str = field(repr=False)
+    service: str  # as the server calls the protocol
+    address: str = ""  # the client's; empty or not an address: not known
+    tls: bool = False
+    client: str = ""  # what the client calls itself
+    session: str = ""  # the server's name for the connection
+    mechanism: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A verdict, and what the client is told if it does not pass."""
+
+    verdict: Verdict
+    refusal: Refusal | None  # None: allowed
+
+
+def protocol_of(service: str, door: Door) -> MailProtocol | None:
+    """Tell the mail protocol that a server's word means; where it has no word, the door's own. None: none of ours."""
+    return _PROTOCOLS.get(service.lower()) if service else door.protocol
+
+
+def address_of(text: str) -> Address | None:
+    """Read a client's address as a peer wrote it; None if it is none, and then every network rule fails."""
+    try:
+        return canonical_address(text)
+    except InvalidInput:
+        return None
+
+
+class Asking:
+    """Asks the one decision on behalf of one door."""
+
+    def __init__(self, ports: Ports, metrics: Metrics, door: Door, help_url: str) -> None:
+        self.ports = ports
+        self._metrics = metrics
+        self._door = door
+        self._help_url = help_url
+
+    async def ask(self, peer: Peer, question: Question) -> Answer:
+        """Decide one login. Never raises."""
+        protocol = protocol_of(question.service, self._door)
+        if protocol is None:
+            # Absent means deny; which services there are is no secret, and nothing of the secret is looked at.
+            return self.note(peer, question, None, Refused(Reason.WRONG_SECRET))
+        attempt = self.attempt(peer, question, protocol)
+        return self.note(peer, question, protocol, await check(self.ports, attempt))
+
+    def attempt(
+        self, peer: Peer, question: Question, protocol: MailProtocol, *, holds: frozenset[Held] | None = None
+    ) -> LoginAttempt:
+        """Give the attempt that a question means; `holds` in the place of what the peer holds sessions to."""
+        return LoginAttempt(
+            name=question.name,
+            secret=question.secret,
+            protocol=protocol,
+            address=address_of(question.address),
+            tls=question.tls,
+            door=self._door.name,
+            client=printable(question.client),
+            holds=peer.holds if holds is None else holds,
+        )
+
+    def note(self, peer: Peer, question: Question, protocol: MailProtocol | None, verdict: Verdict) -> Answer:
+        """Log and count a verdict, and give it with its words."""
+        account: str | None = None
+        credential: str | None = None
+        match verdict:
+            case Allowed(grant=grant):
+                result, account, credential = "allowed", grant.account_id, grant.credential_id
+            case Refused(reason=reason):
+                result, credential = reason.value, verdict.credential_id
+            case CannotTell(why=why):
+                result = "cannot-tell"
+                _log.error("login_undecided", door=self._door.name, peer=peer.name, why=why)
+        spoken = protocol.value if protocol else "unknown"
+        self._metrics.count("valetkey_door_logins_total", door=self._door.name, protocol=spoken, result=result)
+        _log.info(
+            "login",
+            result=result,
+            door=self._door.name,
+            peer=peer.name,
+            protocol=spoken,
+            session=printable(question.session),
+            name=printable(question.name),
+            account=account,
+            credential=credential,
+            address=str(address_of(question.address) or "unknown"),
+            client=printable(question.client),
+            tls=question.tls,
+        )
+        if isinstance(verdict, Allowed):
+            return Answer(verdict, None)
+        return Answer(verdict, refusal_for(verdict, protocol or MailProtocol.IMAP, self._help_url))

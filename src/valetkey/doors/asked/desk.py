@@ -1,0 +1,37 @@
+"""What all doors for mail servers share in one worker."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from valetkey.doors.asked.attempts import Asking
+from valetkey.doors.asked.listening import Listening, Talk
+from valetkey.doors.asked.settings import Door, Settings
+from valetkey.doors.serve import Driver, ServerCertificates
+from valetkey.doors.serve.metrics import Metrics
+from valetkey.service.ports import Ports
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The worker's settings, ports and registries."""
+
+    settings: Settings
+    ports: Ports
+    driver: Driver
+    metrics: Metrics
+    certificates: ServerCertificates | None  # None: no door has TLS
+
+    def asking(self, door: Door) -> Asking:
+        """Give what asks the one decision on behalf of a door."""
+        return Asking(self.ports, self.metrics, door, self.settings.help_url)
+
+    def listening(self, door: Door, talk: Talk) -> Listening:
+        """Give what accepts the connections of a door."""
+        return Listening(self.driver, door, self.settings.limits, talk, self.certificates)
+
+
+class OpenDoor(Protocol):
+    """A door that is being served."""
+
+    async def end(self) -> None:
+        """Serve no more; answers that are due have a moment."""

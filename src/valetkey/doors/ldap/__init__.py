@@ -1,0 +1,1 @@
+"""The door for servers that ask a directory: LDAP search and bind."""

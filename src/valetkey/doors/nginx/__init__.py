@@ -1,0 +1,1 @@
+"""The door for nginx: the auth_http protocol of its mail proxy."""

@@ -1,0 +1,1 @@
+"""The doors for Postfix beside SASL: its policy service and socketmap."""
