@@ -12,7 +12,8 @@ from tests.browser.portal_site import PortalSite
 from tests.servers.sink import Sink, running_sink
 from tests.verbs.site import OPERATOR, PASSWORD, Person
 
-from valetkey.adapters.mailer import MailEncryption, MailServer, SmtpMailer
+from valetkey.adapters.mailer import MailEncryption, MailServer
+from valetkey.adapters.submission import SmtpMailer
 from valetkey.service import accounts, invitations
 from valetkey.service.upkeep import every_minute
 

@@ -1,4 +1,4 @@
-"""The conversation with a submission server (RFC 6409), by aiosmtplib. Certificates are always verified."""
+"""Handing mail to a submission server (RFC 6409), by aiosmtplib. Certificates are always verified."""
 
 import asyncio
 import contextlib
@@ -13,6 +13,7 @@ import aiosmtplib
 
 from valetkey.adapters.mailer import MailEncryption, MailServer
 from valetkey.core.errors import CannotStart, Refused, Unavailable
+from valetkey.core.mail_address import is_mailable
 from valetkey.service.mail_parts import Mail
 
 _STEP_SECONDS = 10.0
@@ -28,66 +29,70 @@ _REFUSALS = (
 )
 
 
-async def hand_over(server: MailServer, read_password: Callable[[], str], mail: Mail) -> None:
-    """Hand a mail over, on a connection of its own.
+class SmtpMailer:
+    """Fulfils `service.mail_parts.Mailer`; one connection per mail."""
 
-    Raises:
-        Refused: The server does not take this mail, or it cannot be written.
-        Unavailable: The server cannot be reached, is not who it should be, or lets us not in.
-    """
-    try:
-        octets = bytes(_message(server, mail))
-    except ValueError:  # a line break in a header, a lone surrogate
-        raise Refused("This cannot be written as a mail.") from None
-    options = [] if mail.recipient.isascii() else ["SMTPUTF8", "BODY=8BITMIME"]
-    sender, to = server.sender, [mail.recipient]
-    await _with_server(server, read_password, lambda smtp: smtp.sendmail(sender, to, octets, mail_options=options))
+    def __init__(self, server: MailServer, read_password: Callable[[], str]) -> None:
+        """Take a server; its password is read anew for each mail, so that a new one holds at once."""
+        self._server = server
+        self._read_password = read_password
 
+    async def send(self, mail: Mail) -> None:
+        """Hand a mail over.
 
-async def knock(server: MailServer, read_password: Callable[[], str]) -> None:
-    """Connect, log in, and send nothing.
+        Raises:
+            Refused: The address cannot be written to, or the server does not take this mail.
+            Unavailable: The server cannot be reached, is not who it should be, or lets us not in.
+        """
+        if not is_mailable(mail.recipient):
+            raise Refused("No mail can be sent to this address.")
+        try:
+            octets = bytes(_message(self._server, mail))
+        except ValueError:  # a line break in a header, a lone surrogate
+            raise Refused("This cannot be written as a mail.") from None
+        options = [] if mail.recipient.isascii() else ["SMTPUTF8", "BODY=8BITMIME"]
+        sender, to = self._server.sender, [mail.recipient]
+        await self._with_server(lambda smtp: smtp.sendmail(sender, to, octets, mail_options=options))
 
-    Raises:
-        Unavailable: As of `hand_over`.
-    """
-    await _with_server(server, read_password, lambda smtp: smtp.noop())
+    async def probe(self) -> None:
+        """Connect, log in, and send nothing.
 
+        Raises:
+            Unavailable: As of `send`.
+        """
+        await self._with_server(lambda smtp: smtp.noop())
 
-async def _with_server(
-    server: MailServer, read_password: Callable[[], str], use: Callable[[aiosmtplib.SMTP], Awaitable[object]]
-) -> None:
-    place = f"{server.host}:{server.port}"
-    try:
-        async with asyncio.timeout(_ALL_SECONDS):
-            await _converse(server, read_password, use)
-    except _REFUSALS as refusal:
-        raise Refused("{place} refuses: {why}", place=place, why=_told(refusal)) from None
-    except (aiosmtplib.SMTPException, OSError, ValueError) as trouble:  # TimeoutError and ssl.SSLError are OSErrors
-        raise Unavailable("{place}: {why}", place=place, why=_told(trouble)) from None
-    except CannotStart as trouble:
-        raise Unavailable(trouble.sentence) from None
+    async def _with_server(self, use: Callable[[aiosmtplib.SMTP], Awaitable[object]]) -> None:
+        place = f"{self._server.host}:{self._server.port}"
+        try:
+            async with asyncio.timeout(_ALL_SECONDS):
+                await self._converse(use)
+        except _REFUSALS as refusal:
+            raise Refused("{place} refuses: {why}", place=place, why=_told(refusal)) from None
+        except (aiosmtplib.SMTPException, OSError, ValueError) as trouble:  # TimeoutError and ssl.SSLError are OSErrors
+            raise Unavailable("{place}: {why}", place=place, why=_told(trouble)) from None
+        except CannotStart as trouble:
+            raise Unavailable(trouble.sentence) from None
 
-
-async def _converse(
-    server: MailServer, read_password: Callable[[], str], use: Callable[[aiosmtplib.SMTP], Awaitable[object]]
-) -> None:
-    smtp = aiosmtplib.SMTP(
-        hostname=server.host,
-        port=server.port,
-        timeout=_STEP_SECONDS,
-        use_tls=server.encryption is MailEncryption.TLS,
-        start_tls=server.encryption is MailEncryption.STARTTLS,
-        tls_context=_context(server),
-    )
-    try:
-        await smtp.connect()
-        if server.user:
-            await smtp.login(server.user, read_password())
-        await use(smtp)
-        with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # it is handed over; how we part is no matter
-            await smtp.quit()
-    finally:
-        smtp.close()
+    async def _converse(self, use: Callable[[aiosmtplib.SMTP], Awaitable[object]]) -> None:
+        server = self._server
+        smtp = aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            timeout=_STEP_SECONDS,
+            use_tls=server.encryption is MailEncryption.TLS,
+            start_tls=server.encryption is MailEncryption.STARTTLS,
+            tls_context=_context(server),
+        )
+        try:
+            await smtp.connect()
+            if server.user:
+                await smtp.login(server.user, self._read_password())
+            await use(smtp)
+            with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # it is handed over; how we part is no matter
+                await smtp.quit()
+        finally:
+            smtp.close()
 
 
 def _context(server: MailServer) -> ssl.SSLContext | None:

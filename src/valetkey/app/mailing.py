@@ -1,25 +1,28 @@
 """Joins what sends notices: the mail server of the configuration, the language and the portal's address."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
-from valetkey.adapters.mailer import MailServer, SmtpMailer
+from valetkey.adapters.mailer import MailServer, ServerMailer
 from valetkey.app.settings import portal_urls, read_secret
 from valetkey.config.sections import Config
 from valetkey.core.errors import Unavailable
 from valetkey.core.mail_address import mail_address
 from valetkey.doors.web.catalogues import installed_catalogues
 from valetkey.doors.web.languages import Languages
+from valetkey.late import late
 from valetkey.service.mailing import Letterhead, send_due
 from valetkey.service.ports import Ports
 
 _log = structlog.get_logger("valetkey.mailing")
 
+_smtp_mailer: Callable[[MailServer, Callable[[], str]], ServerMailer] = late("valetkey.adapters.submission:SmtpMailer")
 _SECONDS = 3.0  # a person waits for the link
 
 
-def mailer_of(config: Config) -> SmtpMailer | None:
+def mailer_of(config: Config) -> ServerMailer | None:
     """Give the way to the configured mail server, or None if there is none. Nothing is connected or read yet."""
     section = config.mailer
     if not section.host:
@@ -34,7 +37,7 @@ def mailer_of(config: Config) -> SmtpMailer | None:
         ca_file=section.ca_file,
     )
     password_file = section.password_file
-    return SmtpMailer(server, lambda: read_secret(password_file, "[mailer] password_file") if password_file else "")
+    return _smtp_mailer(server, lambda: read_secret(password_file, "[mailer] password_file") if password_file else "")
 
 
 def letterhead_of(config: Config) -> Letterhead:

@@ -10,7 +10,8 @@ from tests.servers.certificates import CertificateAuthority
 from tests.servers.submission import PASSWORD, USER, Submission, running_submission
 
 from valetkey.adapters import submission
-from valetkey.adapters.mailer import MailEncryption, MailServer, SmtpMailer
+from valetkey.adapters.mailer import MailEncryption, MailServer
+from valetkey.adapters.submission import SmtpMailer
 from valetkey.core.errors import CannotStart, Refused, Unavailable
 from valetkey.service.mail_parts import Mail
 
