@@ -43,7 +43,15 @@ def bind_doors(config: Config) -> BoundDoors:
     Raises:
         CannotStart: A place is taken, or a peer's secret cannot be read; the text names it.
     """
-    settings = door_settings(config)
+    return bind_all(door_settings(config))
+
+
+def bind_all(settings: Settings) -> BoundDoors:
+    """Bind the socket of every door that these settings have.
+
+    Raises:
+        CannotStart: A place is taken; the text names it.
+    """
     sockets: list[socket.socket] = []
     try:
         for door in settings.doors:
