@@ -6,6 +6,7 @@ the process; it learns by a pipe that the supervisor is gone, however that went.
 
 import asyncio
 import contextlib
+import gc
 import os
 import selectors
 import signal
@@ -130,6 +131,7 @@ class Supervisor:
         sys.stdout.flush()
         sys.stderr.flush()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the child can hear it
+        gc.freeze()  # else each child's collector walks all that it shares with us, and so copies it
         pid = os.fork()
         if pid == 0:
             os.close(life[1])

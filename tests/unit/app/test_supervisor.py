@@ -80,6 +80,22 @@ def test_all_are_ready_and_all_end_when_asked(tmp_path: Path, number: signal.Sig
     assert (tmp_path / "over").exists()
 
 
+def test_what_a_child_shares_is_left_alone_by_its_collector(tmp_path: Path) -> None:
+    program = """
+    import gc
+
+    async def run(stop, ready):
+        (place / "frozen").write_text(str(gc.get_freeze_count()))
+        ready()
+        await stop.wait()
+
+    Supervisor([Work("a", run)], on_ready=(place / "ready").touch).run()
+    """
+    with supervising(tmp_path, program):
+        wait_until((tmp_path / "ready").exists)
+        assert int((tmp_path / "frozen").read_text()) > 10_000
+
+
 def test_a_killed_child_is_started_again_and_the_other_goes_on(tmp_path: Path) -> None:
     with supervising(tmp_path, TWO) as process:
         wait_until((tmp_path / "ready").exists)
