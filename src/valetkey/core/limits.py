@@ -1,11 +1,12 @@
 """Limits below the permissions: which folders, which senders and recipients, how much in a day; and who can hold them."""
 
-import re
+import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any
 
-from valetkey.core.account import canonical_domain, canonical_login_name
+from valetkey.core.account import canonical_domain, canonical_login_name, canonical_or_nobodys
 from valetkey.core.errors import InvalidInput
 from valetkey.core.scope import MailProtocol, Permission, is_limited
 
@@ -13,7 +14,7 @@ _MOST_ENTRIES = 50
 _LONGEST_FOLDER = 200  # characters
 _MOST = 1_000_000
 _BENEATH = "/*"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_JOINERS = str.maketrans("", "", "\u200c\u200d")  # not seen, and part of how Persian and Indic names are written
 
 
 class Held(StrEnum):
@@ -25,6 +26,16 @@ class Held(StrEnum):
 
 
 EVERYTHING_HELD = frozenset(Held)
+
+
+class Overstep(StrEnum):
+    """Which limit of sending is overstepped."""
+
+    SENDER = "sender"
+    RECIPIENT = "recipient"
+    RECIPIENTS_PER_MESSAGE = "recipients-per-message"
+    MESSAGES_PER_DAY = "messages-per-day"
+    RECIPIENTS_PER_DAY = "recipients-per-day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,11 @@ class Limits:
         """Whether anything about sending is limited."""
         counts = (self.messages_per_day, self.recipients_per_day, self.recipients_per_message)
         return bool(self.senders or self.recipients) or any(count is not None for count in counts)
+
+    @property
+    def limit_days(self) -> bool:
+        """Whether what is sent in a day is limited, so that it has to be counted."""
+        return self.messages_per_day is not None or self.recipients_per_day is not None
 
 
 NO_LIMITS = Limits()
@@ -75,21 +91,28 @@ def permits_folder(limits: Limits, name: str) -> bool:
 
 def permits_sender(limits: Limits, address: str) -> bool:
     """Tell whether mail may be sent as this address; the empty one (RFC 5321 4.5.5) only where senders are not limited."""
-    return not limits.senders or _is_listed(address, limits.senders)
+    return not limits.senders or _is_named(address, limits.senders)
 
 
 def permits_recipient(limits: Limits, address: str) -> bool:
     """Tell whether mail may be sent to this address."""
-    return not limits.recipients or _is_listed(address, limits.recipients)
+    return not limits.recipients or _is_named(address, limits.recipients)
 
 
 def permits_message(limits: Limits, sent: Sent, recipients: int) -> bool:
     """Tell whether one more message to so many recipients may be sent today."""
-    return (
-        _fits(recipients, limits.recipients_per_message)
-        and _fits(sent.messages + 1, limits.messages_per_day)
-        and _fits(sent.recipients + recipients, limits.recipients_per_day)
-    )
+    return overstep_of_message(limits, sent, recipients) is None
+
+
+def overstep_of_message(limits: Limits, sent: Sent, recipients: int) -> Overstep | None:
+    """Give the first limit that one more message to so many recipients today would overstep."""
+    if not _fits(recipients, limits.recipients_per_message):
+        return Overstep.RECIPIENTS_PER_MESSAGE
+    if not _fits(sent.messages + 1, limits.messages_per_day):
+        return Overstep.MESSAGES_PER_DAY
+    if not _fits(sent.recipients + recipients, limits.recipients_per_day):
+        return Overstep.RECIPIENTS_PER_DAY
+    return None
 
 
 def check_limits(wanted: Limits) -> Limits:
@@ -108,6 +131,12 @@ def check_limits(wanted: Limits) -> Limits:
         wanted.recipients_per_day,
         wanted.recipients_per_message,
     )
+
+
+def limit_facts(limits: Limits) -> dict[str, Any]:
+    """Give those limits that limit anything, in values that JSON has."""
+    found = {each.name: getattr(limits, each.name) for each in fields(limits)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items() if value}
 
 
 def limits_within(new: Limits, old: Limits) -> bool:
@@ -133,25 +162,21 @@ def _covers(entry: str, name: str) -> bool:
 
 def _folder(name: str) -> str:
     first, slash, rest = name.partition("/")
-    return "INBOX" + slash + rest if first.upper() == "INBOX" else name
+    # Only its ASCII letters have two cases here: there are others that become an I when they are made large.
+    return "INBOX" + slash + rest if first.isascii() and first.upper() == "INBOX" else name
 
 
 def _folder_within(entry: str, old: Limits) -> bool:
     return entry in old.folders or any(each.endswith(_BENEATH) and entry.startswith(each[:-1]) for each in old.folders)
 
 
-def _is_listed(address: str, entries: tuple[str, ...]) -> bool:
-    canonical = _canonical_or_none(address)
-    if canonical is None:
-        return False
-    return canonical in entries or canonical[canonical.rfind("@") :] in entries
+def _is_named(address: str, entries: tuple[str, ...]) -> bool:
+    canonical = canonical_or_nobodys(address)
+    return bool(canonical) and _is_listed(canonical, entries)
 
 
-def _canonical_or_none(address: str) -> str | None:
-    try:
-        return _check_address("", address)
-    except InvalidInput:
-        return None
+def _is_listed(entry: str, entries: tuple[str, ...]) -> bool:
+    return entry in entries or entry[entry.rfind("@") :] in entries
 
 
 def _fits(count: int, most: int | None) -> bool:
@@ -174,9 +199,11 @@ def _checked(field: str, entries: Iterable[str], check: Callable[[str, str], str
     return found
 
 
-def _check_folder(field: str, name: str) -> str:
+def _check_folder(field: str, entry: str) -> str:
+    name = unicodedata.normalize("NFC", entry)
     plain = name.removesuffix(_BENEATH)
-    if not plain or len(name) > _LONGEST_FOLDER or _CONTROL.search(name) or "*" in plain or "%" in plain:
+    can_be_shown = len(name) <= _LONGEST_FOLDER and name.translate(_JOINERS).isprintable()
+    if not can_be_shown or "" in plain.split("/") or "*" in plain or "%" in plain:
         raise InvalidInput(field, "Write the name of a folder, such as Archive, or Archive/* for what lies in it.")
     return _folder(name)
 
