@@ -262,3 +262,14 @@ def test_courier_without_authdaemon_lets_nobody_in():
         talk.send(f"a LOGIN {ALICE.address} {ALICE.password}")
         with pytest.raises(EOFError):
             talk.until(r"a OK")
+
+
+@pytest.mark.needs("courier")
+def test_couriers_authdaemon_asks_pam():
+    with unpacked("courier") as place:
+        place.write("/etc/pam.d/imap", "auth required pam_permit.so\naccount required pam_permit.so\n")
+        courier = Courier(place, "authpam")
+        courier.start()
+        with dialogue(courier.port) as talk:
+            talk.until(r"\* OK")
+            assert talk.imap("a", f"LOGIN {ALICE.address} whatever")[-1].startswith("a OK")

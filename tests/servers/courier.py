@@ -66,13 +66,16 @@ class Courier:
     def _write(self) -> None:
         settings = f'authmodulelist="{self.modules}"\ndaemons=3\nauthdaemonvar=/run/courier/authdaemon\nDEBUG_LOGIN=1\n'
         self.place.write("/etc/courier/authdaemonrc", f'{settings}DEFAULTOPTIONS=""\nLOGGEROPTS=""\n')
-        lines = []
+        lines, users = [], ""
         for person in self.people:
             self.mail.make(person)
             home = f"/var/vmail/{person.address}"
+            self.place.path(f"{home}/Maildir").symlink_to(".")  # where it looks if a module names only the home
+            users += f"{person.address}:x:{MAIL_UID}:{MAIL_UID}::{home}:/bin/false\n"
             twice = f"{person.password}\n{person.password}\n".encode()
             kept = self.place.command("userdbpw", "-md5", stdin=twice).run().output.strip()
             lines.append(f"{person.address}\tuid={MAIL_UID}|gid={MAIL_UID}|home={home}|mail={home}|systempw={kept}\n")
+        self.place.write("/etc/passwd", self.place.path("/etc/passwd").read_text() + users)  # authpam finds homes there
         self.place.write("/etc/courier/userdb", "".join(lines), mode=0o600)
         made = self.place.command("makeuserdb").run()
         if made.code != 0:
