@@ -10,7 +10,7 @@ from valetkey.app.http_door import open_http
 from valetkey.config.sections import Config
 from valetkey.core.errors import CannotStart
 from valetkey.doors.asked.desk import Desk, OpenDoor
-from valetkey.doors.asked.listening import bind_door
+from valetkey.doors.asked.listening import ALPN, bind_door
 from valetkey.doors.asked.settings import Door, DoorKind, Settings
 from valetkey.doors.serve import CertificateFiles, Driver, ServerCertificates
 from valetkey.doors.serve.metrics import Metrics
@@ -105,4 +105,4 @@ def _certificates(settings: Settings) -> ServerCertificates | None:
         return None
     if not settings.certificates:
         raise CannotStart("A [[door]] with tls needs a [[certificate]], and none is configured.")
-    return ServerCertificates(settings.certificates, {""})
+    return ServerCertificates(settings.certificates, {"", *ALPN.values()})

@@ -8,11 +8,10 @@ from valetkey.core.network import Address
 from valetkey.doors.asked.peers import peer_of_secret, peers_at
 from valetkey.doors.asked.settings import Door, Peer
 from valetkey.doors.serve.accepting import address_of
+from valetkey.wire.http_requests import MOST_BODY
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-
-MOST_BODY = 65_536  # octets; a name and a secret need a few hundred, a token some thousand
 
 
 class BadRequest(Exception):  # noqa: N818  the peer's fault, told to it

@@ -6,8 +6,10 @@ import grp
 import os
 import socket
 import stat
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -15,7 +17,7 @@ import structlog
 from valetkey.core.errors import CannotStart
 from valetkey.core.network import Address
 from valetkey.doors.asked.peers import peers_at
-from valetkey.doors.asked.settings import Door, Limits, Peer
+from valetkey.doors.asked.settings import Door, DoorKind, Limits, Peer
 from valetkey.doors.serve import Driver, Link, LinkClosed, ServerCertificates, bind
 from valetkey.doors.serve.accepting import address_of
 from valetkey.service.faults import place_of
@@ -25,9 +27,13 @@ _log = structlog.get_logger("valetkey.doors")
 _BACKLOG = 512
 _PAUSE = 0.5  # seconds without accepting when there is no descriptor left
 _END_WITHIN = 2.0
+_LOOK_EVERY = 0.02  # seconds, while ending
 
 # What a door does with one connection: talk until it ends. The peers are those that may ask from there, one at least.
 Talk = Callable[[Link, tuple[Peer, ...]], Awaitable[None]]
+
+# By ALPN (RFC 7301) nobody is led from another protocol to a door that has a name of its own there.
+ALPN = {DoorKind.HTTP: "http/1.1"}
 
 
 def bind_door(door: Door) -> socket.socket:
@@ -55,6 +61,9 @@ class Listening:
         self._certificates = certificates if door.tls else None
         self._sock: socket.socket | None = None
         self._talks: dict[asyncio.Task[None], Link] = {}
+        # Each peer has its share, so that one that opens too many keeps no other out.
+        self._most_each = max(1, limits.connections // max(1, len(door.peers)))
+        self._open: Counter[str] = Counter()
 
     @property
     def connections(self) -> int:
@@ -72,13 +81,15 @@ class Listening:
         if self._sock is not None:
             self._sock.close()
             self._sock = None
-        if self._talks:
-            for link in self._talks.values():
+        latest = self._driver.loop.time() + _END_WITHIN
+        while self._talks and self._driver.loop.time() < latest:
+            for link in [link for link in self._talks.values() if link.is_reading]:
                 link.close("shutdown")
-            _, late = await asyncio.wait(self._talks, timeout=_END_WITHIN)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await asyncio.wait(self._talks, timeout=_LOOK_EVERY)
+        late = tuple(self._talks)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     def _pause(self) -> None:
         if self._sock is not None:
@@ -104,7 +115,7 @@ class Listening:
         client.setblocking(False)
         address: Address | None = None if self._door.path else address_of(str(place[0]).partition("%")[0])
         peers = peers_at(self._door, address)
-        if not peers or len(self._talks) >= self._limits.connections:
+        if not peers or self._open[peers[0].name] >= self._most_each:
             why = "too many connections" if peers else "not a listed peer"
             _log.warning("turned_away", door=self._door.name, place=self._door.place, address=str(address), why=why)
             client.close()
@@ -112,15 +123,14 @@ class Listening:
         link = Link(self._driver, client)
         task = self._driver.loop.create_task(self._serve(link, peers))
         self._talks[task] = link
-        task.add_done_callback(self._forget)
+        self._open[peers[0].name] += 1
+        task.add_done_callback(partial(self._forget, peers[0].name))
 
     async def _serve(self, link: Link, peers: tuple[Peer, ...]) -> None:
         """Lead one connection. What goes wrong costs this connection and no other."""
         try:
             if self._certificates is not None:
-                link.limit(self._driver.loop.time() + self._limits.request, "handshake too slow")
-                await link.serve_tls(self._certificates.context(""))
-                link.unlimit()
+                await self._begin_tls(link, self._certificates)
             await self._talk(link, peers)
         except LinkClosed as closed:
             _log.debug("connection_ended", door=self._door.name, why=str(closed))
@@ -129,8 +139,17 @@ class Listening:
         finally:
             await link.finish("over")
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
+    async def _begin_tls(self, link: Link, certificates: ServerCertificates) -> None:
+        protocol = ALPN.get(self._door.kind, "")
+        link.limit(self._driver.loop.time() + self._limits.request, "handshake too slow")
+        await link.serve_tls(certificates.context(protocol))
+        link.unlimit()
+        if not certificates.may_speak(link.sock, protocol):
+            raise LinkClosed("another protocol is wanted by ALPN")
+
+    def _forget(self, peer: str, task: asyncio.Task[None]) -> None:
         self._talks.pop(task, None)
+        self._open[peer] -= 1
 
 
 def _bind_unix(path: Path, group: str) -> socket.socket:

@@ -106,6 +106,11 @@ class Link:
         """Whether TLS is on."""
         return isinstance(self.sock, ssl.SSLSocket)
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether a coroutine waits for the peer to say something."""
+        return self._reader is not None and not self._reader.done()
+
     def limit(self, deadline: float, late: str) -> None:
         """Close at `deadline` (the loop's time) with this reason; takes the place of an earlier deadline."""
         self.deadline, self._late = deadline, late
