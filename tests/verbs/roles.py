@@ -220,6 +220,7 @@ VERBS: dict[str, tuple[Action, Verb]] = {
     "invitations.invite": (Action.INVITE, lambda s, a: invitations.invite(s.ports, a, s.new.id)),
     "app_passwords.of_account": (Action.SEE_APP_PASSWORDS, _on_alice(app_passwords.of_account)),
     "app_passwords.get": (Action.SEE_APP_PASSWORDS, _with(Stage.credential, app_passwords.get)),
+    "app_passwords.sent_today": (Action.SEE_APP_PASSWORDS, _with(Stage.credential, app_passwords.sent_today)),
     "app_passwords.revoke": (Action.REVOKE_APP_PASSWORDS, _with(Stage.credential, app_passwords.revoke)),
     "app_passwords.revoke_all": (Action.REVOKE_APP_PASSWORDS, _on_alice(app_passwords.revoke_all)),
     "history.of_app_password": (Action.SEE_LOGINS, _detail),

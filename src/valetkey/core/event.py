@@ -3,7 +3,7 @@
 Every change of state is one of these, written by the verb in its own transaction. An event never holds a secret.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -165,14 +165,16 @@ class AppPasswordIssued:
     protocols: tuple[str, ...]
     expires_at: str | None
     from_networks: tuple[str, ...]
+    limits: dict[str, Any] = field(default_factory=dict)  # those that it has, by name; the first records do not have it
 
 
 @dataclass(frozen=True, slots=True)
 class AppPasswordChanged:
     """An app password was renamed, narrowed or widened."""
 
-    fields: tuple[str, ...]  # of "description", "scope", "restrictions"
+    fields: tuple[str, ...]  # of "description", "scope", "restrictions", "limits"
     description: str = ""  # as it was called until then; the first records do not have it
+    limits: dict[str, Any] = field(default_factory=dict)  # those that it has now, if they were changed
 
 
 @dataclass(frozen=True, slots=True)

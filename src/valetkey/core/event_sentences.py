@@ -12,6 +12,7 @@ _CHANGED = {
     "description": say("its name"),
     "scope": say("what it may do"),
     "restrictions": say("from where and until when"),
+    "limits": say("its limits"),
 }
 _DOES = {right.value: does for right, does in DOES.items()}
 _FACTORS = {

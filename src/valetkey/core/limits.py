@@ -8,7 +8,7 @@ from typing import Any
 
 from valetkey.core.account import canonical_domain, canonical_login_name, canonical_or_nobodys
 from valetkey.core.errors import InvalidInput
-from valetkey.core.scope import MailProtocol, Permission, is_limited
+from valetkey.core.scope import MailProtocol, Permission, ReadyMade, is_limited
 
 _MOST_ENTRIES = 50
 _LONGEST_FOLDER = 200  # characters
@@ -131,6 +131,16 @@ def check_limits(wanted: Limits) -> Limits:
         wanted.recipients_per_day,
         wanted.recipients_per_message,
     )
+
+
+def check_choice(choice: ReadyMade, limits: Limits) -> None:
+    """Let pass limits that have what a ready-made choice is made for.
+
+    Raises:
+        InvalidInput: It is for named folders, and none is named.
+    """
+    if choice.needs_folders and not limits.folders:
+        raise InvalidInput("folders", "Name at least one folder that it may read.")
 
 
 def limit_facts(limits: Limits) -> dict[str, Any]:

@@ -113,6 +113,7 @@ class ReadyMade:
     title: Sentence
     sentence: Sentence  # what it can and cannot do
     scope: Scope
+    needs_folders: bool = False  # it is for folders that have to be named (`core.limits`)
 
 
 _MAIL = frozenset(
@@ -138,6 +139,13 @@ READY_MADE: tuple[ReadyMade, ...] = (
         say("Send only"),
         say("Sends mail, for a scanner, a website or an alarm. Cannot read a single message."),
         Scope(PermissionMode.REPLACE, frozenset({Permission.SEND}), frozenset({MailProtocol.SMTP})),
+    ),
+    ReadyMade(
+        "named-folders",
+        say("Archive or CRM"),
+        say("Reads the folders that you name and changes nothing. Cannot send, delete or mark anything."),
+        Scope(PermissionMode.REPLACE, frozenset({Permission.READ}), frozenset({MailProtocol.IMAP})),
+        needs_folders=True,
     ),
     ReadyMade(
         "filters",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 import structlog
 
@@ -16,6 +16,7 @@ from valetkey.core.app_password import (
 )
 from valetkey.core.errors import Conflict, InvalidInput, PolicyForbids, Unavailable
 from valetkey.core.event import AppPasswordChanged, AppPasswordIssued, AppPasswordRevoked
+from valetkey.core.limits import Sent, limit_facts
 from valetkey.core.notice import NoticeKind
 from valetkey.core.restriction import (
     NetworkRule,
@@ -61,6 +62,14 @@ class Issued:
 
     app_password: AppPassword
     secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class SentToday:
+    """What an app password has sent on the day that it is now."""
+
+    day: date  # in UTC
+    sent: Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +137,13 @@ async def change(
     def apply(writer: Writer) -> tuple[AppPassword, bool]:
         old, account = usable(writer, actor, credential_id, now)
         new = _changed(ports, old, account, now, description=description, scope=scope, restrictions=restrictions)
-        fields = tuple(f for f in ("description", "scope", "restrictions") if getattr(old, f) != getattr(new, f))
-        if not fields:
+        event = _changed_event(old, new)
+        if event is None:
             return old, False
         if not (new.scope.is_within(old.scope) and is_within(new.restrictions, old.restrictions, ports.networks)):
             require_recent_proof(actor, now)
             require_may_issue(writer, actor, account, now)
         writer.set_app_password(old.id, description=new.description, scope=new.scope, restrictions=new.restrictions)
-        event = AppPasswordChanged(fields, old.description)
         writer.record(event, actor=actor, at=now, account_id=account.id, credential_id=old.id)
         return new, True
 
@@ -228,6 +236,23 @@ async def get(ports: Ports, actor: Actor, credential_id: str) -> AppPassword:
     )
 
 
+async def sent_today(ports: Ports, actor: Actor, credential_id: str) -> SentToday:
+    """Give what an app password has sent today, as far as it was counted: through what holds sessions to its limits.
+
+    Raises:
+        NotFound: No such app password, or not the actor's.
+        Unavailable: The store failed.
+    """
+    now = ports.clock.now()
+    others = Action.SEE_APP_PASSWORDS
+
+    def look(reader: Reader) -> SentToday:
+        one, _ = the_app_password(reader, actor, credential_id, others=others, now=now)
+        return SentToday(now.date(), reader.sent_on(one.id, now.date()))
+
+    return await ports.store.read(look)
+
+
 async def lapse_expired(ports: Ports) -> int:
     """Stamp what has expired since the last time, and close the connections that it opened; run every minute.
 
@@ -300,7 +325,22 @@ def issued_event(new: AppPassword) -> AppPasswordIssued:
         protocols=tuple(sorted(new.scope.protocols)),
         expires_at=expires_at.isoformat() if expires_at else None,
         from_networks=new.restrictions.allowed_ips if rule is NetworkRule.ALLOWED else (rule.value,),
+        limits=limit_facts(new.restrictions.limits),
     )
+
+
+def _changed_event(old: AppPassword, new: AppPassword) -> AppPasswordChanged | None:
+    limits = new.restrictions.limits
+    has_other = {
+        "description": old.description != new.description,
+        "scope": old.scope != new.scope,
+        "restrictions": replace(old.restrictions, limits=limits) != new.restrictions,
+        "limits": old.restrictions.limits != limits,
+    }
+    fields = tuple(field for field, is_other in has_other.items() if is_other)
+    if not fields:
+        return None
+    return AppPasswordChanged(fields, old.description, limit_facts(limits) if has_other["limits"] else {})
 
 
 def _issuable(ports: Ports, reader: Reader, actor: Actor, account_id: str, now: datetime) -> Account:

@@ -11,6 +11,7 @@ from valetkey.core.api_token import ApiToken
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import Conflict, NotFound
 from valetkey.core.event import Exported, to_facts
+from valetkey.core.limits import limit_facts
 from valetkey.core.network import network_facts
 from valetkey.core.policy import policy_facts
 from valetkey.core.proposal import EXPORT_LASTS, Proposal, ProposalKind, ProposalState
@@ -157,6 +158,7 @@ def _app_password_facts(value: AppPassword) -> dict[str, Any]:
         "idle_for": None if limits.idle_for is None else limits.idle_for.total_seconds(),
         "network_rule": limits.network_rule,
         "allowed_ips": limits.allowed_ips,
+        "limits": limit_facts(limits.limits),
         "created_at": value.created_at,
         "created_by": value.created_by,
         "created_from": value.created_from,

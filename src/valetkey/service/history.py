@@ -8,6 +8,7 @@ from enum import StrEnum
 from valetkey.core.account import Account
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import NotAllowed, PolicyForbids
+from valetkey.core.limits import Sent
 from valetkey.core.role import Action
 from valetkey.service.authority import (
     acts_on_others,
@@ -66,6 +67,7 @@ class Detail:
     predecessor: AppPassword | None  # in whose place it was put
     days: tuple[DayCount, ...]
     history: History
+    sent: Sent  # today, a day in UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ async def of_app_password(
             predecessor=next((each for each in every if each.id == one.rotated_from), None),
             days=reader.login_days(account.id, one.id, since),
             history=_history(reader, account, one.id, _permitted(reader, actor, account, wanted, now), limit),
+            sent=reader.sent_on(one.id, now.date()),
         )
 
     return await ports.store.read(look)

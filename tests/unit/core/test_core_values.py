@@ -427,7 +427,11 @@ EVENTS = [
     events.SignedOut(1),
     events.SignedOut(2),
     events.AppPasswordIssued("Phone", "inherit", ("imap",), None, ("anywhere",)),
+    events.AppPasswordIssued(
+        "Phone", "inherit", ("imap",), None, ("anywhere",), {"folders": ["A"], "messages_per_day": 3}
+    ),
     events.AppPasswordChanged(("description",), "Phone"),
+    events.AppPasswordChanged(("limits",), "Phone", {"senders": ["alice@example.org"]}),
     events.AppPasswordRevoked("Phone", "lost"),
     events.AppPasswordRevoked("Phone", ""),
     events.AppPasswordLapsed("Phone"),
