@@ -15,6 +15,7 @@ from tests.servers.exim import Exim, running_exim
 from tests.servers.maildirs import MAIL_UID, a_message
 from tests.servers.people import ALICE, BOB, CAROL
 from tests.servers.places import listens
+from tests.servers.sendmail import running_sendmail
 from tests.servers.sink import running_sink
 from tests.servers.unpacked import NAMES, ROOMS, Unpacked, unpacked
 
@@ -244,6 +245,19 @@ def test_cyrus_lets_nobody_in_while_nobody_serves_its_saslauthd_socket(authority
         talk.until(r"\* OK")
         assert talk.imap("a", f"LOGIN {ALICE.address} {ALICE.password}")[-1].startswith("a NO")
         assert "cannot connect to saslauthd server" in cyrus.log.wait_for("saslauthd")
+
+
+@pytest.mark.needs("sendmail", "saslpasswd2")
+def test_sendmail_takes_alices_mail_after_her_login_alone():
+    with running_sink() as sink, running_sendmail(sink.port) as sendmail:
+        with smtplib.SMTP("localhost", sendmail.port, timeout=10) as smtp:
+            with pytest.raises(smtplib.SMTPSenderRefused):
+                smtp.sendmail(ALICE.address, BOB.address, "Subject: without-login\r\n\r\n")
+            with pytest.raises(smtplib.SMTPAuthenticationError):
+                smtp.login(ALICE.address, "wrong")
+            smtp.login(ALICE.address, ALICE.password)
+            smtp.send_message(a_message(ALICE.address, BOB.address, "through-sendmail"))
+        assert b"Subject: through-sendmail\r\n" in sink.wait().octets
 
 
 @pytest.mark.needs("courier")

@@ -5,7 +5,6 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tests.servers.certificates import CertificateAuthority
 from tests.servers.logs import ServerLog
@@ -87,9 +86,7 @@ class Cyrus:
         self.place.write("/etc/cyrus.key", certificate.key.read_text(), owner="cyrus", mode=0o600)
         self.place.write("/etc/imapd.conf", _SETTINGS + self.passwords)
         self.place.write("/etc/cyrus.conf", _services(self.ports))
-        for person in self.people:
-            _remember(self.place.path("/etc/sasldb2"), person)
-            os.chown(self.place.path("/etc/sasldb2"), *self.place.numbers("cyrus"))
+        write_sasldb(self.place, self.people, owner="cyrus")
 
 
 @contextmanager
@@ -145,7 +142,12 @@ EVENTS {{
 """
 
 
-def _remember(file: Path, person: Person) -> None:
-    name, _, domain = person.address.partition("@")
-    command = ["saslpasswd2", "-p", "-c", "-f", str(file), "-u", domain, name]
-    subprocess.run(command, input=person.password.encode(), check=True, timeout=30)
+def write_sasldb(place: Unpacked, people: Sequence[Person], *, owner: str) -> None:
+    """Write Cyrus SASL's own file of passwords into a copy, for a server that runs as `owner`."""
+    file = place.path("/etc/sasldb2")
+    for person in people:
+        name, _, domain = person.address.partition("@")
+        command = ["saslpasswd2", "-p", "-c", "-f", str(file), "-u", domain, name]
+        subprocess.run(command, input=person.password.encode(), check=True, timeout=30)
+        file.chmod(0o600)  # sendmail takes no file of passwords that others may read
+        os.chown(file, *place.numbers(owner))
