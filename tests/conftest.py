@@ -33,7 +33,9 @@ class Deselected:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark `needs` known."""
+    """Make the mark `needs` known, and let the programs that tests start keep their bytecode."""
+    # Where it may not be written, every start of `valetkey` compiles all of Valetkey anew: half a second, hundreds of times.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     config.addinivalue_line("markers", NEEDS)
     config.stash[LEFT_OUT] = Counter()
     config.stash[DESELECTED] = []

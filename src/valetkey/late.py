@@ -8,8 +8,8 @@ from typing import Any
 def late(name: str) -> Callable[..., Any]:
     """Give a function or class of ours whose module is imported when it is first called.
 
-    What is given has no types, so whoever takes it says the type. `tests/test_house.py` holds who may use this, and
-    that every name leads somewhere.
+    What is given has no types, so whoever takes it says the type. `tests/unit/app/test_late_imports.py` holds
+    who may use this, and that every name leads somewhere.
 
     Args:
         name: The module and the name in it, such as `valetkey.app.serving:serve`.

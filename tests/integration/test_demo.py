@@ -212,6 +212,7 @@ def test_health_and_metrics(running: dict[str, Any]) -> None:
 
     assert ask("/healthz") == "ok\n"
     assert ask("/readyz") == "ready\n"
+    imap(running, "alice@example.test", secret_of(running, "mail-app")).logout()
     metrics = ask("/metrics")
     assert "valetkey_workers_answering 2.0" in metrics
     assert "valetkey_store_up 1.0" in metrics

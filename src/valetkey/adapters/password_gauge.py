@@ -1,35 +1,15 @@
-"""The estimate of passwords, by zxcvbn (Wheeler, USENIX Security 2016)."""
+"""The estimate of passwords, in a thread of its own, one at a time."""
 
-import importlib
-import unicodedata
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from valetkey.adapters.lane import Lane
-from valetkey.core.password_strength import Strength, Weakness
+from valetkey.core.password_strength import Strength
+from valetkey.late import late
 
-_LOOKED_AT = 64  # characters; the time that an estimate takes grows fast with them
 _WAITING = 20
 _DEADLINE = 10.0  # seconds
-# The library knows English. These come first where German is spoken, the most usual in front.
-_GERMAN = """
-    passwort hallo schatz geheim sommer winter herbst fussball schalke bayern dortmund hamburg berlin
-    münchen muenchen frankfurt deutschland österreich oesterreich schweiz frühling fruehling liebe ichliebedich schatzi
-    mausi hase hasi engel teufel sonne sonnenschein mond stern blume schmetterling schnecke katze hund pferd tiger mutter
-    vater mama papa oma opa schwester bruder kinder familie freunde freundin freund montag dienstag mittwoch donnerstag
-    freitag samstag sonntag januar februar märz maerz april juni juli august september oktober november dezember
-    willkommen anmelden kennwort benutzer rechner computer internet büro buero firma arbeit urlaub ferien weihnachten
-    ostern geburtstag michael thomas andreas stefan christian daniel sabine monika petra claudia julia sandra nicole
-    schule lehrer auto motorrad mercedes porsche volkswagen gitarre musik kaffee schokolade glück glueck leben zuhause
-"""
-_WEAKNESSES = {
-    "dictionary": Weakness.COMMON,
-    "spatial": Weakness.KEYBOARD,
-    "repeat": Weakness.REPEATED,
-    "sequence": Weakness.SEQUENCE,
-    "date": Weakness.DATE,
-    "regex": Weakness.DATE,  # a recent year
-}
+# Loaded when a password is first set: its word lists take 15 MB, which no gateway worker needs.
+_measure: Callable[[str, Sequence[str]], Strength] = late("valetkey.adapters.password_estimate:measure")
 
 
 class ZxcvbnGauge:
@@ -51,30 +31,3 @@ class ZxcvbnGauge:
     def close(self) -> None:
         """End its thread."""
         self._lane.close()
-
-
-def _measure(password: str, known: Sequence[str]) -> Strength:
-    # Loaded when a password is first set: its word lists take 15 MB, which no gateway worker needs.
-    matching = importlib.import_module("zxcvbn.matching")
-    scoring = importlib.import_module("zxcvbn.scoring")
-    # Not the library's own entry, which keeps the words of the person before in a table that all share.
-    words = {
-        **matching.RANKED_DICTIONARIES,
-        "german": matching.build_ranked_dict(_GERMAN.split()),
-        "user_inputs": matching.build_ranked_dict([word.lower() for word in known]),
-    }
-    looked_at = unicodedata.normalize("NFKC", password)[:_LOOKED_AT]
-    result = scoring.most_guessable_match_sequence(looked_at, matching.omnimatch(looked_at, words))
-    found: list[dict[str, Any]] = result["sequence"]
-    return Strength(float(result["guesses_log10"]), _weakness(found))
-
-
-def _weakness(found: list[dict[str, Any]]) -> Weakness:
-    """Name the kind of the longest piece that is not mere chance."""
-    pieces = [piece for piece in found if piece["pattern"] != "bruteforce"]
-    if not pieces:
-        return Weakness.NONE
-    longest = max(pieces, key=lambda piece: len(piece["token"]))
-    if longest["pattern"] == "dictionary" and longest["dictionary_name"] == "user_inputs":
-        return Weakness.PERSONAL
-    return _WEAKNESSES.get(longest["pattern"], Weakness.NONE)
