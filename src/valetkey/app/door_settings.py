@@ -44,6 +44,7 @@ def _peer(entry: PeerSection) -> Peer:
         networks=entry.networks,
         secret=read_secret(entry.secret_file, f"{where} secret_file") if entry.secret_file else "",
         holds=entry.holds,
+        tls_only=entry.tls_only,
         master_user=entry.master_user,
         message_authenticator=entry.message_authenticator,
         doveadm=_doveadm(entry, where) if entry.doveadm or entry.doveadm_url else None,

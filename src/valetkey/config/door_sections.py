@@ -82,6 +82,12 @@ class PeerSection:
         frozenset(),
         example=frozenset({Held.PERMISSIONS}),
     )
+    tls_only: bool = value(
+        FLAG,
+        "It takes passwords from its clients over TLS alone, as it is set up. For saslauthd, authdaemon, radius and "
+        "ldap, which cannot say so of a login; without it policy refuses logins there while it demands TLS.",
+        False,
+    )
     master_user: str = value(
         TEXT, "Valetkey's own gateway logs in to it as this master user, and may (Dovecot).", "", example="valetkey"
     )

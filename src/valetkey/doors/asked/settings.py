@@ -41,6 +41,7 @@ class Peer:
     networks: tuple[Network, ...]  # it asks from there; of no meaning on a unix socket
     secret: str = field(default="", repr=False)  # empty: it proves itself by its place alone
     holds: frozenset[Held] = frozenset()  # what it holds sessions to, as its administrator has set up
+    tls_only: bool = False  # it takes passwords over TLS alone, for protocols that cannot say so of a login
     master_user: str = ""  # the gateway's, whose logins on behalf of others it may confirm; empty: none
     message_authenticator: bool = True  # RADIUS: ask for one in every request
     doveadm: Doveadm | None = None  # None: nobody to be told of a revocation
