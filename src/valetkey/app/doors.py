@@ -12,6 +12,9 @@ from valetkey.core.errors import CannotStart
 from valetkey.doors.asked.desk import Desk, OpenDoor
 from valetkey.doors.asked.listening import ALPN, bind_door
 from valetkey.doors.asked.settings import Door, DoorKind, Settings
+from valetkey.doors.postfix.policy import open_policy
+from valetkey.doors.postfix.socketmap import open_socketmap
+from valetkey.doors.sasl.door import open_sasl
 from valetkey.doors.serve import CertificateFiles, Driver, ServerCertificates
 from valetkey.doors.serve.metrics import Metrics
 from valetkey.service.ports import Ports
@@ -22,6 +25,9 @@ _Open = Callable[[Desk, Door, socket.socket], Awaitable[OpenDoor]]
 
 _OPENERS: Mapping[DoorKind, _Open] = {
     DoorKind.HTTP: open_http,
+    DoorKind.SASL: open_sasl,
+    DoorKind.POLICY: open_policy,
+    DoorKind.SOCKETMAP: open_socketmap,
 }
 
 

@@ -3,8 +3,10 @@
 Nothing is told before the secret is proven: wrong, unknown, disabled and revoked are answered alike.
 """
 
+from collections.abc import Mapping
 from typing import assert_never
 
+from valetkey.core.limits import Overstep
 from valetkey.core.login import CannotTell, Reason, Refused
 from valetkey.core.scope import MailProtocol
 from valetkey.wire.machine import Refusal, RefusalKind
@@ -34,6 +36,15 @@ TOO_MANY = Refusal(RefusalKind.TRY_LATER, "Too many connections of this account 
 # As if the check had come a moment later.
 REVOKED_MEANWHILE = Refusal(RefusalKind.WRONG, "Authentication failed. This service needs an app password")
 
+# To who is logged in: what the app password may not send.
+OVERSTEPS: Mapping[Overstep, str] = {
+    Overstep.SENDER: "This app password may not send mail as this address",
+    Overstep.RECIPIENT: "This app password may not send mail to this address",
+    Overstep.RECIPIENTS_PER_MESSAGE: "This app password may not send one message to so many recipients",
+    Overstep.MESSAGES_PER_DAY: "This app password has sent as many messages today as it may",
+    Overstep.RECIPIENTS_PER_DAY: "This app password has sent to as many recipients today as it may",
+}
+
 
 def refusal_for(verdict: Refused | CannotTell, protocol: MailProtocol, help_url: str) -> Refusal:
     """Give the answer to a login that does not pass."""
@@ -53,7 +64,9 @@ _TOLD_TO_ALL = frozenset({Reason.THROTTLED})
 
 def _refusal(reason: Reason, protocol: MailProtocol, see: str) -> Refusal:
     match reason:
-        case Reason.WRONG_SECRET | Reason.ACCOUNT_DISABLED | Reason.KIND_NOT_ALLOWED | Reason.REVOKED:
+        case (
+            Reason.WRONG_SECRET | Reason.WRONG_CODE | Reason.ACCOUNT_DISABLED | Reason.KIND_NOT_ALLOWED | Reason.REVOKED
+        ):
             return _say(RefusalKind.WRONG, f"Authentication failed. This service needs an app password{see}")
         case Reason.EXPIRED:
             return _say(RefusalKind.EXPIRED, f"This app password has expired. Please make a new one{see}")

@@ -22,7 +22,7 @@ from valetkey.core.scope import MailProtocol, Permission
 from valetkey.core.tagged_name import tagged
 from valetkey.service.ports import Ports, Reader, Writer
 
-_MOST_OWNERS = 1_000  # names in one answer; Postfix takes 100,000 octets
+_MOST_OCTETS = 90_000  # of all owners of an address, with what stands between; Postfix takes 100,000
 # Postfix takes the owners of an address for a list with commas or white space between.
 _BETWEEN_OWNERS = frozenset(", \t\r\n")
 
@@ -109,7 +109,8 @@ async def owners_of(ports: Ports, address: str) -> tuple[str, ...]:
             return ()
         found = reader.app_passwords(account.id, live_only=True)
         names = [tagged(account.address, each.id) for each in found if _may_send_as(each, account.rights, name)]
-        return (account.address, *names[-_MOST_OWNERS:])
+        most = _MOST_OCTETS // max(len(f"{name},".encode()) for name in (account.address, *names))
+        return (account.address, *names[-most:])
 
     return await ports.store.read(look)
 
