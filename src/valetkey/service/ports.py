@@ -22,6 +22,7 @@ from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol, Permission, Scope
 from valetkey.core.sentence import Sentence
 from valetkey.core.throttle import ThrottleCounts, ThrottleLimits
+from valetkey.service.closing_parts import NoServers, ServerSessions
 from valetkey.service.mail_parts import Mailer
 from valetkey.service.sign_in_parts import Passkeys, PasswordGauge
 from valetkey.service.store_parts import (
@@ -476,6 +477,7 @@ class Ports:
     throttle: ThrottleLimits
     passkeys: Passkeys
     gauge: PasswordGauge
+    server_sessions: ServerSessions = NoServers()  # noqa: RUF009  (it has no state)
     mail_servers: MailServers | None = None  # None: this process does not know any
     mailer: Mailer | None = None  # None: this site sends no mail, so nobody is told and no link is mailed
     default_domain: str | None = None  # for bare login names

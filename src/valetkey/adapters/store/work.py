@@ -5,6 +5,7 @@ from valetkey.adapters.store.activity import ActivityReader, ActivityWriter
 from valetkey.adapters.store.answers import AnswerReader, AnswerWriter
 from valetkey.adapters.store.app_passwords import AppPasswordReader, AppPasswordWriter
 from valetkey.adapters.store.audit import AuditReader, AuditWriter
+from valetkey.adapters.store.closings import ClosingReader, ClosingWriter
 from valetkey.adapters.store.console import ConsoleListReader
 from valetkey.adapters.store.counts import CountReader, CountWriter
 from valetkey.adapters.store.key_numbers import KeyNumberReader, KeyNumberWriter
@@ -41,6 +42,7 @@ class SqliteReader(
     ConsoleListReader,
     SentReader,
     RememberedCodeReader,
+    ClosingReader,
 ):
     """Fulfils `service.ports.Reader`."""
 
@@ -64,6 +66,7 @@ class SqliteWriter(
     AnswerWriter,
     SentWriter,
     RememberedCodeWriter,
+    ClosingWriter,
     SqliteReader,
 ):
     """Fulfils `service.ports.Writer`."""
