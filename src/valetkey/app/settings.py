@@ -36,6 +36,8 @@ def policy_of(config: Config) -> Policy:
         strict_hash=section.strict_hash,
         min_password_length=section.min_password_length,
         recovery_wait=section.recovery_wait,
+        password_with_code=section.password_with_code,
+        password_with_code_for=section.password_with_code_for,
     )
 
 

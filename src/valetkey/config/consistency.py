@@ -10,7 +10,7 @@ from valetkey.config.lines import Place
 from valetkey.config.sections import Config, Domain, Listener, MailerSection, Upstream
 from valetkey.core.errors import InvalidInput
 from valetkey.core.mail_address import mail_address
-from valetkey.core.policy import LEAST_RECOVERY_WAIT, MOST_RECOVERY_WAIT
+from valetkey.core.policy import LEAST_CODE_FOR, LEAST_RECOVERY_WAIT, MOST_CODE_FOR, MOST_RECOVERY_WAIT
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.asked.settings import DoorKind
 from valetkey.doors.gateway.settings import TlsMode, UpstreamLogin
@@ -68,6 +68,9 @@ def _policy(config: Config) -> Iterator[Contradiction]:
         yield ("policy", "default_idle_for"), "[policy] default_idle_for", "longer than max_idle_for", mend
     if not LEAST_RECOVERY_WAIT <= policy.recovery_wait <= MOST_RECOVERY_WAIT:
         yield ("policy", "recovery_wait"), "[policy] recovery_wait", "out of range", "choose 1 to 30 days"
+    if not LEAST_CODE_FOR <= policy.password_with_code_for <= MOST_CODE_FOR:
+        mend = "choose 1 minute to 30 days"
+        yield ("policy", "password_with_code_for"), "[policy] password_with_code_for", "out of range", mend
 
 
 def _mailer(mailer: MailerSection) -> Iterator[Contradiction]:

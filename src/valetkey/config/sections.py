@@ -192,6 +192,16 @@ class PolicySection:
         "1 to 30 days.",
         LEAST_RECOVERY_WAIT * 3,
     )
+    password_with_code: bool = value(
+        FLAG,
+        "Through RADIUS, PAM and saslauthd the main password opens mail with a one-time code typed right behind it.",
+        False,
+    )
+    password_with_code_for: timedelta = value(
+        DURATION,
+        "The same text then passes again from the same network, for the same protocol: 1 minute to 30 days.",
+        timedelta(hours=12),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from valetkey.core.account import Account, AccountState
+from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.app_password import AppPassword
 from valetkey.core.limits import NO_LIMITS, Held, Limits, needed, permits_folder
 from valetkey.core.network import Address, NamedNetworks, unmapped
 from valetkey.core.policy import Policy
 from valetkey.core.restriction import network_permits
 from valetkey.core.scope import ALL_PROTOCOLS, MailProtocol, Permission, may_open
+
+# Doors of what asks for one password and has no second field, at which the one-time code may follow the main password.
+DOORS_WITH_CODE = frozenset({"radius", "saslauthd"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class LoginAttempt:
     door: str  # "gateway", "dovecot", "sasl" …
     client: str = ""  # IMAP ID or EHLO name: untrusted text, for the owner's eyes
     holds: frozenset[Held] = frozenset()  # what the session can be held to after the login, by the door or its server
+    peer: str = ""  # the mail server that asks, as the configuration calls it
 
     def __post_init__(self) -> None:
         if self.address is not None:
@@ -35,6 +39,7 @@ class Reason(StrEnum):
     """Why a login is refused; stored for the owner, told on the wire only after the secret is proven."""
 
     WRONG_SECRET = "wrong-secret"  # noqa: S105  (a word for a reason)
+    WRONG_CODE = "wrong-code"  # the right main password, and behind it a one-time code that is wrong or was used
     ACCOUNT_DISABLED = "account-disabled"
     KIND_NOT_ALLOWED = "kind-not-allowed"  # a main password where only app passwords open mail
     REVOKED = "revoked"
@@ -60,6 +65,7 @@ class Grant:
     expires_at: datetime | None
     changed: int  # the account's change number that this grant was made from
     limits: Limits = NO_LIMITS
+    with_code: bool = False  # the main password with a one-time code
 
     @property
     def must_hold(self) -> frozenset[Held]:
@@ -104,6 +110,7 @@ class Proven:
 
     account: Account
     app_password: AppPassword | None  # None: the main password
+    with_code: bool = False  # and a one-time code behind it, used now or remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,7 @@ def decide(attempt: LoginAttempt, proven: Proven | None, given: Conditions) -> A
             expires_at=end_of(credential, given.policy) if credential else None,
             changed=proven.account.changed,
             limits=_limits(proven),
+            with_code=proven.with_code,
         )
     )
 
@@ -148,7 +156,7 @@ def _first_refusal(attempt: LoginAttempt, proven: Proven, given: Conditions) -> 
     account, credential = proven.account, proven.app_password
     if account.state is not AccountState.ACTIVE:
         return Reason.ACCOUNT_DISABLED
-    if credential is None and (account.has_second_factor or not given.policy.main_password_opens_mail):
+    if credential is None and not _main_password_opens(attempt, proven, given.policy):
         return Reason.KIND_NOT_ALLOWED
     if credential is not None:
         reason = _credential_refusal(attempt, credential, given)
@@ -163,6 +171,15 @@ def _first_refusal(attempt: LoginAttempt, proven: Proven, given: Conditions) -> 
     if not needed(attempt.protocol, _permissions(proven), _limits(proven)) <= attempt.holds:
         return Reason.NOT_HELD
     return None
+
+
+def _main_password_opens(attempt: LoginAttempt, proven: Proven, policy: Policy) -> bool:
+    """Alone only until there is a second factor; with a one-time code only where it can be asked for no other way."""
+    account = proven.account
+    if not proven.with_code:
+        return policy.main_password_opens_mail and not account.has_second_factor
+    is_persons = account.kind is AccountKind.PERSON and account.has_second_factor
+    return policy.password_with_code and attempt.door in DOORS_WITH_CODE and is_persons
 
 
 def _has_something_to_do(protocol: MailProtocol, proven: Proven) -> bool:

@@ -21,6 +21,8 @@ RULES: Mapping[str, Sentence] = {
     "strict_hash": say("Slow hash behind each app password"),
     "min_password_length": say("Shortest main password (characters)"),
     "recovery_wait": say("Waiting time of a recovery (hours)"),
+    "password_with_code": say("Main password with a one-time code opens mail"),
+    "password_with_code_for": say("How long one code lasts there (hours)"),
 }
 EXPORTS: Mapping[str, Sentence] = {"audit log": say("Audit log"), "everything": say("Everything")}
 

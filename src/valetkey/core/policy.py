@@ -12,6 +12,8 @@ _MIN_PASSWORD_LENGTHS = range(8, 129)
 _LONGEST = timedelta(days=36_500)
 LEAST_RECOVERY_WAIT = timedelta(hours=24)  # long enough that a notice is read
 MOST_RECOVERY_WAIT = timedelta(days=30)
+LEAST_CODE_FOR = timedelta(minutes=1)
+MOST_CODE_FOR = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Policy:
     strict_hash: bool = False  # Argon2id behind the keyed index, docs/decisions
     min_password_length: int = 12
     recovery_wait: timedelta = LEAST_RECOVERY_WAIT * 3  # between both proofs and the end of the second factors
+    password_with_code: bool = False  # main password and one-time code in one field, at `core.login.DOORS_WITH_CODE`
+    password_with_code_for: timedelta = timedelta(hours=12)  # how long the same text passes again from the same place
 
 
 def _is_more(old: Any, new: Any) -> bool:
@@ -51,6 +55,8 @@ _IS_WEAKER: Mapping[str, Callable[[Any, Any], bool]] = {
     "strict_hash": _is_less,
     "min_password_length": _is_less,
     "recovery_wait": _is_less,
+    "password_with_code": _is_more,
+    "password_with_code_for": _is_more,
 }
 
 
@@ -89,6 +95,8 @@ def check_policy(policy: Policy) -> Policy:
         _check_duration(name, getattr(policy, name))
     if not LEAST_RECOVERY_WAIT <= policy.recovery_wait <= MOST_RECOVERY_WAIT:
         raise InvalidInput("recovery_wait", "Choose a waiting time between 24 hours and 30 days.")
+    if not LEAST_CODE_FOR <= policy.password_with_code_for <= MOST_CODE_FOR:
+        raise InvalidInput("password_with_code_for", "Choose a time between one minute and 30 days.")
     _check_default("default_lifetime", policy.default_lifetime, policy.max_lifetime)
     _check_default("default_idle_for", policy.default_idle_for, policy.max_idle_for)
     return policy

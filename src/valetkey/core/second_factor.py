@@ -16,6 +16,7 @@ DIGITS = 6
 SEED_OCTETS = 20  # RFC 4226 section 4, R6
 _DRIFT_STEPS = 1  # RFC 6238 section 5.2: one step either side
 _CODE = re.compile(r"[0-9]{6}", re.ASCII)
+_WITH_CODE = re.compile(r"(.+)([0-9]{6})", re.ASCII | re.DOTALL)
 _SPACES = re.compile(r"[ \u00a0-]")
 _MAX_TYPED_CODE = 32  # no writing of six digits is longer
 
@@ -67,6 +68,12 @@ def canonical_code(typed: str) -> str | None:
         return None
     code = _SPACES.sub("", typed)
     return code if _CODE.fullmatch(code) else None
+
+
+def split_code(typed: str) -> tuple[str, str] | None:
+    """Take a text apart that ends in a code: what comes before it, and the six ASCII digits; None if it does not."""
+    found = _WITH_CODE.fullmatch(typed)
+    return (found[1], found[2]) if found else None
 
 
 def step_of(now: datetime) -> int:

@@ -26,6 +26,7 @@ from valetkey.service.faults import place_of
 from valetkey.service.first_use import pin_network, stamp_if_expired
 from valetkey.service.key_moves import move_to_current_key
 from valetkey.service.main_passwords import Outcome, try_main_password
+from valetkey.service.password_with_code import try_password_with_code
 from valetkey.service.ports import FoundLogin, KeyPurpose, LoginEvent, Ports, Reader, SiteRules, Writer
 from valetkey.service.throttling import Tally, is_over, network_name, tally
 
@@ -72,7 +73,7 @@ def decide_again(ports: Ports, attempt: LoginAttempt, grant: Grant) -> Verdict:
             return Refused(Reason.REVOKED, credential_id=grant.credential_id)
         rules = ports.rules.current()
         given = Conditions(rules.policy, rules.networks, ports.clock.now(), in_use=True)
-        return decide(attempt, Proven(*found), given)
+        return decide(attempt, Proven(*found, with_code=grant.with_code), given)
     except Unavailable as fault:
         return CannotTell(str(fault))
     except Exception as bug:  # noqa: BLE001  (the same)
@@ -115,8 +116,12 @@ async def _check(ports: Ports, attempt: LoginAttempt) -> Verdict:
     found = _proven(ports, numbers, looked_up, secret) if secret else None
     if found is not None and secret is not None and await _is_proven_slowly(ports, this.rules.policy, found, secret):
         return await _answer_app_password(ports, this, found, secret)
-    if this.rules.policy.main_password_opens_mail and (secret is None or secret.format is SecretFormat.DEVICE):
-        return await _answer_main_password(ports, this)
+    if secret is None or secret.format is SecretFormat.DEVICE:
+        verdict = await _answer_with_code(ports, this)
+        if verdict is not None:
+            return verdict
+        if this.rules.policy.main_password_opens_mail:
+            return await _answer_main_password(ports, this)
     return await _answer_unproven(ports, this)
 
 
@@ -190,6 +195,21 @@ async def _answer_main_password(ports: Ports, this: _Try) -> Verdict:
             verdict = Refused(Reason.THROTTLED)
         case _:
             verdict = Refused(Reason.WRONG_SECRET)
+    _record(ports, this.attempt, verdict, tried.account)
+    return verdict
+
+
+async def _answer_with_code(ports: Ports, this: _Try) -> Verdict | None:
+    """Answer a main password with a one-time code behind it; None where there can be none."""
+    tried = await try_password_with_code(ports, this.attempt, this.name, this.rules.policy)
+    if tried is None:
+        return None
+    verdict: Verdict
+    if tried.outcome is None and tried.account is not None:
+        proven = Proven(tried.account, None, with_code=True)
+        verdict = decide(this.attempt, proven, _conditions(ports, ports.rules.current()))
+    else:
+        verdict = Refused(tried.outcome or Reason.WRONG_SECRET)
     _record(ports, this.attempt, verdict, tried.account)
     return verdict
 

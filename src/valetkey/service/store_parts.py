@@ -346,7 +346,8 @@ class DoorReader(Protocol):
     """What the doors for mail servers ask of the store."""
 
     def sent_on(self, credential_id: str, day: date) -> Sent: ...  # a day in UTC
-    def remembered_until(self, hashed: bytes) -> tuple[str, datetime] | None: ...  # whose, until when
+    def code_proven_at(self, hashed: bytes) -> datetime | None: ...  # None: not remembered
+    def is_code_known(self, account_id: str, code: bytes) -> bool: ...  # it was typed before
 
 
 class DoorWriter(DoorReader, Protocol):
@@ -354,6 +355,5 @@ class DoorWriter(DoorReader, Protocol):
 
     def count_sent(self, credential_id: str, day: date, recipients: int) -> None: ...  # one message
     def forget_sent(self, before: date) -> int: ...
-    def remember_code(self, hashed: bytes, account_id: str, until: datetime) -> None: ...
-    def forget_codes_of(self, account_id: str) -> int: ...
+    def remember_code(self, hashed: bytes, account_id: str, code: bytes, at: datetime) -> None: ...
     def forget_remembered_codes(self, before: datetime) -> int: ...

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from valetkey.core.policy import MOST_CODE_FOR
 from valetkey.core.throttle import window_of
 from valetkey.service import app_passwords, proposals, recovery
 from valetkey.service.one_time_links import KEPT_FOR
@@ -38,7 +39,7 @@ async def every_minute(ports: Ports) -> int:
         writer.forget_failures(window_of(now, ports.throttle) - _KEPT_WINDOWS + 1)
         writer.forget_counts(days_before=(now - DAYS_KEPT).date(), hours_before=now - HOURS_KEPT)
         writer.forget_sent((now - SENT_KEPT).date())
-        writer.forget_remembered_codes(now)
+        writer.forget_remembered_codes(now - MOST_CODE_FOR)
         proposals.lapse_in(writer, now)
         writer.forget_api_answers(now - ANSWERS_KEPT)
         _count_people(writer, now)

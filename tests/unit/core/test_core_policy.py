@@ -40,6 +40,8 @@ WEAKER: dict[str, tuple[Any, ...]] = {
     "strict_hash": (False,),
     "min_password_length": (15,),
     "recovery_wait": (timedelta(hours=25),),
+    "password_with_code": (True,),
+    "password_with_code_for": (timedelta(hours=13),),
 }
 START: dict[str, Any] = {"recovery_wait": timedelta(hours=72)}
 

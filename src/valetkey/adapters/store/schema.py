@@ -373,7 +373,8 @@ remembered_code = Table(
     metadata,
     Column("hashed", LargeBinary, primary_key=True),
     Column("account_id", String, nullable=False),
-    Column("until", Integer, nullable=False),
+    Column("code", LargeBinary, nullable=False),
+    Column("typed_at", Integer, nullable=False),
 )
 
 closing = Table(

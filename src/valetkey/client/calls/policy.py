@@ -45,6 +45,8 @@ class PolicyCalls(Connection):
         strict_hash: bool,
         min_password_length: int,
         recovery_wait: int,
+        password_with_code: bool,
+        password_with_code_for: int,
     ) -> Preview:
         """Whom another policy would hit; nothing is changed."""
         return self._ask(
@@ -63,6 +65,8 @@ class PolicyCalls(Connection):
                     "strict_hash": strict_hash,
                     "min_password_length": min_password_length,
                     "recovery_wait": recovery_wait,
+                    "password_with_code": password_with_code,
+                    "password_with_code_for": password_with_code_for,
                 },
                 idempotency_key=idempotency_key,
                 is_repeatable=True,

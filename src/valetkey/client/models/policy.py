@@ -25,6 +25,8 @@ class PolicyRead:
     strict_hash: bool
     min_password_length: int
     recovery_wait: int
+    password_with_code: bool
+    password_with_code_for: int
     comes_from: Origin
 
 
@@ -42,6 +44,8 @@ class Policy:
     strict_hash: bool
     min_password_length: int
     recovery_wait: int
+    password_with_code: bool
+    password_with_code_for: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ Kind = Literal["logins", "refusals", "changes"]  # What a list shows.
 
 Reason = Literal[
     "wrong-secret",
+    "wrong-code",
     "account-disabled",
     "kind-not-allowed",
     "revoked",
@@ -22,6 +23,7 @@ Reason = Literal[
     "protocol",
     "permission",
     "tls-needed",
+    "not-held",
     "throttled",
 ]  # Why a login is refused; stored for the owner, told on the wire only after the secret is proven.
 

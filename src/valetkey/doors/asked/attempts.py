@@ -100,6 +100,7 @@ class Asking:
             door=self._door.name,
             client=printable(question.client),
             holds=peer.holds if holds is None else holds,
+            peer=peer.name,
         )
 
     def note(self, peer: Peer, question: Question, protocol: MailProtocol | None, verdict: Verdict) -> Answer:

@@ -40,6 +40,7 @@ READY_MADE_SHORT = {  # the ready-made choices, for a table's cell
 
 _REASONS = {
     Reason.WRONG_SECRET: say("wrong password"),
+    Reason.WRONG_CODE: say("the main password was right, the code behind it was wrong or used"),
     Reason.ACCOUNT_DISABLED: say("the account is disabled"),
     Reason.KIND_NOT_ALLOWED: say("the main password does not open mail; it needs an app password"),
     Reason.REVOKED: say("it was revoked"),
@@ -55,6 +56,9 @@ _REASONS = {
 
 _MENDS = {
     Reason.WRONG_SECRET: say("If that was not you, nobody got in. If it was, put the app password in again."),
+    Reason.WRONG_CODE: say(
+        "If that was not you, somebody knows your main password: change it. If it was, type it with a new code."
+    ),
     Reason.ACCOUNT_DISABLED: say("Ask your administrator."),
     Reason.KIND_NOT_ALLOWED: say("Make an app password for that program."),
     Reason.REVOKED: say("A program still uses it: give it a new one, or remove the account from it."),

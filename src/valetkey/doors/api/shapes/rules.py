@@ -35,6 +35,8 @@ class PolicyShape(Shape):
     strict_hash: Strict
     min_password_length: Annotated[int, Field(ge=8, le=128), WHOLE]
     recovery_wait: Annotated[int, Field(ge=86_400, le=2_592_000), WHOLE]
+    password_with_code: Strict
+    password_with_code_for: Annotated[int, Field(ge=60, le=2_592_000), WHOLE]
 
 
 class PolicyRead(PolicyShape):

@@ -86,8 +86,20 @@ POLICY: Mapping[str, tuple[Sentence, Sentence]] = {
         RULES["recovery_wait"],
         say("Between both proofs and the end of lost second factors; its owner is told all the while."),
     ),
+    "password_with_code": (
+        RULES["password_with_code"],
+        say(
+            "For programs that can take no app password. Only through mail servers that ask by RADIUS, PAM or "
+            "saslauthd: the code is typed right behind the password."
+        ),
+    ),
+    "password_with_code_for": (
+        RULES["password_with_code_for"],
+        say("So long the same text passes again, from the same network and for the same protocol."),
+    ),
 }
 _DAYS = frozenset({"default_lifetime", "max_lifetime", "default_idle_for", "max_idle_for"})
+_HOURS = frozenset({"recovery_wait", "password_with_code_for"})
 
 
 class ConsoleWords:
@@ -121,7 +133,7 @@ def _value(name: str, value: Any) -> Sentence | int | str:
         return say("Yes") if value else say("No")
     if name in _DAYS:
         return counted("{number} day", "{number} days", _whole(value, timedelta(days=1)))
-    if name == "recovery_wait":
+    if name in _HOURS:
         return counted("{number} hour", "{number} hours", _whole(value, timedelta(hours=1)))
     return value if isinstance(value, int) else str(value)
 

@@ -10,13 +10,15 @@ from valetkey.core.errors import InvalidInput
 from valetkey.core.policy import Policy, check_policy
 from valetkey.doors.web.forms import Form
 
-TICKS = frozenset({"main_password_opens_mail", "require_tls", "strict_hash"})
+TICKS = frozenset({"main_password_opens_mail", "require_tls", "strict_hash", "password_with_code"})
+_NEEDED = frozenset({"recovery_wait", "password_with_code_for"})  # durations that cannot be empty
 _UNITS = {
     "default_lifetime": timedelta(days=1),
     "max_lifetime": timedelta(days=1),
     "default_idle_for": timedelta(days=1),
     "max_idle_for": timedelta(days=1),
     "recovery_wait": timedelta(hours=1),
+    "password_with_code_for": timedelta(hours=1),
 }
 _MAX_TYPED = 12  # characters; no value is longer
 FIELDS = tuple(each.name for each in fields(Policy))
@@ -62,7 +64,7 @@ def _value(name: str, text: str) -> Any:
     if name in TICKS:
         return bool(text)
     if name in _UNITS:
-        if not text and name != "recovery_wait":
+        if not text and name not in _NEEDED:
             return None
         return _UNITS[name] * _number(name, text)
     number = _number(name, text)

@@ -27,14 +27,16 @@ CREATE TABLE sent_day (
 """
 
 _CODES = """
--- Main password and one-time code, proven once, that may be used again from the same place for a while.
+-- One-time codes that were typed behind a right main password. `hashed` is of account, code and place for a right one,
+-- which may be used again from there for a while; `code` is of account and code alone, to know one that was typed before.
 CREATE TABLE remembered_code (
   hashed BLOB PRIMARY KEY CHECK (length(hashed) = 32),
   account_id TEXT NOT NULL REFERENCES account (id),
-  until INTEGER NOT NULL
+  code BLOB NOT NULL CHECK (length(code) = 32),
+  typed_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX remembered_code_account ON remembered_code (account_id);
-CREATE INDEX remembered_code_end ON remembered_code (until)
+CREATE INDEX remembered_code_account ON remembered_code (account_id, code);
+CREATE INDEX remembered_code_age ON remembered_code (typed_at)
 """
 
 _CLOSINGS = """
