@@ -14,6 +14,7 @@ from valetkey.core.passkey import Passkey
 from valetkey.core.proposal import Proposal, ProposalState
 from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol
+from valetkey.service.closing_parts import Closing, ServerClosings
 
 
 class PasskeyReader(Protocol):
@@ -342,7 +343,28 @@ class ConsoleWriter(ConsoleReader, Protocol):
     def forget_api_answers(self, before: datetime) -> int: ...
 
 
-class DoorReader(Protocol):
+class ClosingReader(Protocol):
+    """What mail servers have to be told, read."""
+
+    def due_closings(self, now: datetime, limit: int = 500) -> tuple[Closing, ...]: ...  # the oldest first
+    def closings_of(self, account_id: str) -> tuple[Closing, ...]: ...
+    def late_closings(self) -> tuple[ServerClosings, ...]: ...  # tried in vain, or given up
+    def logged_in_since(self, since: datetime, *, after: str = "", limit: int = 100) -> tuple[str, ...]: ...  # accounts
+
+
+class ClosingWriter(ClosingReader, Protocol):
+    """What mail servers have to be told, written."""
+
+    def add_closing(
+        self, server: str, account_id: str | None, credential_id: str | None, *, at: datetime, next_try_at: datetime
+    ) -> None: ...
+    def set_closing_told(self, closing: Closing, at: datetime, next_try_at: datetime) -> None: ...
+    def put_off_closing(self, closing: Closing, next_try_at: datetime) -> None: ...
+    def give_up_closing(self, closing: Closing, at: datetime, forget_at: datetime) -> None: ...
+    def remove_closing(self, closing: Closing) -> None: ...  # these four do nothing if it was asked for anew meanwhile
+
+
+class DoorReader(ClosingReader, Protocol):
     """What the doors for mail servers ask of the store."""
 
     def sent_on(self, credential_id: str, day: date) -> Sent: ...  # a day in UTC
@@ -350,7 +372,7 @@ class DoorReader(Protocol):
     def is_code_known(self, account_id: str, code: bytes) -> bool: ...  # it was typed before
 
 
-class DoorWriter(DoorReader, Protocol):
+class DoorWriter(ClosingWriter, DoorReader, Protocol):
     """What the doors for mail servers write."""
 
     def count_sent(self, credential_id: str, day: date, recipients: int) -> None: ...  # one message
