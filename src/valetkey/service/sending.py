@@ -108,9 +108,9 @@ async def owners_of(ports: Ports, address: str) -> tuple[str, ...]:
         if account is None or _BETWEEN_OWNERS & set(account.address):
             return ()
         found = reader.app_passwords(account.id, live_only=True)
-        names = [tagged(account.address, each.id) for each in found if _may_send_as(each, account.rights, name)]
-        most = _MOST_OCTETS // max(len(f"{name},".encode()) for name in (account.address, *names))
-        return (account.address, *names[-most:])
+        names = (tagged(account.address, each.id) for each in found if _may_send_as(each, account.rights, name))
+        owners = (account.address, *names)  # the newest app passwords first
+        return owners[: _MOST_OCTETS // max(len(f"{each},".encode()) for each in owners)]
 
     return await ports.store.read(look)
 
