@@ -21,6 +21,7 @@ from valetkey.client.models.app_passwords import (
     RestrictionsWanted,
     ScopeWanted,
     SecretFormat,
+    Sent,
 )
 
 
@@ -174,6 +175,15 @@ class AppPasswordsCalls(Connection):
                 names={"app_password_id": app_password_id},
                 body={"description": description, "scope": scope, "restrictions": restrictions},
                 if_match=if_match,
+            ),
+        )
+
+    def get_app_password_sent(self, app_password_id: str) -> Sent:
+        """What it has sent today, beside its limits."""
+        return self._ask(
+            Sent,
+            Asked(
+                method="GET", path="/app-passwords/{app_password_id}/sent", names={"app_password_id": app_password_id}
             ),
         )
 

@@ -26,6 +26,8 @@ from valetkey.client.models.app_passwords import AppPasswordOfAccount as AppPass
 from valetkey.client.models.app_passwords import AppPasswordPage as AppPasswordPage
 from valetkey.client.models.app_passwords import AppPasswordRotated as AppPasswordRotated
 from valetkey.client.models.app_passwords import AppPasswordsRevoked as AppPasswordsRevoked
+from valetkey.client.models.app_passwords import Limits as Limits
+from valetkey.client.models.app_passwords import LimitsWanted as LimitsWanted
 from valetkey.client.models.app_passwords import ManyPlanned as ManyPlanned
 from valetkey.client.models.app_passwords import ManyRevoked as ManyRevoked
 from valetkey.client.models.app_passwords import NetworkRule as NetworkRule
@@ -34,6 +36,7 @@ from valetkey.client.models.app_passwords import Restrictions as Restrictions
 from valetkey.client.models.app_passwords import RestrictionsWanted as RestrictionsWanted
 from valetkey.client.models.app_passwords import ScopeWanted as ScopeWanted
 from valetkey.client.models.app_passwords import SecretFormat as SecretFormat
+from valetkey.client.models.app_passwords import Sent as Sent
 from valetkey.client.models.app_passwords import Use as Use
 from valetkey.client.models.connections import ConnectionPage as ConnectionPage
 from valetkey.client.models.connections import OpenConnection as OpenConnection

@@ -14,14 +14,27 @@ NetworkRule = Literal["anywhere", "allowed", "pinned"]  # From where a credentia
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What it may do only so far. What is empty or null is not limited."""
+
+    folders: tuple[str, ...]  # Those that it sees through IMAP; Name/* is what lies in Name.
+    senders: tuple[str, ...]  # As whom it sends through SMTP: addresses, or domains with @ in front.
+    recipients: tuple[str, ...]  # To whom it sends, written like senders.
+    messages_per_day: int | None  # Of a day in UTC.
+    recipients_per_day: int | None  # Of a day in UTC.
+    recipients_per_message: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Restrictions:
-    """From where and until when it works."""
+    """From where, until when and how far it works."""
 
     expires_at: datetime | None
     idle_for: int | None  # Seconds: unused for so long, it stops working.
     network_rule: NetworkRule
     allowed_ips: tuple[str, ...]
     pinned_network: str | None  # The network of the first login, for network_rule pinned.
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +100,26 @@ class ScopeWanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsWanted:
+    """What it shall do only so far. A mail server that cannot hold it to its limits refuses it."""
+
+    folders: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
+    messages_per_day: int | None = None
+    recipients_per_day: int | None = None
+    recipients_per_message: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RestrictionsWanted:
-    """From where and until when it shall work."""
+    """From where, until when and how far it shall work."""
 
     expires_at: datetime | None = None
     idle_for: int | None = None  # Seconds: unused for so long, it stops working.
     network_rule: NetworkRule = "anywhere"
     allowed_ips: tuple[str, ...] = ()
+    limits: LimitsWanted | None = None  # null: none.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +185,15 @@ class ManyRevoked:
     people: int
     closed: int
     skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What it has sent on a day, as far as a server counted that holds it to an amount."""
+
+    day: str  # In UTC.
+    messages: int
+    recipients: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

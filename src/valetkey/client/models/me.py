@@ -192,6 +192,7 @@ class ReadyMade:
     title: str
     sentence: str
     scope: Scope
+    needs_folders: bool  # It is for folders that have to be named, in restrictions.limits.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,15 @@
 """What commands ask for, whether the installation is on this machine or behind its API; both answer in the same values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from valetkey.core.account import Account, AccountKind
 from valetkey.core.api_token import ApiToken
 from valetkey.core.app_password import AppPassword, SecretFormat
+from valetkey.core.limits import NO_LIMITS, Limits, Sent
+from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.role import Role
 from valetkey.core.scope import Permission, ReadyMade
 from valetkey.service.app_passwords import Changed
@@ -69,6 +71,33 @@ class NewAppPassword:
     format: SecretFormat
     days: int | None = None  # None: what the policy gives
     networks: tuple[str, ...] = ()
+    limits: Limits = NO_LIMITS
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether anything beside the policy's defaults is asked for."""
+        return self.days is not None or bool(self.networks) or self.limits != NO_LIMITS
+
+    def restrictions(self, usual: Restrictions, now: datetime) -> Restrictions:
+        """Give the restrictions that it shall have, from those that it would have otherwise."""
+        found = replace(usual, limits=self.limits)
+        if self.days is not None:
+            found = replace(found, expires_at=now + timedelta(days=self.days))
+        if self.networks:
+            found = replace(found, network_rule=NetworkRule.ALLOWED, allowed_ips=self.networks)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What shall be otherwise with an app password."""
+
+    description: str | None = None  # None: as it is
+    limits: Mapping[str, Any] = field(default_factory=dict)  # fields of `core.limits.Limits`; others as they are
+
+    def restrictions(self, held: Restrictions) -> Restrictions | None:
+        """Give the restrictions that it shall have; None: as they are."""
+        return replace(held, limits=replace(held.limits, **self.limits)) if self.limits else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +207,12 @@ class Administration(Protocol):
 
     async def make_app_password(self, name: str, wanted: NewAppPassword) -> Shown:
         """Make one."""
+
+    async def edit(self, credential_id: str, edit: Edit) -> AppPassword:
+        """Change one."""
+
+    async def sent_today(self, credential_id: str) -> Sent:
+        """Give what one has sent today."""
 
     async def rotate(self, credential_id: str, overlap: timedelta) -> Shown:
         """Put a new one in the place of one."""

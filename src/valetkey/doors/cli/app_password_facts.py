@@ -4,6 +4,8 @@ from typing import Any
 
 from valetkey.core.account import Account
 from valetkey.core.app_password import AppPassword
+from valetkey.core.limit_sentences import describe_limits, sent_words
+from valetkey.core.limits import Sent, limit_facts
 from valetkey.core.restriction import NetworkRule
 from valetkey.core.scope import describe
 from valetkey.doors.cli.output import when
@@ -29,7 +31,7 @@ def expiry(app_password: AppPassword) -> str:
 
 def facts(app_password: AppPassword) -> dict[str, Any]:
     """Give it as JSON."""
-    use, refusal, limits = app_password.last_use, app_password.last_refusal, app_password.restrictions
+    use, refusal, held = app_password.last_use, app_password.last_refusal, app_password.restrictions
     return {
         "id": app_password.id,
         "account_id": app_password.account_id,
@@ -39,11 +41,12 @@ def facts(app_password: AppPassword) -> dict[str, Any]:
         "mode": app_password.scope.mode,
         "permissions": app_password.scope.permissions,
         "protocols": app_password.scope.protocols,
-        "expires_at": limits.expires_at,
-        "idle_seconds": int(limits.idle_for.total_seconds()) if limits.idle_for else None,
-        "network_rule": limits.network_rule,
-        "allowed_ips": limits.allowed_ips,
-        "pinned_network": str(limits.pinned_network) if limits.pinned_network else None,
+        "expires_at": held.expires_at,
+        "idle_seconds": int(held.idle_for.total_seconds()) if held.idle_for else None,
+        "network_rule": held.network_rule,
+        "allowed_ips": held.allowed_ips,
+        "pinned_network": str(held.pinned_network) if held.pinned_network else None,
+        "limits": limit_facts(held.limits),
         "created_at": app_password.created_at,
         "created_by": app_password.created_by,
         "rotated_from": app_password.rotated_from,
@@ -58,15 +61,17 @@ def facts(app_password: AppPassword) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def words(app_password: AppPassword, account: Account) -> dict[str, str]:
-    """Give it as named facts for a person."""
+def words(app_password: AppPassword, account: Account, sent: Sent) -> dict[str, str]:
+    """Give it, and what it has sent today, as named facts for a person."""
     can, cannot = describe(app_password.scope, account.rights)
-    limits, refusal = app_password.restrictions, app_password.last_refusal
+    held, refusal = app_password.restrictions, app_password.last_refusal
+    within = describe_limits(held.limits, app_password.scope, account.rights)
+    today = sent_words(held.limits, sent)
     maker = account.address if app_password.created_by == account.id else app_password.created_by
     networks = {
         NetworkRule.ANYWHERE: "anywhere",
-        NetworkRule.ALLOWED: ", ".join(limits.allowed_ips),
-        NetworkRule.PINNED: str(limits.pinned_network or "the network of the first login"),
+        NetworkRule.ALLOWED: ", ".join(held.allowed_ips),
+        NetworkRule.PINNED: str(held.pinned_network or "the network of the first login"),
     }
     return {
         "Name": app_password.description,
@@ -76,8 +81,10 @@ def words(app_password: AppPassword, account: Account) -> dict[str, str]:
         "Protocols": ", ".join(sorted(app_password.scope.protocols)) or "none",
         "Can": ", ".join(map(str, can)) or "nothing",
         "Cannot": ", ".join(map(str, cannot)) or "–",
-        "From": networks[limits.network_rule],
-        "Expires": when(limits.expires_at),
+        "Limits": " ".join(map(str, within)) or "none",
+        **({"Sent today": ", ".join(map(str, today))} if today else {}),
+        "From": networks[held.network_rule],
+        "Expires": when(held.expires_at),
         "Created": f"{when(app_password.created_at)} by {maker}",
         "Last used": " from ".join(last_use(app_password)) if app_password.last_use else "never",
         "Last refused": f"{when(refusal.at)} from {refusal.address}: {refusal.reason}" if refusal else "never",

@@ -1,4 +1,4 @@
-"""Commands on app passwords: list, show, revoke; create and rotate for an account that one owns."""
+"""Commands on app passwords: list, show, revoke; create, edit and rotate for an account that one owns."""
 
 # ruff: noqa: FBT002, PLR0917  (typer takes a command's options from its parameters)
 
@@ -6,12 +6,24 @@ from typing import Annotated
 
 import typer
 
-from valetkey.core.app_password import SecretFormat
+from valetkey.core.account import Account
+from valetkey.core.app_password import AppPassword, SecretFormat
+from valetkey.core.limits import Limits, Sent
 from valetkey.core.scope import READY_MADE, ready_made
-from valetkey.doors.cli.administration import Administration, NewAppPassword
+from valetkey.doors.cli.administration import Administration, Edit, NewAppPassword
 from valetkey.doors.cli.app_password_facts import expiry, facts, last_use, state, words
 from valetkey.doors.cli.as_person import AsPerson, Code, SigningIn, acting_on
-from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table
+from valetkey.doors.cli.limit_options import (
+    UNLIMITED,
+    Folders,
+    MessagesPerDay,
+    Recipients,
+    RecipientsPerDay,
+    RecipientsPerMessage,
+    Senders,
+    given,
+)
+from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table, tell_done
 from valetkey.doors.cli.running import Json, PasswordStdin, Running, fail
 from valetkey.service import rotation
 from valetkey.service.app_passwords import Changed
@@ -28,6 +40,7 @@ def commands(running: Running) -> typer.Typer:
     _add_looking(group, running)
     _add_revoke(group, running)
     _add_create(group, running)
+    _add_edit(group, running)
     _add_rotate(group, running)
     return group
 
@@ -57,11 +70,18 @@ def _add_looking(group: typer.Typer, running: Running) -> None:
 
         Example: [bold]valetkey app-password show ap_k3q7…[/bold]
         """
-        app_password, account = running.on(lambda there: there.app_password(credential))
+
+        async def look(there: Administration) -> tuple[AppPassword, Account, Sent]:
+            one, account = await there.app_password(credential)
+            return one, account, await there.sent_today(credential) if one.restrictions.limits.limit_days else Sent()
+
+        app_password, account, sent = running.on(look)
         if as_json:
-            show_json(facts(app_password) | {"address": account.address})
+            today = {"messages": sent.messages, "recipients": sent.recipients}
+            counted = {"sent_today": today} if app_password.restrictions.limits.limit_days else {}
+            show_json(facts(app_password) | {"address": account.address} | counted)
         else:
-            show_facts(words(app_password, account))
+            show_facts(words(app_password, account, sent))
 
 
 def _add_revoke(group: typer.Typer, running: Running) -> None:
@@ -105,6 +125,12 @@ def _add_create(group: typer.Typer, running: Running) -> None:
         network: Annotated[
             list[str] | None, typer.Option(help="Only from this address, network or named network; may be repeated.")
         ] = None,
+        folder: Folders = None,
+        sender: Senders = None,
+        recipient: Recipients = None,
+        messages_per_day: MessagesPerDay = None,
+        recipients_per_day: RecipientsPerDay = None,
+        recipients_per_message: RecipientsPerMessage = None,
         device: Annotated[bool, typer.Option("--device", help="20 symbols, for printers that take no more.")] = False,
         as_person: AsPerson = None,
         code: Code = "",
@@ -119,12 +145,23 @@ def _add_create(group: typer.Typer, running: Running) -> None:
         Examples:
           [bold]valetkey app-password create scanner@example.org Scanner --for send-only[/bold]
           [bold]valetkey app-password create alice@example.org Laptop --as alice@example.org[/bold]
+          [bold]valetkey app-password create sales@example.org CRM --for named-folders --folder Customers[/bold]
         """
         ready = ready_made(choice)
         if ready is None:
             fail(f"There is no “{choice}”. Choose one of: {_CHOICES}.", 2)
+        if ready.needs_folders and not folder:
+            fail("Name the folders that it may read with --folder.", 2)
+        limits = given(
+            folders=folder,
+            senders=sender,
+            recipients=recipient,
+            messages_per_day=messages_per_day,
+            recipients_per_day=recipients_per_day,
+            recipients_per_message=recipients_per_message,
+        )
         form = SecretFormat.DEVICE if device else SecretFormat.DEFAULT
-        wanted = NewAppPassword(description, ready, form, days, tuple(network or ()))
+        wanted = NewAppPassword(description, ready, form, days, tuple(network or ()), Limits(**limits))
         signing_in = SigningIn(as_person, code, password_stdin)
         made = acting_on(running, signing_in, lambda there: there.make_app_password(address, wanted))
         if as_json:
@@ -132,6 +169,56 @@ def _add_create(group: typer.Typer, running: Running) -> None:
         else:
             say(made.secret)
             note(f"This is shown once. {ready.sentence}")
+
+
+def _add_edit(group: typer.Typer, running: Running) -> None:
+    @group.command()
+    def edit(
+        credential: Id,
+        name: Annotated[str | None, typer.Option(help="Another name.")] = None,
+        folder: Folders = None,
+        sender: Senders = None,
+        recipient: Recipients = None,
+        messages_per_day: MessagesPerDay = None,
+        recipients_per_day: RecipientsPerDay = None,
+        recipients_per_message: RecipientsPerMessage = None,
+        lift: Annotated[
+            list[str] | None, typer.Option(help=f"Lift a limit: {', '.join(UNLIMITED)}. May be repeated.")
+        ] = None,
+        as_person: AsPerson = None,
+        code: Code = "",
+        password_stdin: PasswordStdin = False,
+        as_json: Json = False,
+    ) -> None:
+        """Rename an app password or change its limits; what is given takes the place of what was, the rest stays.
+
+        Connections that may no longer do what they do are closed.
+
+        Examples:
+          [bold]valetkey app-password edit ap_k3q7… --name "Scanner, second floor" --messages-per-day 50[/bold]
+          [bold]valetkey app-password edit ap_k3q7… --folder Archive --folder "Archive/*" --as alice@example.org[/bold]
+          [bold]valetkey app-password edit ap_k3q7… --lift recipients[/bold]
+        """
+        limits = given(
+            folders=folder,
+            senders=sender,
+            recipients=recipient,
+            messages_per_day=messages_per_day,
+            recipients_per_day=recipients_per_day,
+            recipients_per_message=recipients_per_message,
+        )
+        for each in lift or ():
+            if each not in UNLIMITED:
+                fail(f"There is no limit “{each}”. Choose one of: {', '.join(UNLIMITED)}.", 2)
+            field, nothing = UNLIMITED[each]
+            limits[field] = nothing
+        if name is None and not limits:
+            fail("Say what shall be otherwise: --name, a limit, or --lift.", 2)
+        wanted = Edit(name, limits)
+        done = acting_on(
+            running, SigningIn(as_person, code, password_stdin), lambda there: there.edit(credential, wanted)
+        )
+        tell_done(f"“{done.description}” changed.", facts(done), as_json=as_json)
 
 
 def _add_rotate(group: typer.Typer, running: Running) -> None:

@@ -7,6 +7,7 @@ from valetkey.client import models
 from valetkey.core.account import Account, AccountKind, AccountState
 from valetkey.core.api_token import ApiToken
 from valetkey.core.app_password import AppPassword, LastRefusal, LastUse, SecretFormat
+from valetkey.core.limits import Limits, Sent
 from valetkey.core.network import networks_from
 from valetkey.core.policy import Policy, policy_from
 from valetkey.core.restriction import NetworkRule, Restrictions
@@ -92,17 +93,25 @@ def _restrictions(one: models.Restrictions) -> Restrictions:
         network_rule=NetworkRule(one.network_rule),
         allowed_ips=one.allowed_ips,
         pinned_network=ip_network(one.pinned_network) if one.pinned_network else None,
+        limits=Limits(**{name: getattr(one.limits, name) for name in Limits.__dataclass_fields__}),
     )
 
 
-def wanted_restrictions(limits: Restrictions) -> models.RestrictionsWanted:
+def wanted_restrictions(wanted: Restrictions) -> models.RestrictionsWanted:
     """Write restrictions as the API takes them."""
+    limits = {name: getattr(wanted.limits, name) for name in Limits.__dataclass_fields__}
     return models.RestrictionsWanted(
-        expires_at=limits.expires_at,
-        idle_for=None if limits.idle_for is None else int(limits.idle_for.total_seconds()),
-        network_rule=limits.network_rule.value,
-        allowed_ips=limits.allowed_ips,
+        expires_at=wanted.expires_at,
+        idle_for=None if wanted.idle_for is None else int(wanted.idle_for.total_seconds()),
+        network_rule=wanted.network_rule.value,
+        allowed_ips=wanted.allowed_ips,
+        limits=models.LimitsWanted(**limits),
     )
+
+
+def sent_of(one: models.Sent) -> Sent:
+    """Read what was sent on a day."""
+    return Sent(one.messages, one.recipients)
 
 
 def session_of(one: models.OpenConnection) -> LiveSession:

@@ -1,7 +1,6 @@
 """The installation on this machine, on which the command line acts as its operator."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import timedelta
 
 from valetkey.core.account import Account, AccountKind
@@ -10,12 +9,14 @@ from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import NotFound, PolicyForbids
 from valetkey.core.event import to_facts
 from valetkey.core.event_sentences import describe
-from valetkey.core.restriction import NetworkRule, default_restrictions
+from valetkey.core.limits import Sent
+from valetkey.core.restriction import default_restrictions
 from valetkey.core.scope import Permission
 from valetkey.doors.cli.administration import (
     AccountWithNames,
     AuditLine,
     AuditLines,
+    Edit,
     Factor,
     Invited,
     NewAccount,
@@ -126,14 +127,27 @@ class OnThisMachine:
         account = await accounts.find(self._ports, OPERATOR, name)
         self._must_be_theirs(account)
         now = self._ports.clock.now()
-        limits = default_restrictions(self._ports.policy, now)
-        if wanted.days is not None:
-            limits = replace(limits, expires_at=now + timedelta(days=wanted.days))
-        if wanted.networks:
-            limits = replace(limits, network_rule=NetworkRule.ALLOWED, allowed_ips=wanted.networks)
-        asked = Wanted(wanted.description, wanted.choice.scope, limits, wanted.format)
+        restrictions = wanted.restrictions(default_restrictions(self._ports.policy, now), now)
+        asked = Wanted(wanted.description, wanted.choice.scope, restrictions, wanted.format)
         issued: Issued = await app_passwords.issue(self._ports, self._actor, account.id, asked)
         return Shown(issued.app_password, issued.secret.shown)
+
+    async def edit(self, credential_id: str, edit: Edit) -> AppPassword:
+        """Change one, for an account that the actor may make one for."""
+        found, account = await self.app_password(credential_id)
+        self._must_be_theirs(account)
+        changed = await app_passwords.change(
+            self._ports,
+            self._actor,
+            credential_id,
+            description=edit.description,
+            restrictions=edit.restrictions(found.restrictions),
+        )
+        return changed.app_password
+
+    async def sent_today(self, credential_id: str) -> Sent:
+        """Give what one has sent today."""
+        return (await app_passwords.sent_today(self._ports, OPERATOR, credential_id)).sent
 
     async def rotate(self, credential_id: str, overlap: timedelta) -> Shown:
         """Put a new one in the place of one."""

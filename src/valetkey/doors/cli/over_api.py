@@ -10,12 +10,14 @@ from valetkey.core.account import Account, canonical_login_name
 from valetkey.core.api_token import ApiToken
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import Conflict, NotFound, PolicyForbids
-from valetkey.core.restriction import NetworkRule, Restrictions, default_restrictions
+from valetkey.core.limits import Sent
+from valetkey.core.restriction import Restrictions, default_restrictions
 from valetkey.core.scope import Permission
 from valetkey.core.sentence import Sentence
 from valetkey.doors.cli.administration import (
     AccountWithNames,
     AuditLines,
+    Edit,
     Invited,
     NewAccount,
     NewAppPassword,
@@ -29,6 +31,7 @@ from valetkey.doors.cli.from_api import (
     line_of,
     policy_of,
     rules_of,
+    sent_of,
     session_of,
     token_of,
     wanted_restrictions,
@@ -132,27 +135,39 @@ class OverApi:
 
     async def make_app_password(self, name: str, wanted: NewAppPassword) -> Shown:
         """Make one, for the token's own account or a shared one of its person."""
-        limits = None if wanted.days is None and not wanted.networks else wanted_restrictions(self._limits(wanted))
+        restrictions = wanted_restrictions(self._restrictions(wanted)) if wanted.is_restricted else None
         made = self._client.make_app_password(
             self._id(name),
             description=wanted.description,
             ready_made=wanted.choice.key,
-            restrictions=limits,
+            restrictions=restrictions,
             format_=wanted.format.value,
         )
         return _shown(made.app_password, made.secret)
 
-    def _limits(self, wanted: NewAppPassword) -> Restrictions:
+    def _restrictions(self, wanted: NewAppPassword) -> Restrictions:
         now = datetime.now(UTC)
         try:
-            limits = default_restrictions(policy_of(self._client.get_policy().value), now)
+            usual = default_restrictions(policy_of(self._client.get_policy().value), now)
         except NotPermittedError:  # the policy's ceilings hold all the same
-            limits = Restrictions()
-        if wanted.days is not None:
-            limits = replace(limits, expires_at=now + timedelta(days=wanted.days))
-        if wanted.networks:
-            limits = replace(limits, network_rule=NetworkRule.ALLOWED, allowed_ips=wanted.networks)
-        return limits
+            usual = Restrictions()
+        return wanted.restrictions(usual, now)
+
+    async def edit(self, credential_id: str, edit: Edit) -> AppPassword:
+        """Change one, if nobody else does meanwhile."""
+        found = self._client.get_app_password(credential_id)
+        restrictions = edit.restrictions(app_password_of(found.value).restrictions)
+        changed = self._client.change_app_password(
+            credential_id,
+            if_match=found.etag,
+            description=edit.description,
+            restrictions=None if restrictions is None else wanted_restrictions(restrictions),
+        )
+        return app_password_of(changed.value)
+
+    async def sent_today(self, credential_id: str) -> Sent:
+        """Give what one has sent today."""
+        return sent_of(self._client.get_app_password_sent(credential_id))
 
     async def rotate(self, credential_id: str, overlap: timedelta) -> Shown:
         """Put a new one in the place of one."""

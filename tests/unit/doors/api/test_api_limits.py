@@ -1,42 +1,115 @@
-"""Counting by the minute, in bounded memory."""
+"""Limits of app passwords through the API: asked for, shown, changed, refused; and what was sent today."""
 
-from datetime import UTC, datetime, timedelta
+import json
+from typing import Any
 
 import pytest
+from tests.verbs.api_client import ApiClient
+from tests.verbs.site import House, Person, attempt
 
-from valetkey.doors.api import limits
-from valetkey.doors.api.limits import Window, rate_headers
+from valetkey.core.login import Allowed
+from valetkey.core.role import Action
+from valetkey.core.scope import MailProtocol
+from valetkey.service import login
 
-NOW = datetime(2026, 3, 1, 12, 0, 10, tzinfo=UTC)
-
-
-def test_a_key_has_so_many_a_minute() -> None:
-    window = Window(2)
-    stands = [window.count("a", NOW) for _ in range(3)]
-    assert [each.is_over for each in stands] == [False, False, True]
-    assert [each.left for each in stands] == [1, 0, -1]
-    assert not window.count("b", NOW).is_over
-    assert stands[2].resets_in == 50
-    assert not window.count("a", NOW + timedelta(seconds=50)).is_over
-
-
-def test_nothing_below_zero_is_told() -> None:
-    window = Window(1)
-    window.count("a", NOW)
-    assert rate_headers(window.count("a", NOW), "token")["RateLimit"] == '"token";r=0;t=50'
+NOTHING = {
+    "folders": [],
+    "senders": [],
+    "recipients": [],
+    "messages_per_day": None,
+    "recipients_per_day": None,
+    "recipients_per_message": None,
+}
 
 
-def test_a_flood_of_keys_takes_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "_MOST_KEYS", 3)
-    window = Window(2)
-    for number in range(100):
-        window.count(str(number), NOW)
-    assert len(window._counts) <= 4
-    assert window.count("never seen", NOW).is_over, "what comes behind is counted together"
-    assert not window.count("1", NOW).is_over, "those that were there go on"
+async def made(api: ApiClient, limits: dict[str, Any] | None, ready_made: str = "mail-app") -> Any:
+    body = {"description": "Program", "ready_made": ready_made, "restrictions": {"limits": limits}}
+    headers = {"content-type": "application/json"}  # written here: httpx writes no lone surrogates
+    return await api.http.post("/accounts/me/app-passwords", content=json.dumps(body).encode(), headers=headers)
 
 
-def test_a_clock_set_back_is_another_window() -> None:
-    window = Window(1)
-    window.count("a", NOW)
-    assert not window.count("a", NOW - timedelta(minutes=5)).is_over
+async def test_limits_are_given_as_they_are_stored(house: House, alice: Person, api: ApiClient) -> None:
+    await api.as_person(alice, Action.OWN_MAKE, Action.OWN_READ)
+    answer = await made(
+        api, {"folders": ["inbox", "Archive/*"], "senders": ["Alice@EXAMPLE.org"], "messages_per_day": 20}
+    )
+    assert answer.status_code == 201, answer.text
+    limits = answer.json()["app_password"]["restrictions"]["limits"]
+    assert limits == {
+        **NOTHING,
+        "folders": ["INBOX", "Archive/*"],
+        "senders": ["alice@example.org"],
+        "messages_per_day": 20,
+    }
+    trying = attempt("alice@example.org", answer.json()["secret"], protocol=MailProtocol.SMTP)
+    verdict = await login.check(house.ports, trying)
+    assert isinstance(verdict, Allowed)
+    assert verdict.grant.limits.messages_per_day == 20
+
+
+@pytest.mark.parametrize("limits", [None, {}])
+async def test_without_limits_nothing_is_limited(alice: Person, api: ApiClient, limits: dict[str, Any] | None) -> None:
+    await api.as_person(alice, Action.OWN_MAKE)
+    answer = await made(api, limits)
+    assert answer.json()["app_password"]["restrictions"]["limits"] == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("limits", "status"),
+    [
+        ({"folders": ["*"]}, 422),
+        ({"folders": ["a\u202eb"]}, 422),
+        ({"folders": ["x"] * 51}, 400),
+        ({"folders": ["\ud800"]}, 400),
+        ({"senders": ["nobody"]}, 422),
+        ({"recipients": ["@"]}, 422),
+        ({"messages_per_day": 0}, 400),
+        ({"messages_per_day": 1_000_001}, 400),
+        ({"messages_per_day": True}, 400),
+        ({"messages_per_day": "5"}, 400),
+        ({"size": 5}, 400),
+        ([], 400),
+    ],
+)
+async def test_what_is_no_limit_is_refused(alice: Person, api: ApiClient, limits: Any, status: int) -> None:
+    await api.as_person(alice, Action.OWN_MAKE, Action.OWN_READ)
+    answer = await made(api, limits)
+    assert answer.status_code == status, answer.text
+    assert (await api.get("/accounts/me/app-passwords")).json()["items"] == []
+
+
+async def test_a_choice_for_named_folders_needs_their_names(alice: Person, api: ApiClient) -> None:
+    await api.as_person(alice, Action.OWN_MAKE, Action.OWN_READ)
+    refused = await made(api, None, "named-folders")
+    assert refused.status_code == 422
+    assert "folders" in refused.text
+    answer = await made(api, {"folders": ["Customers"]}, "named-folders")
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["app_password"]["scope"]["protocols"] == ["imap"]
+    choices = {each["key"]: each for each in (await api.get("/ready-made")).json()["items"]}
+    assert [key for key, each in choices.items() if each["needs_folders"]] == ["named-folders"]
+
+
+async def test_a_change_gives_limits_as_a_whole(alice: Person, api: ApiClient) -> None:
+    await api.as_person(alice, Action.OWN_MAKE, Action.OWN_READ)
+    one = (await made(api, {"messages_per_day": 20, "folders": ["Archive"]})).json()["app_password"]
+    path = f"/app-passwords/{one['id']}"
+    found = await api.get(path)
+    wanted = {"restrictions": {"limits": {"folders": ["Archive"]}}}
+    changed = await api.http.patch(path, json=wanted, headers={"if-match": found.headers["etag"]})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["restrictions"]["limits"] == {**NOTHING, "folders": ["Archive"]}
+    renamed = await api.http.patch(path, json={"description": "Renamed"}, headers={"if-match": changed.headers["etag"]})
+    assert renamed.json()["restrictions"]["limits"]["folders"] == ["Archive"]
+
+
+async def test_what_was_sent_today_stands_beside_and_changes_no_etag(
+    house: House, alice: Person, api: ApiClient
+) -> None:
+    await api.as_person(alice, Action.OWN_MAKE, Action.OWN_READ)
+    one = (await made(api, {"messages_per_day": 20})).json()["app_password"]
+    path, day = f"/app-passwords/{one['id']}", house.clock.now().date()
+    etag = (await api.get(path)).headers["etag"]
+    await house.ports.store.write(lambda writer: writer.count_sent(one["id"], day, 3))
+    assert (await api.get(f"{path}/sent")).json() == {"day": day.isoformat(), "messages": 1, "recipients": 3}
+    assert (await api.get(path)).headers["etag"] == etag

@@ -201,6 +201,40 @@ def test_app_passwords_are_made_rotated_and_revoked(hers: Line) -> None:
     assert hers.json("app-password", "list", SCANNER) == []
 
 
+def test_limits_are_set_shown_and_lifted_over_the_api(hers: Line, site: ApiSite) -> None:
+    made = json.loads(
+        hers.there(
+            "app-password",
+            "create",
+            ALICE,
+            "CRM",
+            "--for",
+            "named-folders",
+            "--folder",
+            "Customers",
+            "--messages-per-day",
+            "20",
+            "--json",
+        )
+    )
+    assert made["limits"] == {"folders": ["Customers"], "messages_per_day": 20}
+    day = site.house.clock.now().date()
+    site.do(lambda: site.house.ports.store.write(lambda writer: writer.count_sent(made["id"], day, 3)))
+    shown = hers.there("app-password", "show", made["id"])
+    assert shown == hers.here("app-password", "show", made["id"])
+    assert "1 of 20 messages" in shown
+    done = hers.there(
+        "app-password", "edit", made["id"], "--lift", "messages-per-day", "--folder", "Orders/*", "--json"
+    )
+    assert json.loads(done)["limits"] == {"folders": ["Orders/*"]}
+    assert hers.there("app-password", "edit", made["id"], "--name", "Orders") == "“Orders” changed.\n"
+    assert hers.json("app-password", "show", made["id"])["limits"] == {"folders": ["Orders/*"]}
+    hers.there("app-password", "edit", made["id"], "--sender", "nobody", code=1)
+    assert "anna@example.org" in hers.err
+    hers.here("app-password", "edit", made["id"], "--name", "Mine now", code=1)
+    assert "only that person" in hers.err
+
+
 def test_connections_are_seen_and_closed(line: Line, site: ApiSite, alice: Person) -> None:
     issued = site.do(lambda: site.house.issue(alice))
     opened, one = site.house.clock.now(), issued.app_password.id

@@ -5,6 +5,7 @@ from functools import partial
 
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import InvalidInput
+from valetkey.core.limits import NO_LIMITS, Limits, check_choice
 from valetkey.core.policy import Policy
 from valetkey.core.role import Action
 from valetkey.core.scope import Scope, ready_made
@@ -14,6 +15,7 @@ from valetkey.doors.api.shapes import app_passwords as shapes
 from valetkey.doors.api.shapes.accounts import Closed, WithReason
 from valetkey.doors.api.shapes.app_passwords import AppPasswordShape, app_password_shape
 from valetkey.doors.api.shapes.fields import Nothing
+from valetkey.doors.api.shapes.limits import SentShape, sent_shape
 from valetkey.service import app_passwords, console, live, rotation
 from valetkey.service.app_passwords import Wanted
 from valetkey.service.ports import Ports, Reader
@@ -53,8 +55,9 @@ async def _list_all(call: Call[shapes.AllAppPasswordsAsked, Nothing]) -> Answer:
 
 async def _make(call: Call[Nothing, shapes.NewAppPassword]) -> Answer:
     asked = call.body
-    limits = None if asked.restrictions is None else shapes.restrictions_of(asked.restrictions)
-    wanted = Wanted(asked.description, _scope(asked), limits, asked.format)
+    restrictions = None if asked.restrictions is None else shapes.restrictions_of(asked.restrictions)
+    scope = _scope(asked, restrictions.limits if restrictions else NO_LIMITS)
+    wanted = Wanted(asked.description, scope, restrictions, asked.format)
     issued = await app_passwords.issue(call.ports, call.actor, call.account_id, wanted)
     made = shapes.AppPasswordMade(
         app_password=app_password_shape(issued.app_password, call.ports.policy), secret=issued.secret.shown
@@ -62,7 +65,7 @@ async def _make(call: Call[Nothing, shapes.NewAppPassword]) -> Answer:
     return Answer(made, 201)
 
 
-def _scope(asked: shapes.NewAppPassword) -> Scope:
+def _scope(asked: shapes.NewAppPassword, limits: Limits) -> Scope:
     if (asked.scope is None) == (asked.ready_made is None):
         raise InvalidInput("scope", "Give either a scope or the key of a ready-made choice.")
     if asked.scope is not None:
@@ -70,6 +73,7 @@ def _scope(asked: shapes.NewAppPassword) -> Scope:
     choice = ready_made(asked.ready_made or "")
     if choice is None:
         raise InvalidInput("ready_made", "There is no such ready-made choice.")
+    check_choice(choice, limits)
     return choice.scope
 
 
@@ -94,6 +98,10 @@ async def _change(call: Call[Nothing, shapes.AppPasswordChange]) -> Answer:
         restrictions=None if asked.restrictions is None else shapes.restrictions_of(asked.restrictions),
     )
     return Answer(app_password_shape(changed.app_password, call.ports.policy), has_etag=True)
+
+
+async def _sent(call: Call[Nothing, Nothing]) -> Answer:
+    return Answer(sent_shape(await app_passwords.sent_today(call.ports, call.actor, call.path["app_password_id"])))
 
 
 async def _revoke(call: Call[Nothing, WithReason]) -> Answer:
@@ -180,6 +188,10 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     Operation(
         "get_app_password", "GET", _ONE, _TAG, "One app password",
         _get, Nothing, Nothing, AppPasswordShape, actions=_SEE, has_etag=True,
+    ),
+    Operation(
+        "get_app_password_sent", "GET", f"{_ONE}/sent", _TAG, "What it has sent today, beside its limits",
+        _sent, Nothing, Nothing, SentShape, actions=_SEE,
     ),
     Operation(
         "change_app_password", "PATCH", _ONE, _TAG, "Rename one, or change what it may do",

@@ -58,7 +58,13 @@ async def _get_notice_address(call: Call[Nothing, Nothing]) -> Answer:
 
 async def _list_ready_made(_call: Call[Nothing, Nothing]) -> Answer:
     items = [
-        ReadyMadeShape(key=each.key, title=str(each.title), sentence=str(each.sentence), scope=scope_shape(each.scope))
+        ReadyMadeShape(
+            key=each.key,
+            title=str(each.title),
+            sentence=str(each.sentence),
+            scope=scope_shape(each.scope),
+            needs_folders=each.needs_folders,
+        )
         for each in READY_MADE
     ]
     return Answer(ReadyMadeList(items=items))

@@ -13,6 +13,7 @@ from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope
 from valetkey.doors.api.paging import Page, Paged
 from valetkey.doors.api.shapes.accounts import Search
 from valetkey.doors.api.shapes.fields import WHOLE, Entry, Flag, Id, Moment, ReasonText, Seconds, Shape
+from valetkey.doors.api.shapes.limits import LimitsShape, LimitsWanted, limits_of, limits_shape
 from valetkey.service.store_parts import AppPasswordFilter
 
 Description = Annotated[
@@ -39,22 +40,24 @@ class ScopeWanted(Shape):
 
 
 class RestrictionsShape(Shape):
-    """From where and until when it works."""
+    """From where, until when and how far it works."""
 
     expires_at: datetime | None
     idle_for: int | None = Field(description="Seconds: unused for so long, it stops working.")
     network_rule: NetworkRule
     allowed_ips: list[str]
     pinned_network: str | None = Field(description="The network of the first login, for network_rule pinned.")
+    limits: LimitsShape
 
 
 class RestrictionsWanted(Shape):
-    """From where and until when it shall work."""
+    """From where, until when and how far it shall work."""
 
     expires_at: Moment | None = None
     idle_for: Seconds | None = Field(default=None, description="Seconds: unused for so long, it stops working.")
     network_rule: NetworkRule = NetworkRule.ANYWHERE
     allowed_ips: Annotated[list[Entry], Field(max_length=200)] = []
+    limits: LimitsWanted | None = Field(default=None, description="null: none.")
 
 
 class Use(Shape):
@@ -222,6 +225,7 @@ class ReadyMadeShape(Shape):
     title: str
     sentence: str
     scope: ScopeShape
+    needs_folders: bool = Field(description="It is for folders that have to be named, in restrictions.limits.")
 
 
 class ReadyMadeList(Shape):
@@ -278,14 +282,16 @@ def restrictions_of(wanted: RestrictionsWanted) -> Restrictions:
         idle_for=None if wanted.idle_for is None else timedelta(seconds=wanted.idle_for),
         network_rule=wanted.network_rule,
         allowed_ips=tuple(wanted.allowed_ips),
+        limits=limits_of(wanted.limits),
     )
 
 
-def _restrictions_shape(limits: Restrictions) -> RestrictionsShape:
+def _restrictions_shape(held: Restrictions) -> RestrictionsShape:
     return RestrictionsShape(
-        expires_at=limits.expires_at,
-        idle_for=None if limits.idle_for is None else int(limits.idle_for.total_seconds()),
-        network_rule=limits.network_rule,
-        allowed_ips=list(limits.allowed_ips),
-        pinned_network=None if limits.pinned_network is None else str(limits.pinned_network),
+        expires_at=held.expires_at,
+        idle_for=None if held.idle_for is None else int(held.idle_for.total_seconds()),
+        network_rule=held.network_rule,
+        allowed_ips=list(held.allowed_ips),
+        pinned_network=None if held.pinned_network is None else str(held.pinned_network),
+        limits=limits_shape(held.limits),
     )
