@@ -36,7 +36,8 @@ class DovecotOptions:
     `trusted`: whether 127.0.0.1 may forward a client's address (ID, XCLIENT). `capability`: the IMAP capabilities
     announced, when not Dovecot's own. `scheme`: how users' passwords are kept (PLAIN, SHA512-CRYPT, ARGON2ID …).
     `reuse_login_processes`: Dovecot's high-performance mode, for measurements. `penalty`: whether an address is
-    kept waiting after its wrong passwords (2 to 15 seconds, also before a right one, and 127.0.0.1 too).
+    kept waiting after its wrong passwords (2 to 15 seconds, also before a right one, and 127.0.0.1 too). `passdbs`:
+    who compares passwords, in place of Dovecot's own files ({directory} is the instance's).
     `extra`: lines put at the end.
     """
 
@@ -46,6 +47,7 @@ class DovecotOptions:
     reuse_login_processes: bool = False
     penalty: bool = False
     relay_port: int | None = None
+    passdbs: str | None = None
     extra: str = ""
 
 
@@ -56,7 +58,7 @@ def configuration(directory: Path, ports: DovecotPorts, certificate: ServerCerti
     """Write the whole dovecot.conf of one instance."""
     parts = [
         _general(directory, certificate, options),
-        _passwords(directory),
+        _passwords(directory, options),
         _listeners(ports, options),
         _auth_socket(directory),
         "" if options.penalty else "service anvil {\n  unix_listener anvil-auth-penalty {\n    mode = 0\n  }\n}\n",
@@ -93,19 +95,25 @@ login_log_format_elements = user=<%u> method=%m rip=%r real_rip=%{{real_rip}} %k
 """
 
 
-def _passwords(directory: Path) -> str:
-    return f"""
-auth_master_user_separator = *
-passdb {{
+OWN_PASSWORDS = """
+passdb {
   driver = passwd-file
   args = {directory}/masters
   master = yes
   result_success = continue
-}}
-passdb {{
+}
+passdb {
   driver = passwd-file
   args = {directory}/users
-}}
+}
+"""
+
+
+def _passwords(directory: Path, options: DovecotOptions) -> str:
+    passdbs = OWN_PASSWORDS if options.passdbs is None else options.passdbs
+    return f"""
+auth_master_user_separator = *
+{passdbs.replace("{directory}", str(directory))}
 userdb {{
   driver = passwd-file
   args = {directory}/users

@@ -86,7 +86,7 @@ class ValetkeyOptions:
 
     `upstreams`: in place of the usual one of a protocol. `plaintext`: logins without TLS are permitted, on a listener
     of their own. `certificates`: further ones, chosen by name.
-    `gateway`, `throttle`, `policy`: lines of those sections.
+    `gateway`, `throttle`, `policy`: lines of those sections. `extra`: sections put at the end.
     """
 
     workers: int = 2
@@ -96,6 +96,7 @@ class ValetkeyOptions:
     policy: tuple[str, ...] = ("max_app_passwords = 1000",)
     plaintext: bool = False
     certificates: tuple[ServerCertificate, ...] = ()
+    extra: tuple[str, ...] = ()
 
 
 USUAL = ValetkeyOptions()
@@ -132,6 +133,7 @@ def configuration(
             "\n".join(upstreams[protocol].lines(protocol, site.dovecot.master_name, Path("master-secret"))) + "\n"
             for protocol in MAIL_PROTOCOLS
         ),
+        *options.extra,
     ]
     return "\n".join(parts)
 

@@ -9,9 +9,11 @@ from valetkey.doors.asked.http import Receive, Reply, Send, send_reply
 from valetkey.doors.asked.http_talk import HttpApp, HttpTalk
 from valetkey.doors.asked.listening import Listening
 from valetkey.doors.asked.settings import Door
+from valetkey.doors.dovecot.app import create_dovecot
+from valetkey.doors.nginx.door import NginxPart
 
 # The first word of the path, and what makes the part of the door that answers below it.
-_PARTS: Mapping[str, Callable[[Desk, Door], HttpApp]] = {}
+_PARTS: Mapping[str, Callable[[Desk, Door], HttpApp]] = {"dovecot": create_dovecot, "nginx": NginxPart}
 
 _NOT_HERE = Reply(404, b'{"error":"there is nothing at this path"}')
 
