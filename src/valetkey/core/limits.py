@@ -23,6 +23,7 @@ class Held(StrEnum):
     PERMISSIONS = "permissions"  # reading without changing, and the like
     FOLDERS = "folders"
     SENDING = "sending"  # senders, recipients, and counts per day and message
+    RECIPIENTS = "recipients"  # of one message, how many; who holds sending holds this too
 
 
 EVERYTHING_HELD = frozenset(Held)
@@ -52,8 +53,12 @@ class Limits:
     @property
     def limit_sending(self) -> bool:
         """Whether anything about sending is limited."""
-        counts = (self.messages_per_day, self.recipients_per_day, self.recipients_per_message)
-        return bool(self.senders or self.recipients) or any(count is not None for count in counts)
+        return self.limit_more_than_messages or self.recipients_per_message is not None
+
+    @property
+    def limit_more_than_messages(self) -> bool:
+        """Whether sending is limited by more than the number of recipients of each message."""
+        return bool(self.senders or self.recipients) or self.limit_days
 
     @property
     def limit_days(self) -> bool:
@@ -80,7 +85,7 @@ def needed(protocol: MailProtocol, permissions: frozenset[Permission], limits: L
     if protocol is MailProtocol.IMAP and limits.folders:
         wanted.add(Held.FOLDERS)
     if protocol is MailProtocol.SMTP and limits.limit_sending:
-        wanted.add(Held.SENDING)
+        wanted.add(Held.SENDING if limits.limit_more_than_messages else Held.RECIPIENTS)
     return frozenset(wanted)
 
 

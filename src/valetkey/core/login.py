@@ -33,6 +33,8 @@ class LoginAttempt:
     def __post_init__(self) -> None:
         if self.address is not None:
             object.__setattr__(self, "address", unmapped(self.address))
+        if Held.SENDING in self.holds:
+            object.__setattr__(self, "holds", self.holds | {Held.RECIPIENTS})
 
 
 class Reason(StrEnum):

@@ -192,7 +192,7 @@ def test_narrower_is_what_permits_nothing_more(new: Limits, old: Limits, is_with
         (MailProtocol.SMTP, Limits(senders=("a@x.org",)), {Held.SENDING}),
         (MailProtocol.SMTP, Limits(recipients=("a@x.org",)), {Held.SENDING}),
         (MailProtocol.SMTP, Limits(messages_per_day=1), {Held.SENDING}),
-        (MailProtocol.SMTP, Limits(recipients_per_message=1), {Held.SENDING}),
+        (MailProtocol.SMTP, Limits(recipients_per_message=1), {Held.RECIPIENTS}),
         (MailProtocol.IMAP, Limits(messages_per_day=1), set()),
         (MailProtocol.SIEVE, Limits(messages_per_day=1, folders=("A",)), set()),
     ],

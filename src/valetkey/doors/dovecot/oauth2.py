@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs
 
 import structlog
 
@@ -49,7 +48,7 @@ class Token:
             # An error of this kind (401 invalid_client) Dovecot would take for the person's wrong password.
             _log.warning("asked_wrongly", door=self._door.name, address=str(sender_of(scope)), what="no such client")
             return _NOT_NOW
-        question = _question(scope, form)
+        question = _question(peer, scope, form)
         protocol = protocol_of(question.service, self._door)
         if protocol is None:
             _log.warning("asked_wrongly", door=self._door.name, peer=peer.name, what="no protocol of ours is named")
@@ -76,21 +75,16 @@ class Introspection:
         return Reply(HTTPStatus.OK, b'{"active":false}')
 
 
-def _question(scope: Mapping[str, Any], form: Facts) -> Question:
+def _question(peer: Peer, scope: Mapping[str, Any], form: Facts) -> Question:
     service = header(scope, b"x-dovecot-auth-service") or header(scope, b"x-dovecot-auth-protocol")
     return Question(
         name=form.get("username", ""),
         secret=form.get("password", ""),
         service=service.decode("latin-1"),
         address=_address(header(scope, b"x-dovecot-auth-remote").decode("latin-1")),
-        tls=_is_said_to_be_tls(scope),
+        tls=peer.tls_only,  # of a login nothing is said
         mechanism="PLAIN",
     )
-
-
-def _is_said_to_be_tls(scope: Mapping[str, Any]) -> bool:
-    """Tell whether the administrator says, in the address that Dovecot asks, that it takes no password without TLS."""
-    return parse_qs(scope["query_string"].decode("latin-1")).get("tls") == ["required"]
 
 
 def _address(place: str) -> str:

@@ -102,9 +102,15 @@ def _is_login_process(facts: Facts) -> bool:
 
 
 def _holds(peer: Peer, facts: Facts) -> frozenset[Held]:
-    """Give what the session can be held to there. Sending is held by who learns the app password from the name."""
-    is_named = not _is_login_process(facts) and facts.get("service") == _FOR_SENDING
-    return peer.holds if is_named else peer.holds - {Held.SENDING}
+    """Give what the session can be held to there.
+
+    Sending is held by who learns the app password from the name, which only who asks for sending is given. How many
+    recipients a message may have is Dovecot's own setting, where its own submission asks.
+    """
+    if _is_login_process(facts):
+        return peer.holds - {Held.SENDING}
+    is_named = facts.get("service") == _FOR_SENDING
+    return peer.holds - {Held.RECIPIENTS} if is_named else peer.holds - {Held.SENDING, Held.RECIPIENTS}
 
 
 def _refused(answer: Answer, facts: Facts) -> Mapping[str, Any]:
@@ -129,7 +135,8 @@ def _allowed(grant: Grant, facts: Facts) -> Mapping[str, Any]:
     holding = NOTHING_TO_HOLD
     if not facts.get("vouched"):
         holding = holding_of(grant, is_new=is_new, separator=facts.get("separator", "/"))
-    return {"result": "ok", "fields": _known_as(grant, is_new=is_new) | dict(holding.fields), **_file(holding)}
+    fields = _known_as(grant, is_new=is_new) | dict(holding.fields) | _recipients(grant)
+    return {"result": "ok", "fields": fields, **_file(holding)}
 
 
 def _known_as(grant: Grant, *, is_new: bool) -> dict[str, str]:
@@ -139,6 +146,12 @@ def _known_as(grant: Grant, *, is_new: bool) -> dict[str, str]:
     if is_new:
         return {"user_app": grant.credential_id, "userdb_user_app": grant.credential_id}
     return {"userdb_app_id": grant.credential_id}
+
+
+def _recipients(grant: Grant) -> dict[str, str]:
+    most = grant.limits.recipients_per_message
+    is_for_sending = grant.protocol is MailProtocol.SMTP and most is not None
+    return {"userdb_submission_max_recipients": str(most)} if is_for_sending else {}
 
 
 def _file(holding: Holding) -> Mapping[str, Any]:
