@@ -12,9 +12,12 @@ from valetkey.core.errors import CannotStart
 from valetkey.doors.asked.desk import Desk, OpenDoor
 from valetkey.doors.asked.listening import ALPN, bind_door
 from valetkey.doors.asked.settings import Door, DoorKind, Settings
+from valetkey.doors.courier.door import open_courier
 from valetkey.doors.postfix.policy import open_policy
 from valetkey.doors.postfix.socketmap import open_socketmap
+from valetkey.doors.radius.door import open_radius
 from valetkey.doors.sasl.door import open_sasl
+from valetkey.doors.saslauthd.door import open_saslauthd
 from valetkey.doors.serve import CertificateFiles, Driver, ServerCertificates
 from valetkey.doors.serve.metrics import Metrics
 from valetkey.service.ports import Ports
@@ -26,8 +29,11 @@ _Open = Callable[[Desk, Door, socket.socket], Awaitable[OpenDoor]]
 _OPENERS: Mapping[DoorKind, _Open] = {
     DoorKind.HTTP: open_http,
     DoorKind.SASL: open_sasl,
+    DoorKind.RADIUS: open_radius,
     DoorKind.POLICY: open_policy,
     DoorKind.SOCKETMAP: open_socketmap,
+    DoorKind.SASLAUTHD: open_saslauthd,
+    DoorKind.AUTHDAEMON: open_courier,
 }
 
 

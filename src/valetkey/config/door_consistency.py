@@ -1,11 +1,15 @@
 """Contradictions between the settings of doors and peers."""
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from valetkey.config.door_sections import DoorSection, PeerSection
 from valetkey.config.lines import Place
 from valetkey.config.sections import Config
+from valetkey.core.scope import MailProtocol
 from valetkey.doors.asked.settings import DoorKind
+from valetkey.doors.courier.mailbox import require_pattern
+from valetkey.doors.gateway.settings import UpstreamLogin
 
 Contradiction = tuple[Place, str, str, str]  # where, the setting, what is wrong, the mend
 
@@ -18,8 +22,10 @@ _LONGEST_PATH = 100  # octets of a unix socket's address, with room for what it 
 def door_contradictions(config: Config) -> Iterator[Contradiction]:
     """Find what does not go together in [[door]] and [[peer]]."""
     names: set[str] = set()
+    yield from _client_certificates(config)
     for number, peer in enumerate(config.peer):
         yield from _peer(peer, ("peer", number))
+        yield from _gateway(peer, ("peer", number), config)
         if peer.name in names:
             yield ("peer", number, "name"), "[peer] name", f"{peer.name} stands twice", "give each its own name"
         names.add(peer.name)
@@ -29,9 +35,8 @@ def door_contradictions(config: Config) -> Iterator[Contradiction]:
         yield from _peers(door, place, config)
         if door.tls and door.kind not in _MAY_HAVE_TLS:
             yield (*place, "tls"), "[door] tls", f"{door.kind.value} has no TLS", "remove it, and use a private link"
-        if door.kind is DoorKind.AUTHDAEMON and not (door.login_user and door.mailbox):
-            mend = "name the system user that owns the mailboxes, and where they are"
-            yield (*place, "login_user"), "[door] login_user", "login_user and mailbox are needed here", mend
+        if door.kind is DoorKind.AUTHDAEMON:
+            yield from _mailboxes(door, place)
 
 
 def _place(door: DoorSection, place: Place) -> Iterator[Contradiction]:
@@ -47,6 +52,18 @@ def _place(door: DoorSection, place: Place) -> Iterator[Contradiction]:
         yield (*place, "socket"), "[door] socket", "the path is too long for a unix socket", mend
     if door.socket_group and door.socket is None:
         yield (*place, "socket_group"), "[door] socket_group", "there is no socket", "remove it, or give socket"
+
+
+def _mailboxes(door: DoorSection, place: Place) -> Iterator[Contradiction]:
+    if not (door.login_user and door.mailbox):
+        mend = "name the system user that owns the mailboxes, and where they are"
+        yield (*place, "login_user"), "[door] login_user", "login_user and mailbox are needed here", mend
+        return
+    try:
+        require_pattern(door.mailbox)
+    except ValueError as fault:
+        mend = "give a path such as /var/mail/{domain}/{local_part}"
+        yield (*place, "mailbox"), "[door] mailbox", str(fault), mend
 
 
 def _peers(door: DoorSection, place: Place, config: Config) -> Iterator[Contradiction]:
@@ -74,3 +91,31 @@ def _peer(peer: PeerSection, place: Place) -> Iterator[Contradiction]:
     if peer.doveadm_url and peer.doveadm_key_file is None:
         mend = "name a file that holds the server's doveadm_api_key"
         yield (*place, "doveadm_key_file"), "[peer] doveadm_key_file", "missing", mend
+
+
+def _gateway(peer: PeerSection, place: Place, config: Config) -> Iterator[Contradiction]:
+    if not peer.gateway:
+        return
+    try:
+        ip_address(peer.gateway)
+    except ValueError:
+        mend = "write an IP address, such as 127.0.0.1"
+        yield (*place, "gateway"), "[peer] gateway", "nginx resolves no names here", mend
+    if not any(listener.tls_before for listener in config.listener):
+        mend = 'add a [[listener]] with tls = "none", tls_before = true and nginx in its proxy_peers'
+        yield (*place, "gateway"), "[peer] gateway", "no listener is there for nginx", mend
+    has_smtp = any(one.tls_before and one.protocol is MailProtocol.SMTP for one in config.listener)
+    if has_smtp and any(one.smtp and one.smtp.login is UpstreamLogin.XCLIENT for one in config.domain):
+        mend = 'use login = "master-user" in [domain.smtp], or remove the [[listener]] for smtp with tls_before'
+        what = "nginx cannot log in to the gateway where it tells Postfix the name by XCLIENT"
+        yield (*place, "gateway"), "[peer] gateway", what, mend
+
+
+def _client_certificates(config: Config) -> Iterator[Contradiction]:
+    seen: set[bytes] = set()
+    for number, entry in enumerate(config.client_certificate):
+        place: Place = ("client_certificate", number, "sha256")
+        if entry.sha256 in seen:
+            mend = "keep one of the entries: a certificate stands for one app password"
+            yield place, "[client_certificate] sha256", "this certificate stands twice", mend
+        seen.add(entry.sha256)
