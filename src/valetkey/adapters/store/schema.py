@@ -382,9 +382,11 @@ closing = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("server", String, nullable=False),
-    Column("account_id", String, nullable=False),
+    Column("account_id", String),
     Column("credential_id", String),
     Column("made_at", Integer, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("next_try_at", Integer, nullable=False),
+    Column("told_at", Integer),
+    Column("given_up_at", Integer),
 )

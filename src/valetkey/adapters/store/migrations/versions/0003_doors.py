@@ -40,17 +40,23 @@ CREATE INDEX remembered_code_age ON remembered_code (typed_at)
 """
 
 _CLOSINGS = """
--- Sessions that a mail server has to close and was not yet told of, or did not confirm.
+-- What a mail server still has to be told: to close the sessions of an app password, those that the main password opened
+-- (credential_id is empty), or all of an account (credential_id is null). Without an account: to look for what no longer
+-- passes. What was told (told_at) is told once more a little later; what was given up is kept for a while to be seen.
 CREATE TABLE closing (
   id INTEGER PRIMARY KEY,
   server TEXT NOT NULL,
-  account_id TEXT NOT NULL REFERENCES account (id),
+  account_id TEXT REFERENCES account (id),
   credential_id TEXT,
   made_at INTEGER NOT NULL,
   tries INTEGER NOT NULL CHECK (tries >= 0),
-  next_try_at INTEGER NOT NULL
+  next_try_at INTEGER NOT NULL,
+  told_at INTEGER,
+  given_up_at INTEGER
 ) STRICT;
-CREATE INDEX closing_order ON closing (next_try_at)
+CREATE UNIQUE INDEX closing_once ON closing (server, ifnull(account_id, ''), ifnull(credential_id, '*'));
+CREATE INDEX closing_order ON closing (next_try_at);
+CREATE INDEX closing_account ON closing (account_id)
 """
 
 
