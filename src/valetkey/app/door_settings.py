@@ -1,9 +1,28 @@
 """From the configuration file to the settings of the doors for mail servers."""
 
+from ipaddress import ip_address
+
 from valetkey.app.settings import portal_urls, read_secret
+from valetkey.config.consistency import upstreams_of
 from valetkey.config.door_sections import DoorSection, PeerSection
-from valetkey.config.sections import Config
-from valetkey.doors.asked.settings import Door, Doveadm, Limits, Peer, Settings
+from valetkey.config.sections import Config, Upstream
+from valetkey.core.scope import MailProtocol
+from valetkey.doors.asked.settings import (
+    Backend,
+    BackendLogin,
+    CertificateLogin,
+    Door,
+    DoorKind,
+    Doveadm,
+    GatewayPlace,
+    Limits,
+    Peer,
+    Settings,
+)
+from valetkey.doors.gateway.settings import TlsMode, UserForm
+
+_NGINX_SPEAKS = frozenset({MailProtocol.IMAP, MailProtocol.POP3, MailProtocol.SMTP})
+_LOCALHOST = "127.0.0.1"
 
 
 def door_settings(config: Config) -> Settings:
@@ -12,13 +31,17 @@ def door_settings(config: Config) -> Settings:
     Raises:
         CannotStart: A secret's file is missing, empty, or readable by others.
     """
-    peers = {entry.name: _peer(entry) for entry in config.peer}
+    peers = {entry.name: _peer(entry, config) for entry in config.peer}
     return Settings(
         hostname=config.server.hostname,
         doors=tuple(_door(entry, peers) for entry in config.door),
         peers=tuple(peers.values()),
         help_url=config.gateway.help_url or portal_urls(config)[0],
         limits=Limits(failure_delay=config.gateway.failure_delay.total_seconds()),
+        backends=_backends(config),
+        certificate_logins={
+            entry.sha256: CertificateLogin(entry.account, entry.app_password) for entry in config.client_certificate
+        },
     )
 
 
@@ -37,7 +60,7 @@ def _door(entry: DoorSection, peers: dict[str, Peer]) -> Door:
     )
 
 
-def _peer(entry: PeerSection) -> Peer:
+def _peer(entry: PeerSection, config: Config) -> Peer:
     where = f"[[peer]] {entry.name}"
     return Peer(
         name=entry.name,
@@ -48,7 +71,50 @@ def _peer(entry: PeerSection) -> Peer:
         master_user=entry.master_user,
         message_authenticator=entry.message_authenticator,
         doveadm=_doveadm(entry, where) if entry.doveadm or entry.doveadm_url else None,
+        gateway=_gateway_places(entry.gateway, config) if entry.gateway else (),
     )
+
+
+def _gateway_places(host: str, config: Config) -> tuple[GatewayPlace, ...]:
+    return tuple(
+        GatewayPlace(listener.protocol, host, listener.listen.port)
+        for listener in config.listener
+        if listener.tls_before and listener.protocol in _NGINX_SPEAKS
+    )
+
+
+def _backends(config: Config) -> dict[str, dict[MailProtocol, Backend]]:
+    """Give the mail servers that nginx can go to; the master users' secrets are read here."""
+    if not any(door.kind is DoorKind.HTTP for door in config.door):
+        return {}
+    found: dict[str, dict[MailProtocol, Backend]] = {}
+    for domain in config.domain:
+        found[domain.name] = {}
+        for protocol, upstream in upstreams_of(domain):
+            backend = _backend(upstream, f"[domain.{protocol.value}] master_secret_file")
+            if protocol in _NGINX_SPEAKS and backend is not None:
+                found[domain.name][protocol] = backend
+    return found
+
+
+def _backend(upstream: Upstream, where: str) -> Backend | None:
+    """Give what nginx can go to: an address, without TLS; None if it is no such one."""
+    host = _LOCALHOST if upstream.host == "localhost" else upstream.host
+    if upstream.tls is not TlsMode.NONE or not _is_address(host):
+        return None
+    login, secret = BackendLogin(upstream.login.value), ""
+    if login is BackendLogin.MASTER_USER and upstream.master_secret_file is not None:
+        secret = read_secret(upstream.master_secret_file, where)
+    is_local_part = upstream.user_form is UserForm.LOCAL_PART
+    return Backend(host, upstream.port, login, upstream.master_user, secret, is_local_part)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _doveadm(entry: PeerSection, where: str) -> Doveadm:

@@ -178,7 +178,8 @@ def read_secret(path: Path, what: str) -> str:
 
 def _listener(entry: Listener) -> gateway.Listener:
     host, port = entry.listen.host, entry.listen.port
-    return gateway.Listener(entry.protocol, host, port, entry.tls, entry.plaintext_login, entry.proxy_peers)
+    plain = entry.plaintext_login
+    return gateway.Listener(entry.protocol, host, port, entry.tls, plain, entry.proxy_peers, entry.tls_before)
 
 
 def _domain(entry: Domain) -> gateway.Domain:

@@ -111,12 +111,15 @@ def _doubled_addresses(config: Config) -> Iterator[Contradiction]:
 
 
 def _listener(listener: Listener, place: Place, config: Config) -> Iterator[Contradiction]:
-    if listener.tls is TlsMode.NONE and not listener.plaintext_login:
+    if listener.tls is TlsMode.NONE and not (listener.plaintext_login or listener.tls_before):
         mend = 'use tls = "starttls" or "implicit", or on a private link plaintext_login = true'
         yield (*place, "tls"), "[listener] tls", "nobody could log in without TLS here", mend
     if listener.plaintext_login and config.policy.require_tls:
         mend = "remove it, or set require_tls = false under [policy]"
         yield (*place, "plaintext_login"), "[listener] plaintext_login", "the policy requires TLS", mend
+    if listener.tls_before and not (listener.tls is TlsMode.NONE and listener.proxy_peers):
+        mend = 'give proxy_peers and tls = "none", or remove it'
+        yield (*place, "tls_before"), "[listener] tls_before", "nobody is there who could have ended TLS", mend
 
 
 def _domains(config: Config) -> Iterator[Contradiction]:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from valetkey.config.kinds import (
     ENDPOINT_OR_NONE,
+    FINGERPRINT,
     FLAG,
+    HOST_OR_NONE,
     NAME,
     NAMES,
     NETWORKS,
@@ -78,7 +80,8 @@ class PeerSection:
     holds: frozenset[Held] = value(
         choices(Held),
         "What it holds sessions to, as it is set up: permissions and folders by Dovecot's ACL, sending by Postfix's "
-        "policy service. An app password with limits that it does not hold is refused there.",
+        "policy service, recipients (how many one message may have) by Dovecot's submission. An app password with "
+        "limits that it does not hold is refused there.",
         frozenset(),
         example=frozenset({Held.PERMISSIONS}),
     )
@@ -103,3 +106,23 @@ class PeerSection:
     )
     doveadm_ca_file: Path | None = value(PATH_OR_NONE, "Verify it with this authority and not with the system's.", None)
     doveadm_by_app: bool = value(FLAG, "Dovecot 2.4 or newer: sessions are known by their app password.", False)
+    gateway: str = value(
+        HOST_OR_NONE,
+        "For nginx: this machine's IP address, as nginx reaches it. Sessions with limits that nginx cannot hold go to "
+        "Valetkey's own gateway there, to the [[listener]] with tls_before; so do those whose mail server nginx cannot "
+        "reach by itself. Empty: they are refused.",
+        "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificateSection:
+    """A client certificate that logs in, through nginx, in the place of an app password: by whose limits, and as long."""
+
+    sha256: bytes = value(
+        FINGERPRINT,
+        "The certificate: openssl x509 -noout -fingerprint -sha256 -in FILE.",
+        example=bytes(range(32)),
+    )
+    account: str = value(TEXT, "Whose mailbox it opens.", example="scanner@example.org")
+    app_password: str = value(TEXT, "The id of the app password that it stands for.", example="ap_abcdefgh234567ij")

@@ -19,6 +19,7 @@ _SIZES = {"B": 1, "kB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2, "GB": 
 _SIZE = re.compile(r"([0-9]{1,12}) *(B|kB|KiB|MB|MiB|GB|GiB)")
 _MAX_PORT = 65535
 _MAX_SECONDS = 366 * 100 * 86400
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _E = TypeVar("_E", bound=Enum)
 
@@ -265,6 +266,14 @@ def _names(value: Any, folder: Path) -> tuple[str, ...]:
     return tuple(_name(entry, folder) for entry in value)
 
 
+def _fingerprint(value: Any, _: Path) -> bytes:
+    digits = _as_text(value).replace(":", "").lower()
+    if _SHA256.fullmatch(digits) is None:
+        mend = "write 64 hexadecimal digits, as openssl x509 -noout -fingerprint -sha256 gives them"
+        raise Unreadable("is not a SHA-256 fingerprint", mend)
+    return bytes.fromhex(digits)
+
+
 TEXT = Kind("text", _text, quoted)
 NAME = Kind("a name of a to z, 0 to 9, dot, hyphen and underscore", _name, quoted)
 NAMES = Kind("a list of names", _names, _list)
@@ -282,6 +291,7 @@ HOST_OR_NONE = Kind('a host name or an IP address, or "" for none', _host_or_non
 ENDPOINT = Kind("host:port", _endpoint, lambda value: quoted(str(value)))
 ENDPOINT_OR_NONE = Kind('host:port, or "" for none', _endpoint_or_none, lambda value: quoted(str(value or "")))
 URL = Kind("a web address", _url, quoted)
+FINGERPRINT = Kind("a SHA-256 fingerprint in hexadecimal", _fingerprint, lambda value: quoted(value.hex(":")))
 NETWORKS = Kind("a list of addresses and networks", _networks, _list)
 DURATION = Kind("a span of time", _duration, _write_duration)
 DURATION_OR_NONE = Kind('a span of time, or "" for none', _duration_or_none, _write_duration)

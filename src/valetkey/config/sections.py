@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from valetkey.adapters.mailer import MailEncryption
-from valetkey.config.door_sections import DoorSection, PeerSection
+from valetkey.config.door_sections import ClientCertificateSection, DoorSection, PeerSection
 from valetkey.config.kinds import (
     DOMAIN,
     DOMAIN_OR_STAR,
@@ -281,6 +281,12 @@ class Listener:
     proxy_peers: tuple[Network, ...] = value(
         NETWORKS, "If given, only these may connect, and they must speak the PROXY protocol (v1 or v2).", ()
     )
+    tls_before: bool = value(
+        FLAG,
+        "The proxy_peers have ended the client's TLS already, such as nginx, so that logins count as made over TLS. "
+        'Needs tls = "none" here, and a private link.',
+        False,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +395,7 @@ class Config:
     certificate: tuple[Certificate, ...] = tables(Certificate, "", ())
     door: tuple[DoorSection, ...] = tables(DoorSection, "", ())
     peer: tuple[PeerSection, ...] = tables(PeerSection, "", ())
+    client_certificate: tuple[ClientCertificateSection, ...] = tables(ClientCertificateSection, "", ())
     domain: tuple[Domain, ...] = tables(
         Domain, "", (Domain("*", _UPSTREAM_IMAP, _UPSTREAM_POP3, _UPSTREAM_SMTP, _UPSTREAM_SIEVE),)
     )

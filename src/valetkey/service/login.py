@@ -1,4 +1,4 @@
-"""The only way any door learns whether a mail login may pass: `check`; `vouched` and `decide_again` for a proven one."""
+"""The only way any door learns whether a mail login may pass: `check`; the others for what is proven already."""
 
 import hmac
 from dataclasses import dataclass
@@ -106,6 +106,32 @@ async def vouched(ports: Ports, attempt: LoginAttempt, credential_id: str | None
         return CannotTell(_BROKEN)
 
 
+async def check_certificate(ports: Ports, attempt: LoginAttempt, credential_id: str) -> Verdict:
+    """Decide a login by a client certificate that stands for an app password, and is verified by a trusted asker.
+
+    Never raises. It is recorded as a login with the app password is, and everything that holds for one holds for it.
+
+    Args:
+        ports: What the verbs work with.
+        attempt: The try, by the account's name and without a secret.
+        credential_id: The app password.
+    """
+    name = canonical_or_nobodys(attempt.name, ports.default_domain)
+    try:
+        account = await ports.store.read(lambda reader: reader.account_by_address(name))
+        found = ports.store.find_proven(account.id, credential_id) if account else None
+        if found is None or found[1] is None:
+            return Refused(Reason.WRONG_SECRET)
+        verdict = await _decide_first(ports, attempt, Proven(*found), ports.rules.current())
+        _record(ports, attempt, verdict, found[0])
+        return verdict
+    except Unavailable as fault:
+        return CannotTell(str(fault))
+    except Exception as bug:  # noqa: BLE001  (the same)
+        _log.error("login_certificate_failed", bug=place_of(bug), door=attempt.door, protocol=attempt.protocol.value)
+        return CannotTell(_BROKEN)
+
+
 async def _check(ports: Ports, attempt: LoginAttempt) -> Verdict:
     name = canonical_or_nobodys(attempt.name, ports.default_domain)
     secret = app_passwords.read(attempt.secret)
@@ -160,12 +186,7 @@ async def _is_proven_slowly(ports: Ports, policy: Policy, found: FoundLogin, sec
 
 async def _answer_app_password(ports: Ports, this: _Try, found: FoundLogin, secret: Secret) -> Verdict:
     proven = Proven(found.account, found.app_password)
-    verdict: Verdict = decide(this.attempt, proven, _conditions(ports, this.rules))
-    match verdict:
-        case Allowed():
-            verdict = await _pin_first_network(ports, this.attempt, found, verdict)
-        case Refused(reason=Reason.EXPIRED):
-            await stamp_if_expired(ports, found.app_password)
+    verdict = await _decide_first(ports, this.attempt, proven, this.rules)
     answer = await _disguise(ports, this, verdict)
     _record(ports, this.attempt, verdict, found.account)
     if isinstance(answer, Allowed):
@@ -174,13 +195,23 @@ async def _answer_app_password(ports: Ports, this: _Try, found: FoundLogin, secr
     return answer
 
 
-async def _pin_first_network(ports: Ports, attempt: LoginAttempt, found: FoundLogin, verdict: Allowed) -> Verdict:
-    if not await pin_network(ports, found.app_password, attempt.address):
+async def _decide_first(ports: Ports, attempt: LoginAttempt, proven: Proven, rules: SiteRules) -> Verdict:
+    """Decide a login with an app password, and do what a first login from somewhere, or one too late, does to it."""
+    verdict: Verdict = decide(attempt, proven, _conditions(ports, rules))
+    credential = proven.app_password
+    if credential is None:
         return verdict
-    again = ports.store.find_proven(found.account.id, found.app_password.id)
-    if again is None or again[1] is None:
-        return Refused(Reason.REVOKED, credential_id=found.app_password.id)
-    return decide(attempt, Proven(*again), _conditions(ports, ports.rules.current()))
+    match verdict:
+        case Allowed():
+            if not await pin_network(ports, credential, attempt.address):
+                return verdict
+            again = ports.store.find_proven(proven.account.id, credential.id)
+            if again is None or again[1] is None:
+                return Refused(Reason.REVOKED, credential_id=credential.id)
+            return decide(attempt, Proven(*again), _conditions(ports, ports.rules.current()))
+        case Refused(reason=Reason.EXPIRED):
+            await stamp_if_expired(ports, credential)
+    return verdict
 
 
 async def _answer_main_password(ports: Ports, this: _Try) -> Verdict:

@@ -78,13 +78,13 @@ class Asking:
         self._door = door
         self._help_url = help_url
 
-    async def ask(self, peer: Peer, question: Question) -> Answer:
-        """Decide one login. Never raises."""
+    async def ask(self, peer: Peer, question: Question, *, holds: frozenset[Held] | None = None) -> Answer:
+        """Decide one login; `holds` in the place of what the peer holds sessions to. Never raises."""
         protocol = protocol_of(question.service, self._door)
         if protocol is None:
             # Absent means deny; which services there are is no secret, and nothing of the secret is looked at.
             return self.note(peer, question, None, Refused(Reason.WRONG_SECRET))
-        attempt = self.attempt(peer, question, protocol)
+        attempt = self.attempt(peer, question, protocol, holds=holds)
         return self.note(peer, question, protocol, await check(self.ports, attempt))
 
     def attempt(

@@ -1,5 +1,6 @@
 """What the doors for mail servers are told by the configuration."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -45,6 +46,44 @@ class Peer:
     master_user: str = ""  # the gateway's, whose logins on behalf of others it may confirm; empty: none
     message_authenticator: bool = True  # RADIUS: ask for one in every request
     doveadm: Doveadm | None = None  # None: nobody to be told of a revocation
+    gateway: tuple["GatewayPlace", ...] = ()  # nginx: where sessions go that it cannot hold to their limits
+
+
+class BackendLogin(StrEnum):
+    """How nginx proves itself to the mail server behind it."""
+
+    MASTER_USER = "master-user"  # user*master, the form of Dovecot
+    XCLIENT = "xclient"  # Postfix: the name is told, and nothing proven
+    STORED_PASSWORD = "stored-password"  # noqa: S105  (a per-account password, sealed in the store)
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The mail server that nginx goes on to, for one protocol of a domain. nginx speaks no TLS to it."""
+
+    host: str  # an address: nginx resolves no names here
+    port: int
+    login: BackendLogin
+    master_user: str = ""
+    master_secret: str = field(default="", repr=False)
+    local_part: bool = False  # it calls its users by what stands before the @
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPlace:
+    """A listener of Valetkey's own gateway, as nginx reaches it."""
+
+    protocol: MailProtocol
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateLogin:
+    """An app password that a client certificate stands for."""
+
+    account: str  # its address
+    app_password: str  # the id
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +134,7 @@ class Settings:
     peers: tuple[Peer, ...]
     certificates: tuple[CertificateFiles, ...] = ()
     help_url: str = ""  # shown in refusals: where to make an app password
+    # By domain ("*": any other) and protocol. One that nginx cannot go to is not there.
+    backends: Mapping[str, Mapping[MailProtocol, Backend]] = field(default_factory=dict)
+    certificate_logins: Mapping[bytes, CertificateLogin] = field(default_factory=dict)  # by SHA-256 of the certificate
     limits: Limits = Limits()

@@ -125,7 +125,7 @@ class Session:
         security = Security(
             tls=self._link.is_tls,
             starttls=self._listener.tls is TlsMode.STARTTLS,
-            plaintext_login=self._listener.plaintext_login,
+            plaintext_login=self._listener.plaintext_login or self._listener.tls_before,
         )
         machine = login_machine(
             self._listener.protocol, security, self._desk.settings.hostname, self._desk.announcements.now
@@ -218,7 +218,7 @@ class Session:
             secret=decoded(asked.secret),
             protocol=self._listener.protocol,
             address=self._address,
-            tls=self._link.is_tls,
+            tls=self._link.is_tls or self._listener.tls_before,
             door="gateway",
             client=name_of_device(self._device),
             holds=HOLDS,

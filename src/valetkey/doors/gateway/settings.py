@@ -42,6 +42,7 @@ class Listener:
     tls: TlsMode
     plaintext_login: bool = False  # logins without TLS are permitted on this listener
     proxy_peers: tuple[Network, ...] = ()  # not empty: PROXY protocol is required, from these peers only
+    tls_before: bool = False  # those peers have ended the client's TLS already: it counts as if it were here
 
 
 @dataclass(frozen=True, slots=True)
