@@ -34,6 +34,7 @@ READY_MADE_SHORT = {  # the ready-made choices, for a table's cell
     "mail-app": say("Reads, sorts and sends mail"),
     "mail-app-read-only": say("Reads mail, changes nothing"),
     "send-only": say("Sends mail, reads nothing"),
+    "named-folders": say("Reads mail, changes nothing"),
     "filters": say("Edits filters and forwarding"),
     "everything": say("All that the account may do"),
 }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from valetkey.core.app_password import SecretFormat
-from valetkey.core.scope import MailProtocol, Permission, Scope, describe, ready_made
+from valetkey.core.scope import MailProtocol, Permission, ReadyMade, Scope, describe, ready_made
 from valetkey.core.sentence import Sentence, say
 from valetkey.doors.web.guides import ALL_GUIDES
 from valetkey.doors.web.settings import ClientEndpoint
@@ -13,6 +13,8 @@ OTHER = "other"  # the key of "something else", which shows the rest
 _YEAR = timedelta(days=365)
 _QUARTER = timedelta(days=90)
 _MAIL_PROGRAM = (MailProtocol.IMAP, MailProtocol.SMTP)
+_LIMITS = say("folders, senders, recipients, amounts")
+_LIMITS_OF_SENDING = say("only as your own address, only to certain recipients, only so many a day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +31,20 @@ class Purpose:
     guides: tuple[str, ...] = ALL_GUIDES  # the kinds of client that are explained with the secret
     lifetime: timedelta | None = None  # until it ends, where the policy has no shorter default; None: the policy's
     is_other: bool = False  # behind "something else"
+    limits: Sentence = _LIMITS  # those that fit it, for the heading under which they are folded away
+
+    @property
+    def choice(self) -> ReadyMade:
+        """The ready-made choice that it is."""
+        choice = ready_made(self.ready_made)
+        if choice is None:  # a mistake in this file; the tests go through all of it
+            raise LookupError(self.ready_made)
+        return choice
 
     @property
     def scope(self) -> Scope:
         """The scope it brings, before fine-tuning."""
-        choice = ready_made(self.ready_made)
-        if choice is None:  # a mistake in this file; the tests go through all of it
-            raise LookupError(self.ready_made)
-        return choice.scope
+        return self.choice.scope
 
 
 PURPOSES = (
@@ -66,6 +74,7 @@ PURPOSES = (
         (MailProtocol.SMTP,),
         ("scanner",),
         _YEAR,
+        limits=_LIMITS_OF_SENDING,
     ),
     Purpose(
         "website",
@@ -76,6 +85,7 @@ PURPOSES = (
         shows=(MailProtocol.SMTP,),
         guides=("wordpress", "php", "msmtp"),
         lifetime=_YEAR,
+        limits=_LIMITS_OF_SENDING,
     ),
     Purpose(
         "archive",
@@ -84,6 +94,17 @@ PURPOSES = (
         "mail-app-read-only",
         say("Nightly backup"),
         shows=(MailProtocol.IMAP, MailProtocol.POP3),
+        guides=("mbsync", "imapsync"),
+        lifetime=_YEAR,
+        limits=say("only some folders"),
+    ),
+    Purpose(
+        "crm",
+        say("CRM or ticket system"),
+        say("Reads the folders that you name and changes nothing."),
+        "named-folders",
+        say("CRM, customers’ mail"),
+        shows=(MailProtocol.IMAP,),
         guides=("mbsync", "imapsync"),
         lifetime=_YEAR,
     ),

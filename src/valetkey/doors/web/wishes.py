@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
+from valetkey.core.account import Account
 from valetkey.core.app_password import AppPassword, SecretFormat, check_description
 from valetkey.core.errors import InvalidInput
+from valetkey.core.limits import Limits, check_choice
 from valetkey.core.network import NamedNetworks
 from valetkey.core.policy import Policy
 from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope, describe
 from valetkey.core.sentence import Sentence, counted, say
 from valetkey.doors.web.forms import Errors, Form
+from valetkey.doors.web.limit_wishes import NO_WISHES, LimitWishes, posted_limits, present_limits, read_limits
 from valetkey.doors.web.purposes import Purpose
 from valetkey.doors.web.words import Words
 
@@ -35,6 +38,7 @@ class Wishes:
     named: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
     protocols: tuple[str, ...] = ()
+    limits: LimitWishes = NO_WISHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Ground:
     networks: NamedNetworks
     now: datetime
     zone: tzinfo = UTC  # in which a last day ends
+    purpose: Purpose | None = None  # of a new one
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,8 @@ def first_lifetime(purpose: Purpose, policy: Policy) -> timedelta | None:
     return min(purpose.lifetime, by_policy)
 
 
-def present_wishes(credential: AppPassword, rights: frozenset[Permission], named: NamedNetworks) -> Wishes:
-    """Fill in the form with what an app password is now."""
+def present_wishes(credential: AppPassword, account: Account, named: NamedNetworks) -> Wishes:
+    """Fill in the form with what an app password of an account is now."""
     held = credential.restrictions
     return Wishes(
         description=credential.description,
@@ -91,8 +96,9 @@ def present_wishes(credential: AppPassword, rights: frozenset[Permission], named
         rule=held.network_rule.value,
         networks="\n".join(entry for entry in held.allowed_ips if entry not in named.by_name),
         named=tuple(entry for entry in held.allowed_ips if entry in named.by_name),
-        permissions=tuple(sorted(credential.scope.effective(rights))),
+        permissions=tuple(sorted(credential.scope.effective(account.rights))),
         protocols=tuple(sorted(credential.scope.protocols)),
+        limits=present_limits(held.limits, account.address),
     )
 
 
@@ -109,6 +115,7 @@ def posted_wishes(form: Form) -> Wishes:
         named=form.many("named"),
         permissions=form.many("permission"),
         protocols=form.many("protocol"),
+        limits=posted_limits(form),
     )
 
 
@@ -171,11 +178,22 @@ def read_wishes(wishes: Wishes, ground: Ground) -> Read:
         network_rule=_read_rule(wishes, errors),
         allowed_ips=read_networks(wishes.rule, wishes.named, wishes.networks, ground.networks, errors),
         pinned_network=held.pinned_network,
+        limits=_read_limits(wishes, ground, errors),
     )
     known = wishes.format in set(SecretFormat)
     return Read(
         description, SecretFormat(wishes.format) if known else SecretFormat.DEFAULT, scope, restrictions, errors
     )
+
+
+def _read_limits(wishes: Wishes, ground: Ground, errors: Errors) -> Limits:
+    limits = read_limits(wishes.limits, errors)
+    if ground.purpose is not None and "folders" not in errors:
+        try:
+            check_choice(ground.purpose.choice, limits)
+        except InvalidInput as problem:
+            errors[problem.field] = problem.sentence
+    return limits
 
 
 def _read_scope(wishes: Wishes, ground: Ground, errors: Errors) -> Scope:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from valetkey.core.app_password import AppPassword
+from valetkey.core.limit_sentences import address_words, amount_words, describe_limits, folder_words, sent_words
+from valetkey.core.limits import Limits, Sent
 from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.scope import READY_MADE, Permission, PermissionMode, Scope, describe
 from valetkey.core.sentence import Sentence, counted, say
@@ -133,9 +135,29 @@ class Words:
                 return say("Only from {network}, where it was first used", network=restrictions.pinned_network)
 
     def summary(self, scope: Scope, rights: frozenset[Permission], restrictions: Restrictions) -> tuple[Sentence, ...]:
-        """Say in whole sentences what an app password can and cannot do, from where, and until when."""
+        """Say in whole sentences what an app password can and cannot do, how far, from where, and until when."""
         idle = (self.idleness(restrictions.idle_for),) if restrictions.idle_for else ()
-        return (self.scope_words(scope, rights).sentence, self.reach(restrictions), *idle)
+        limits = describe_limits(restrictions.limits, scope, rights)
+        return (self.scope_words(scope, rights).sentence, *limits, self.reach(restrictions), *idle)
+
+    def limits_rows(self, limits: Limits) -> tuple[tuple[Sentence, str], ...]:
+        """Give all limits that there are, each with what it is called."""
+        rows: tuple[tuple[Sentence, tuple[Sentence | str, ...]], ...] = (
+            (say("Sees only"), folder_words(limits.folders)),
+            (say("Sends only as"), address_words(limits.senders)),
+            (say("Sends only to"), address_words(limits.recipients)),
+            (say("Sends at most"), amount_words(limits)),
+        )
+        return tuple((name, self.listed(entries)) for name, entries in rows if entries)
+
+    def limits_short(self, app_password: AppPassword, rights: frozenset[Permission]) -> str:
+        """Say what limits mean, all in one text; "" without any."""
+        said = describe_limits(app_password.restrictions.limits, app_password.scope, rights)
+        return " ".join(map(self.said, said))
+
+    def sent_today(self, limits: Limits, sent: Sent) -> str:
+        """Say what was sent today beside the amounts of a day; "" where there are none."""
+        return self.listed(sent_words(limits, sent))
 
     def reach(self, restrictions: Restrictions) -> Sentence:
         """Say in a whole sentence from where an app password works, and until when."""

@@ -314,12 +314,15 @@ async def test_mistakes_are_named_beside_their_field_and_nothing_is_lost(
     assert await of(house, alice) == ()
 
 
-@pytest.mark.parametrize("purpose", ["phone", "computer", "scanner", "website", "archive", "filters", "everything"])
+@pytest.mark.parametrize(
+    "purpose", ["phone", "computer", "scanner", "website", "archive", "crm", "filters", "everything"]
+)
 async def test_each_purpose_makes_a_password_that_can_do_its_job(
     visitor: PortalClient, house: House, alice: Person, purpose: str
 ) -> None:
     await visitor.sign_in(house, alice)
-    made = await visitor.post("/app-passwords/new", await visitor.new_form(purpose))
+    folders = {"folders": "Customers"} if purpose == "crm" else {}
+    made = await visitor.post("/app-passwords/new", await visitor.new_form(purpose, **folders))
     secret = secret_on(made)
     (one,) = await of(house, alice)
     assert (len(secret) == 20) is (purpose == "scanner")

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from valetkey.core.errors import InvalidInput, Unavailable
+from valetkey.core.limits import Sent
 from valetkey.core.sentence import say
 from valetkey.doors.web.charts import Chart, Row, Series, bars
 from valetkey.doors.web.effective import effective
@@ -51,6 +52,7 @@ async def show(visit: SignedInVisit, credential_id: str, days: str = "30") -> Re
         span=span,
         days=by_day(visit, found, of_one=True),
         connections=await _connections(visit, detail.account.id, credential_id),
+        sent=detail.sent,
     )
 
 
@@ -62,7 +64,11 @@ async def follow(visit: SignedInVisit, credential_id: str) -> Response:
     async def look() -> Update:
         now = effective(await app_passwords.get(visit.ports, visit.actor, credential_id), visit.ports.policy)
         connections = await _connections(visit, shown.account.id, credential_id)
-        return Update(fragment(visit, "_app_password_now.html", credential=now, connections=connections))
+        sent = Sent()
+        if now.restrictions.limits.limit_days:
+            sent = (await app_passwords.sent_today(visit.ports, visit.actor, credential_id)).sent
+        facts = {"credential": now, "connections": connections, "sent": sent}
+        return Update(fragment(visit, "_app_password_now.html", **facts))
 
     return events(visit, look, every=_LOOK_EVERY)
 

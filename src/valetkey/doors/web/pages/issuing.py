@@ -13,6 +13,7 @@ from valetkey.core.sentence import Sentence, say
 from valetkey.doors.web import cookies
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK, FullVisit, Visit
+from valetkey.doors.web.limit_wishes import FIELDS
 from valetkey.doors.web.notices import see_other_with
 from valetkey.doors.web.pages.app_passwords import Whose, one_of, whose
 from valetkey.doors.web.pages.issued import show_issued
@@ -129,6 +130,7 @@ def _ground(visit: Visit, shown: Whose, purpose: Purpose) -> Ground:
         visit.ports.networks,
         visit.now,
         visit.language.zone,
+        purpose,
     )
 
 
@@ -167,10 +169,12 @@ def _new_page(
 ) -> Response:
     policy = visit.ports.policy
     read = read_wishes(wishes, _ground(visit, shown, purpose))
+    # Without the folders that it is for, it would be said to see all of them.
+    unnamed = (read.errors["folders"],) if "folders" in read.errors else ()
     return visit.page(
         "new.html",
         errors=errors,
-        summary=visit.words.summary(read.scope, shown.account.rights, read.restrictions),
+        summary=unnamed or visit.words.summary(read.scope, shown.account.rights, read.restrictions),
         opened=opened,
         whose=shown,
         purpose=purpose,
@@ -188,9 +192,7 @@ async def ask_change(visit: FullVisit, credential_id: str) -> Response:
     """Show what an app password is, to be renamed, narrowed or widened."""
     credential, shown = await one_of(visit, credential_id)
     _must_live(credential)
-    return _change_page(
-        visit, shown, credential, present_wishes(credential, shown.account.rights, visit.ports.networks)
-    )
+    return _change_page(visit, shown, credential, present_wishes(credential, shown.account, visit.ports.networks))
 
 
 @router.post("/app-passwords/{credential_id}/change")
@@ -266,4 +268,5 @@ def _choices(visit: Visit, rights: frozenset[Permission], scope: Scope) -> dict[
         "rights": [permission for permission in Permission if permission in rights],
         "protocols": [protocol for protocol in MailProtocol if protocol in served or protocol in scope.protocols],
         "named_networks": visit.ports.networks.by_name,
+        "limited": FIELDS,
     }

@@ -3,7 +3,8 @@
 
 const form = document.querySelector("form[data-summary]");
 const shown = document.getElementById("summary");
-const asked = ["csrf", "account", "purpose", "permission", "protocol", "rule", "named", "networks", "expires", "expires_on", "idle", "format"];
+const asked = ["csrf", "account", "purpose", "permission", "protocol", "rule", "named", "networks", "expires", "expires_on", "idle", "format",
+  "folders", "own_sender", "senders", "recipients", "messages_per_day", "recipients_per_day", "recipients_per_message"];
 let waiting = 0;
 let latest = 0;
 
