@@ -19,7 +19,7 @@ from valetkey.core.network import Address
 from valetkey.doors.asked.peers import peers_at
 from valetkey.doors.asked.settings import Door, DoorKind, Limits, Peer
 from valetkey.doors.serve import Driver, Link, LinkClosed, ServerCertificates, bind
-from valetkey.doors.serve.accepting import address_of
+from valetkey.doors.serve.accepting import address_of, bind_datagrams
 from valetkey.service.faults import place_of
 
 _log = structlog.get_logger("valetkey.doors")
@@ -37,11 +37,13 @@ ALPN = {DoorKind.HTTP: "http/1.1"}
 
 
 def bind_door(door: Door) -> socket.socket:
-    """Bind the socket of a door that listens for streams.
+    """Bind the socket of a door: of datagrams for RADIUS, of streams for all others.
 
     Raises:
         CannotStart: The port or the place is taken or not ours to take; the text names it.
     """
+    if door.kind is DoorKind.RADIUS:
+        return bind_datagrams(door.host, door.port)
     if door.path is None:
         return bind(door.host, door.port)
     return _bind_unix(door.path, door.group)

@@ -1,1 +1,1 @@
-"""The door for RADIUS clients, PAM among them."""
+"""The door for what asks by RADIUS: PAM, appliances, other RADIUS servers."""

@@ -38,8 +38,7 @@ def bind(host: str, port: int) -> socket.socket:
         CannotStart: The port is in use, is not ours to take, or the address is not this machine's.
     """
     wanted = host or "every address"
-    host = host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")  # noqa: S104  every address was asked for
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    host, family = _place(host)
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -55,6 +54,31 @@ def bind(host: str, port: int) -> socket.socket:
         sock.close()
         raise CannotStart(_why(wanted, port, error)) from None
     return sock
+
+
+def bind_datagrams(host: str, port: int) -> socket.socket:
+    """Bind one socket of UDP, as `bind` does one that listens.
+
+    Raises:
+        CannotStart: The port is in use, is not ours to take, or the address is not this machine's.
+    """
+    wanted = host or "every address"
+    host, family = _place(host)
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
+        sock.bind((host, port))
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise CannotStart(_why(wanted, port, error)) from None
+    return sock
+
+
+def _place(host: str) -> tuple[str, socket.AddressFamily]:
+    host = host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")  # noqa: S104  every address was asked for
+    return host, socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _why(host: str, port: int, error: OSError) -> str:
