@@ -13,6 +13,7 @@ There is no word for "cannot tell" that Postfix would take for one: the owner cl
 
 import base64
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from valetkey.wire.bearer import BEARER_MECHANISMS, BearerServer
@@ -70,13 +71,13 @@ class AuthServer:
         self._has_version = False
         self.lines = 0  # that were taken
 
-    def greet(self, process: int, connection: int, cookie: str) -> None:
+    def greet(self, process: int, connection: int, cookie: str, mechanisms: Sequence[str] = MECHANISMS) -> None:
         """Queue the whole handshake: some clients say nothing before its end.
 
-        Only mechanisms that can succeed are announced: no tokens are issued, and programs that find XOAUTH2 announced
-        try it with a password.
+        Mechanisms for tokens are announced only by who issues some: programs that find XOAUTH2 announced try it with
+        a password.
         """
-        lines = ["VERSION\t1\t2", *(f"MECH\t{name}\tplaintext" for name in MECHANISMS)]
+        lines = ["VERSION\t1\t2", *(f"MECH\t{name}\tplaintext" for name in mechanisms)]
         lines += [f"SPID\t{process}", f"CUID\t{connection}", f"COOKIE\t{cookie}", "DONE", ""]
         self._output.append("\n".join(lines).encode())
 
