@@ -65,6 +65,8 @@ class Sendmail:
         self.place.folder("/run/sendmail/mta")
         self.place.folder("/var/spool/mqueue", owner="smmta", mode=0o750)
         self.place.write("/etc/mail/sasl/Sendmail.conf.2", f"{self.passwords}mech_list: PLAIN LOGIN\n")
+        link = self.place.folder("/usr/lib/sasl2") / "Sendmail.conf"  # Debian's own script makes it; SASL looks there
+        link.symlink_to("/etc/mail/sasl/Sendmail.conf.2")
         write_sasldb(self.place, self.people, owner="smmta")
         self.place.write("/etc/mail/sendmail.mc", _macros(self.port, self.relay_port))
         make = f"m4 -D_CF_DIR_={_MACROS}/ {_MACROS}/m4/cf.m4 /etc/mail/sendmail.mc >/etc/mail/sendmail.cf"
