@@ -199,9 +199,12 @@ class AuthServer:
 
 
 def _split_response(text: bytes) -> tuple[list[bytes], bytes | None]:
-    """Split the fields from the client's response, which stands last and may hold whatever the client sent."""
-    fields, found, response = text.partition(b"\tresp=")
-    return fields.split(b"\t"), (response or b"=") if found else None
+    """Split the fields from the client's response, which stands last and may hold whatever the client sent.
+
+    Exim writes an empty one where its client has sent none; the client's own word for an empty one is "=".
+    """
+    fields, _, response = text.partition(b"\tresp=")
+    return fields.split(b"\t"), response or None
 
 
 def _number(text: bytes) -> int:

@@ -1,0 +1,151 @@
+"""A real Exim asks Valetkey, with no Dovecot between: every login, and the app password's id for its own rules."""
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.servers import clients
+from tests.servers.certificates import CertificateAuthority
+from tests.servers.dialogue import Dialogue, dialogue, plain
+from tests.servers.exim import Exim
+from tests.servers.people import ALICE, BOB
+from tests.servers.places import LOCALHOST, free_port
+from tests.servers.site import MailSite
+from tests.servers.unpacked import unpacked
+from tests.servers.valetkey import Valetkey, running_valetkey
+from tests.servers.valetkey_keys import AppPasswordOf
+from tests.servers.valetkey_settings import ValetkeyOptions
+
+from valetkey.core.limits import Limits
+
+pytestmark = [pytest.mark.integration, pytest.mark.needs("exim")]
+
+# As docs/servers/exim.md has them; LOGIN asks over TCP here.
+AUTHENTICATORS = """
+valetkey_plain:
+  driver = dovecot
+  public_name = PLAIN
+  server_socket = /run/valetkey.sock
+  server_set_id = $auth1
+valetkey_login:
+  driver = dovecot
+  public_name = LOGIN
+  server_socket = 127.0.0.1 {port}
+  server_set_id = $auth1
+"""
+
+
+@pytest.fixture(scope="module")
+def asked(authority: CertificateAuthority, mail_site: MailSite) -> Iterator[tuple[Exim, Valetkey]]:
+    """Give an Exim, and the Valetkey that it asks through a socket in its chroot and over TCP."""
+    port = free_port()
+    with unpacked("exim") as place:
+        exim = Exim(place, authority, AUTHENTICATORS.format(port=port))
+        socket = place.path("/run/valetkey.sock")
+        sections = (
+            '[[peer]]\nname = "exim"\n',
+            f'[[door]]\nkind = "sasl"\nsocket = "{socket}"\nsocket_group = "mail"\n',
+            f'[[door]]\nkind = "sasl"\nlisten = "{LOCALHOST}:{port}"\n',
+        )
+        with running_valetkey(mail_site, ValetkeyOptions(workers=1, extra=sections)) as valetkey:
+            try:
+                socket.chmod(0o666)  # the groups of the chroot have other numbers
+                exim.start()
+                yield exim, valetkey
+            finally:
+                exim.stop()
+
+
+@pytest.fixture
+def exim(asked: tuple[Exim, Valetkey]) -> Exim:
+    return asked[0]
+
+
+@pytest.fixture
+def valetkey(asked: tuple[Exim, Valetkey]) -> Valetkey:
+    return asked[1]
+
+
+@pytest.fixture
+def key(valetkey: Valetkey) -> AppPasswordOf:
+    return valetkey.keys.issue(ALICE, "send-only")
+
+
+@contextmanager
+def greeted(exim: Exim) -> Iterator[Dialogue]:
+    with dialogue(exim.ports.submissions, exim.authority.client_context(), seconds=30) as talk:
+        talk.until("220 ")
+        talk.smtp("EHLO client.example.test")
+        yield talk
+
+
+def b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def test_logins(exim: Exim, valetkey: Valetkey, key: AppPasswordOf):
+    with greeted(exim) as talk:
+        assert any(line.startswith("250-AUTH PLAIN LOGIN") for line in talk.smtp("EHLO client.example.test"))
+        assert talk.smtp(f"AUTH PLAIN {plain(ALICE.address, 'wrong')}")[-1].startswith("535")
+        assert talk.smtp("AUTH LOGIN")[-1] == f"334 {b64('Username:')}"
+        assert talk.smtp(b64(ALICE.address))[-1] == f"334 {b64('Password:')}"
+        assert talk.smtp(b64(key.secret))[-1].startswith("235")
+    with greeted(exim) as talk:
+        assert talk.smtp(f"AUTH PLAIN {plain(ALICE.address, key.secret)}")[-1].startswith("235")
+    allowed = valetkey.events("login", result="allowed", credential=key.id)
+    assert [(each["door"], each["address"], each["tls"]) for each in allowed[-2:]] == [("sasl", LOCALHOST, True)] * 2
+
+
+def test_the_log_and_the_rules_know_the_app_password(exim: Exim, valetkey: Valetkey, key: AppPasswordOf):
+    exim.log.mark()
+    exim.mail.empty(BOB)
+    with greeted(exim) as talk:
+        talk.smtp(f"AUTH PLAIN {plain(ALICE.address, key.secret)}")
+        for line in (f"MAIL FROM:<{ALICE.address}>", f"RCPT TO:<{BOB.address}>", "DATA"):
+            assert talk.smtp(line)[-1].startswith(("250", "354"))
+        assert talk.smtp("Subject: by way of Exim\r\n\r\nHello.\r\n.")[-1].startswith("250")
+    assert f"A=valetkey_plain:{ALICE.address}/app:{key.id}" in exim.log.wait_for(" <= ")
+    exim.mail.wait_for(BOB, "by way of Exim")
+
+
+def test_what_exim_cannot_hold_does_not_pass(exim: Exim, valetkey: Valetkey):
+    limited = valetkey.keys.issue(ALICE, "send-only", limits=Limits(messages_per_day=5))
+    reading = valetkey.keys.issue(ALICE, "mail-app-read-only")
+    with greeted(exim) as talk:
+        for each in (limited, reading):
+            assert talk.smtp(f"AUTH PLAIN {plain(ALICE.address, each.secret)}")[-1].startswith("535")
+    assert valetkey.keys.last_refusal(limited) == "not-held"
+    assert valetkey.keys.last_refusal(reading) == "protocol"
+
+
+@pytest.mark.parametrize("response", ["=", "!!!!", "AAAA", b64("\0alice\0a\0b"), "QQ"])
+def test_bad_input_is_a_failed_login(exim: Exim, valetkey: Valetkey, key: AppPasswordOf, response: str):
+    with greeted(exim) as talk:
+        assert talk.smtp(f"AUTH PLAIN {response}")[-1].startswith(("501", "535"))
+        assert talk.smtp(f"AUTH PLAIN {plain(ALICE.address, key.secret)}")[-1].startswith("235")
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_swaks(exim: Exim, valetkey: Valetkey, key: AppPasswordOf, client_home: Path, mechanism: str):
+    exim.mail.empty(BOB)
+    login = clients.Login(exim.ports.submission, valetkey.ca, ALICE.address, key.secret, clients.Tls.STARTTLS)
+    subject = f"swaks to Exim by {mechanism}"
+    done = clients.swaks(client_home, login, ALICE.address, BOB.address, subject, mechanism=mechanism).run()
+    assert done.code == 0, done.output
+    exim.mail.wait_for(BOB, subject)
+
+
+def test_an_outage_is_told_as_one_and_ends(exim: Exim, valetkey: Valetkey, key: AppPasswordOf):
+    with greeted(exim) as talk:
+        valetkey.stop()
+        try:
+            said = talk.smtp(f"AUTH PLAIN {plain(ALICE.address, key.secret)}")[-1]
+            assert said.startswith("435")
+            assert talk.smtp("AUTH LOGIN")[-1].startswith("435")
+        finally:
+            valetkey.start()
+    exim.place.path("/run/valetkey.sock").chmod(0o666)
+    with greeted(exim) as talk:
+        assert talk.smtp(f"AUTH PLAIN {plain(ALICE.address, key.secret)}")[-1].startswith("235")
