@@ -22,6 +22,7 @@ ALICES = (
     ("purpose", "/app-passwords/new"),
     ("purpose-other", "/app-passwords/new?purpose=other"),
     ("new-scanner", "/app-passwords/new?purpose=scanner"),
+    ("new-crm", "/app-passwords/new?purpose=crm"),
     ("activity", "/activity"),
     ("activity-refusals", "/activity?show=refusals"),
     ("activity-empty", "/activity?month=2020-01"),
@@ -138,10 +139,16 @@ def making(visitor: Visitor, alice: Person) -> Iterator[str]:
     page.get_by_label("Only from these networks").check()
     page.get_by_label("Ends").select_option("date")
     yield "new-open"
+    page.get_by_text("More limits").click()
+    page.get_by_label("Sees only these folders").fill("Archive/*")
+    page.get_by_label("Messages a day").fill("50")
+    yield "new-limits"
     page.get_by_label("Name", exact=True).fill(" ")
     page.get_by_role("button", name="Make the app password").click()
     yield "new-refused"
     page.get_by_label("Name", exact=True).fill("Kitchen tablet")
+    page.get_by_label("Sees only these folders").fill("")
+    page.get_by_label("Messages a day").fill("")
     page.get_by_label("From anywhere").check()
     page.get_by_label("Ends").select_option("365")
     visitor.site.house.clock.move(minutes=6)

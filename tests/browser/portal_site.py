@@ -14,6 +14,7 @@ from tests.verbs.served_site import ServedSite
 from tests.verbs.site import OPERATOR, House, Person
 
 from valetkey.core.app_password import SecretFormat
+from valetkey.core.limits import Limits
 from valetkey.core.login import Reason
 from valetkey.core.network import NamedNetworks
 from valetkey.core.restriction import NetworkRule
@@ -104,6 +105,7 @@ async def fill(house: House) -> Person:
         format=SecretFormat.DEVICE,
         network_rule=NetworkRule.ALLOWED,
         allowed_ips=("office",),
+        limits=Limits(senders=("alice@example.org",), recipients=("@example.org",), messages_per_day=100),
     )
     await make("Travel tablet", "mail-app", expires_at=now + timedelta(days=4))
     house.clock.move(days=25, hours=2)
@@ -133,6 +135,7 @@ async def fill(house: House) -> Person:
             event(scanner, smtp, "192.0.2.81", "MFP-2040", timedelta(hours=1), count=3, result=Reason.NETWORK.value),
         )
     )
+    await house.ports.store.write(lambda writer: writer.count_sent(scanner, now.date(), 3))
     opened = now - timedelta(minutes=50)
     house.live.sessions = [
         LiveSession(f"s{n}", alice.account.id, phone, imap, "198.51.100.7", "iPhone Mail (20F66)", opened, "1")

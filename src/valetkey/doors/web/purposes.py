@@ -107,6 +107,7 @@ PURPOSES = (
         shows=(MailProtocol.IMAP,),
         guides=("mbsync", "imapsync"),
         lifetime=_YEAR,
+        limits=say("senders, recipients, amounts"),
     ),
     Purpose(
         "filters",

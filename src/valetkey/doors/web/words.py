@@ -150,10 +150,17 @@ class Words:
         )
         return tuple((name, self.listed(entries)) for name, entries in rows if entries)
 
-    def limits_short(self, app_password: AppPassword, rights: frozenset[Permission]) -> str:
-        """Say what limits mean, all in one text; "" without any."""
-        said = describe_limits(app_password.restrictions.limits, app_password.scope, rights)
-        return " ".join(map(self.said, said))
+    def limits_short(self, limits: Limits) -> str:
+        """Say what is limited, for a table's cell; "" if nothing is."""
+        amounts = bool(amount_words(limits))
+        parts = (
+            (say("folders"), limits.folders),
+            (say("senders"), limits.senders),
+            (say("recipients"), limits.recipients),
+            (say("amounts"), amounts),
+        )
+        what = tuple(name for name, is_limited in parts if is_limited)
+        return self.said(say("Limited: {what}", what=what)) if what else ""
 
     def sent_today(self, limits: Limits, sent: Sent) -> str:
         """Say what was sent today beside the amounts of a day; "" where there are none."""

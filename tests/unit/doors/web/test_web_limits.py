@@ -123,7 +123,7 @@ async def test_limits_are_made_said_and_shown(visitor: PortalClient, house: Hous
         "Sent today 1 of 20 messages and 3 of 50 recipients",
     ):
         assert text in page
-    assert "It sees no folder but “Archive”" in text_of(await visitor.get("/"))
+    assert "Limited: folders, senders, recipients and amounts" in text_of(await visitor.get("/"))
 
 
 async def count(house: House, credential_id: str, recipients: int) -> None:
@@ -151,7 +151,7 @@ async def test_without_limits_the_pages_are_as_they_were(visitor: PortalClient, 
     (one,) = await of(house, alice)
     assert one.restrictions.limits == NO_LIMITS
     page = text_of(await visitor.get(f"/app-passwords/{one.id}"))
-    for text in ("Sent today", "Sees only", "Sends only", "Sends at most"):
+    for text in ("Sent today", "Sees only", "Sends only", "Sends at most", "Limited"):
         assert text not in page
 
 
@@ -232,12 +232,12 @@ async def test_the_console_shows_them(portal: FastAPI, house: House, alice: Pers
     page = text_of(await visitor.get(f"/console/app-passwords/{one.id}"))
     assert "Sends only to office@example.org" in page
     assert "Sent today 1 of 20 messages and 7 of 50 recipients" in page
-    assert "It sees no folder but “Archive”" in text_of(await visitor.get("/console/app-passwords"))
+    assert "Limited: folders, senders" in text_of(await visitor.get("/console/app-passwords"))
 
 
 async def test_names_of_folders_are_shown_as_text(visitor: PortalClient, house: House, alice: Person) -> None:
-    await house.issue(alice, limits=Limits(folders=("<b>x</b>",)))
+    one = (await house.issue(alice, limits=Limits(folders=("<b>x</b>",)))).app_password
     await visitor.sign_in(house, alice)
-    page = await visitor.get("/")
+    page = await visitor.get(f"/app-passwords/{one.id}")
     assert "<b>x</b>" not in page.text
     assert "&lt;b&gt;x&lt;/b&gt;" in page.text
