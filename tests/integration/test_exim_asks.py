@@ -10,8 +10,8 @@ from tests.servers import clients
 from tests.servers.certificates import CertificateAuthority
 from tests.servers.dialogue import Dialogue, dialogue, plain
 from tests.servers.exim import Exim
-from tests.servers.people import ALICE, BOB
-from tests.servers.places import LOCALHOST, free_port
+from tests.servers.people import ALICE, BOB, CAROL
+from tests.servers.places import LOCALHOST, free_ports
 from tests.servers.site import MailSite
 from tests.servers.unpacked import unpacked
 from tests.servers.valetkey import Valetkey, running_valetkey
@@ -36,16 +36,42 @@ valetkey_login:
   server_set_id = $auth1
 """
 
+# The same page: the policy service that Postfix asks, asked by rules of Exim.
+ACLS = r"""
+recipients:
+  deny !authenticated = *
+    message = authentication required
+  warn set acl_m_valetkey = ${readsocket{inet:127.0.0.1:POLICY}{request=smtpd_access_policy\nprotocol_state=RCPT\n\
+    sasl_username=$authenticated_id\nclient_address=$sender_host_address\nencryption_protocol=$tls_in_cipher\n\
+    sender=$sender_address\nrecipient=$local_part@$domain\n\n}{10s}{ }{action=DEFER}}
+  deny condition = ${if match{$acl_m_valetkey}{^action=REJECT}}
+    message = ${sg{$acl_m_valetkey}{^action=REJECT \\S+ |\\s+\$}{}}
+  defer !condition = ${if match{$acl_m_valetkey}{^action=DUNNO}}
+    message = Mail cannot be checked right now. Please try again later.
+  accept
+message:
+  warn set acl_m_valetkey = ${readsocket{inet:127.0.0.1:POLICY}{request=smtpd_access_policy\nprotocol_state=END-OF-MESSAGE\n\
+    sasl_username=$authenticated_id\nclient_address=$sender_host_address\nencryption_protocol=$tls_in_cipher\n\
+    sender=$sender_address\nrecipient_count=$rcpt_count\ninstance=$message_exim_id\n\n}{10s}{ }{action=DEFER}}
+  deny condition = ${if match{$acl_m_valetkey}{^action=REJECT}}
+    message = ${sg{$acl_m_valetkey}{^action=REJECT \\S+ |\\s+\$}{}}
+  defer !condition = ${if match{$acl_m_valetkey}{^action=DUNNO}}
+    message = Mail cannot be checked right now. Please try again later.
+  accept
+"""
+
 
 @pytest.fixture(scope="module")
 def asked(authority: CertificateAuthority, mail_site: MailSite) -> Iterator[tuple[Exim, Valetkey]]:
     """Give an Exim, and the Valetkey that it asks through a socket in its chroot and over TCP."""
-    port = free_port()
+    port, policy = free_ports(2)
     with unpacked("exim") as place:
-        exim = Exim(place, authority, AUTHENTICATORS.format(port=port))
+        acls = ACLS.replace("POLICY", str(policy))
+        exim = Exim(place, authority, AUTHENTICATORS.format(port=port), acls=acls)
         socket = place.path("/run/valetkey.sock")
         sections = (
-            '[[peer]]\nname = "exim"\n',
+            '[[peer]]\nname = "exim"\nholds = ["sending"]\n',
+            f'[[door]]\nkind = "policy"\nlisten = "{LOCALHOST}:{policy}"\n',
             f'[[door]]\nkind = "sasl"\nsocket = "{socket}"\nsocket_group = "mail"\n',
             f'[[door]]\nkind = "sasl"\nlisten = "{LOCALHOST}:{port}"\n',
         )
@@ -110,14 +136,44 @@ def test_the_log_and_the_rules_know_the_app_password(exim: Exim, valetkey: Valet
     exim.mail.wait_for(BOB, "by way of Exim")
 
 
-def test_what_exim_cannot_hold_does_not_pass(exim: Exim, valetkey: Valetkey):
-    limited = valetkey.keys.issue(ALICE, "send-only", limits=Limits(messages_per_day=5))
+def test_what_may_not_send_does_not_log_in(exim: Exim, valetkey: Valetkey):
     reading = valetkey.keys.issue(ALICE, "mail-app-read-only")
     with greeted(exim) as talk:
-        for each in (limited, reading):
-            assert talk.smtp(f"AUTH PLAIN {plain(ALICE.address, each.secret)}")[-1].startswith("535")
-    assert valetkey.keys.last_refusal(limited) == "not-held"
+        assert talk.smtp(f"AUTH PLAIN {plain(ALICE.address, reading.secret)}")[-1].startswith("535")
     assert valetkey.keys.last_refusal(reading) == "protocol"
+
+
+def send(talk: Dialogue, *recipients: str, sender: str = ALICE.address) -> str:
+    """Send a message and give the first answer that refuses, or the last."""
+    for line in (f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{each}>" for each in recipients), "DATA"):
+        answer = talk.smtp(line)[-1]
+        if not answer.startswith(("250", "354")):
+            talk.smtp("RSET")
+            return answer
+    return talk.smtp("Subject: x\r\n\r\nHello.\r\n.")[-1]
+
+
+def test_exim_holds_limits_by_asking_the_policy_service(exim: Exim, valetkey: Valetkey):
+    limits = Limits(
+        senders=(ALICE.address,), recipients=("@example.test",), messages_per_day=2, recipients_per_message=2
+    )
+    key = valetkey.keys.issue(ALICE, "send-only", limits=limits)
+    with greeted(exim) as talk:
+        assert talk.smtp(f"AUTH PLAIN {plain(ALICE.address, key.secret)}")[-1].startswith("235")
+        assert send(talk, BOB.address, sender=BOB.address) == "550 This app password may not send mail as this address"
+        assert send(talk, "x@example.net") == "550 This app password may not send mail to this address"
+        assert "so many recipients" in send(talk, BOB.address, ALICE.address, CAROL.address)
+        assert send(talk, BOB.address, CAROL.address).startswith("250")
+        assert send(talk, BOB.address).startswith("250")
+        assert send(talk, BOB.address) == "550 This app password has sent as many messages today as it may"
+
+
+def test_revoked_in_a_live_session(exim: Exim, valetkey: Valetkey, key: AppPasswordOf):
+    with greeted(exim) as talk:
+        talk.smtp(f"AUTH PLAIN {plain(ALICE.address, key.secret)}")
+        assert send(talk, BOB.address).startswith("250")
+        valetkey.keys.revoke(key)
+        assert send(talk, BOB.address) == "550 This app password may no longer be used"
 
 
 @pytest.mark.parametrize("response", ["=", "!!!!", "AAAA", b64("\0alice\0a\0b"), "QQ"])
@@ -138,11 +194,13 @@ def test_swaks(exim: Exim, valetkey: Valetkey, key: AppPasswordOf, client_home: 
 
 
 def test_an_outage_is_told_as_one_and_ends(exim: Exim, valetkey: Valetkey, key: AppPasswordOf):
-    with greeted(exim) as talk:
+    with greeted(exim) as talk, greeted(exim) as sending:
+        assert sending.smtp(f"AUTH PLAIN {plain(ALICE.address, key.secret)}")[-1].startswith("235")
         valetkey.stop()
         try:
             said = talk.smtp(f"AUTH PLAIN {plain(ALICE.address, key.secret)}")[-1]
             assert said.startswith("435")
+            assert send(sending, BOB.address).startswith("451")
             assert talk.smtp("AUTH LOGIN")[-1].startswith("435")
         finally:
             valetkey.start()

@@ -28,6 +28,16 @@ login:
   server_set_id = $auth1
 """
 
+# Who may send: everybody who has logged in, at RCPT and when the message is there.
+LOGGED_IN = """
+recipients:
+  deny !authenticated = *
+    message = authentication required
+  accept
+message:
+  accept
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class EximPorts:
@@ -43,13 +53,17 @@ class EximPorts:
 
 @dataclass
 class Exim:
-    """One Exim, which takes mail from whoever has logged in. `authenticators` is that part of its configuration, whole."""
+    """One Exim, which takes mail from whoever has logged in.
+
+    `authenticators` and `acls` (with the names "recipients" and "message") are those parts of its configuration, whole.
+    """
 
     place: Unpacked
     authority: CertificateAuthority
     authenticators: str = OWN_PASSWORDS
     people: Sequence[Person] = EVERYBODY
     host: str = LOCALHOST
+    acls: str = LOGGED_IN
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -91,7 +105,7 @@ class Exim:
         self.place.write("/etc/exim4/exim.key", certificate.key.read_text(), owner="Debian-exim", mode=0o600)
         users = "".join(f"{person.address}: {person.password}\n" for person in self.people)
         self.place.write("/etc/exim4/users", users)
-        self.place.write("/etc/exim4/exim4.conf", configuration(self.ports, self.authenticators))
+        self.place.write("/etc/exim4/exim4.conf", configuration(self.ports, self.authenticators, self.acls))
         for person in self.people:
             self.mail.make(person)
 
@@ -110,7 +124,7 @@ def running_exim(
             exim.stop()
 
 
-def configuration(ports: EximPorts, authenticators: str) -> str:
+def configuration(ports: EximPorts, authenticators: str, acls: str = LOGGED_IN) -> str:
     """Write the whole exim4.conf of one instance."""
     return f"""
 primary_hostname = smtp.example.test
@@ -122,12 +136,10 @@ tls_certificate = /etc/exim4/exim.pem
 tls_privatekey = /etc/exim4/exim.key
 log_selector = +smtp_protocol_error +smtp_syntax_error
 acl_smtp_rcpt = recipients
+acl_smtp_data = message
 keep_environment =
 begin acl
-recipients:
-  deny !authenticated = *
-    message = authentication required
-  accept
+{acls}
 begin routers
 people:
   driver = accept
