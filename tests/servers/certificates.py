@@ -46,13 +46,14 @@ class CertificateAuthority:
         self.file.write_bytes(_pem(self._certificate))
 
     def issue(self, *names: str, expired: bool = False) -> ServerCertificate:
-        """Issue a server certificate for DNS names and addresses (default: SERVER_NAMES)."""
+        """Issue a certificate for DNS names and addresses (default: SERVER_NAMES); clients may show it too."""
         names = names or SERVER_NAMES
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(_named(names[0]), self._name, key.public_key(), expired=expired)
         builder = builder.add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        builder = builder.add_extension(x509.ExtendedKeyUsage(usage), critical=False)
         # Without it Python 3.13 and newer refuse the certificate (RFC 5280 section 4.2.1.1).
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         certificate = builder.add_extension(issuer, critical=False).sign(self._key, hashes.SHA256())

@@ -60,6 +60,7 @@ class Upstream:
     ca: Path | None = None
     host: str = "localhost"
     server_name: str = ""
+    nginx_port: int = 0
 
     def lines(self, protocol: str, master: str, secret: Path) -> list[str]:
         """Write its section."""
@@ -71,6 +72,8 @@ class Upstream:
             f'login = "{self.login}"',
             f"forward_client = {'false' if self.login == 'stored-password' else 'true'}",
         ]
+        if self.nginx_port:
+            lines.append(f"nginx_port = {self.nginx_port}")
         if self.tls != "none":
             lines.append(f'ca_file = "{self.ca}"')
         if self.server_name:

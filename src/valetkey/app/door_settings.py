@@ -100,13 +100,14 @@ def _backends(config: Config) -> dict[str, dict[MailProtocol, Backend]]:
 def _backend(upstream: Upstream, where: str) -> Backend | None:
     """Give what nginx can go to: an address, without TLS; None if it is no such one."""
     host = _LOCALHOST if upstream.host == "localhost" else upstream.host
-    if upstream.tls is not TlsMode.NONE or not _is_address(host):
+    port = upstream.nginx_port or (upstream.port if upstream.tls is TlsMode.NONE else None)
+    if port is None or not _is_address(host):
         return None
     login, secret = BackendLogin(upstream.login.value), ""
     if login is BackendLogin.MASTER_USER and upstream.master_secret_file is not None:
         secret = read_secret(upstream.master_secret_file, where)
     is_local_part = upstream.user_form is UserForm.LOCAL_PART
-    return Backend(host, upstream.port, login, upstream.master_user, secret, is_local_part)
+    return Backend(host, port, login, upstream.master_user, secret, is_local_part)
 
 
 def _is_address(host: str) -> bool:

@@ -297,3 +297,8 @@ DURATION = Kind("a span of time", _duration, _write_duration)
 DURATION_OR_NONE = Kind('a span of time, or "" for none', _duration_or_none, _write_duration)
 SIZE = Kind("a size", _size, _write_size)
 PORT = count(1, _MAX_PORT)
+PORT_OR_NONE = Kind(
+    f'{PORT.words}, or "" for none',
+    lambda value, folder: None if value == "" else PORT.read(value, folder),
+    lambda value: quoted("") if value is None else PORT.write(value),
+)

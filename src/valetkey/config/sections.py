@@ -23,6 +23,7 @@ from valetkey.config.kinds import (
     NETWORKS,
     PATH,
     PORT,
+    PORT_OR_NONE,
     SIZE,
     TEXT,
     URL,
@@ -332,6 +333,12 @@ class Upstream:
     user_form: UserForm = value(choice(UserForm), "How it calls its users.", UserForm.ADDRESS)
     forward_client: bool = value(
         FLAG, "It trusts this machine: pass on the client's address and session id (IMAP ID, XCLIENT).", False
+    )
+    nginx_port: int | None = value(
+        PORT_OR_NONE,
+        "The port for nginx, which speaks no TLS to it and may begin with the PROXY protocol. Empty: the same port, "
+        "if tls is none.",
+        None,
     )
 
 

@@ -96,6 +96,16 @@ def test_nginx_goes_to_addresses_without_tls(place: Path) -> None:
     assert (found[SMTP].login, found[SMTP].local_part) == (BackendLogin.XCLIENT, True)
 
 
+def test_nginx_may_have_a_port_of_its_own(place: Path) -> None:
+    with_tls = DOMAIN.replace('tls = "implicit"', 'tls = "implicit"\nnginx_port = 10110').replace("not-there", "master")
+    found = door_settings(parse(START + GATEWAY + with_tls.replace("10143", "10143\nnginx_port = 10144"), place))
+    assert {protocol: one.port for protocol, one in found.backends["example.org"].items()} == {
+        IMAP: 10144,
+        POP3: 10110,
+        SMTP: 10025,
+    }
+
+
 def test_a_name_is_no_address(place: Path) -> None:
     config = parse(START + GATEWAY + DOMAIN.replace("localhost", "imap.example.org"), place)
     assert door_settings(config).backends["example.org"].keys() == {SMTP}

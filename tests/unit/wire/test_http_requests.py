@@ -114,6 +114,20 @@ def test_nothing_of_a_request_is_in_its_text():
     assert "secret" not in repr(one)
 
 
+def test_a_control_character_that_nginx_leaves_in_a_header_is_escaped():
+    octets = b"GET / HTTP/1.0\r\nAuth-Pass: a\x7fb\r\n\r\n"
+    for pieces in ([octets], [octets[i : i + 1] for i in range(4, len(octets))]):
+        (one,) = read(octets[:4], *pieces) if len(pieces) > 1 else read(*pieces)
+        assert dict(one.headers)[b"auth-pass"] == b"a%7Fb"
+
+
+def test_it_is_not_where_a_body_can_be():
+    body = b"a\x7fb"
+    (one,) = read(b"POST / HTTP/1.1\r\nHost: vk\r\nContent-Length: 3\r\n\r\n" + body)
+    assert one.body == body
+    assert refused(b"POST / HTTP/1.1\r\nAuth-Pass: a\x7fb\r\n\r\n") == 400
+
+
 def test_after_the_end_nothing_is_read():
     reader = HttpReader()
     reader.end()
