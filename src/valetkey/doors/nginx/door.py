@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,10 @@ _log = structlog.get_logger("valetkey.doors")
 _ANY_DOMAIN = "*"
 _MASTER_SEPARATOR = "*"  # Dovecot's auth_master_user_separator, as its documentation and ours have it
 _MOST_TRIES = 10  # of one connection; then nginx is not told to wait, and closes it
+
+# Postfix reads the name in XCLIENT as xtext (RFC 3461 4); nginx 1.22 writes it as it is, newer ones as xtext. What
+# both would not write alike could become the name of somebody else.
+_UNSURE = re.compile(r"[^!-~]|[+=]")
 
 _PLAIN, _EXTERNAL = "plain", "external"
 
@@ -145,6 +150,8 @@ class NginxPart:
                 name = f"{user}{_MASTER_SEPARATOR}{backend.master_user}"
                 return name.encode(), backend.master_secret.encode()
             case BackendLogin.XCLIENT:
+                if _UNSURE.search(user):
+                    raise Unavailable("nginx of some versions would tell Postfix another name by XCLIENT than this one")
                 return tagged(user, grant.credential_id).encode(), None
             case BackendLogin.STORED_PASSWORD:
                 password = await upstream_password(self._asking.ports, grant.account_id)

@@ -101,6 +101,15 @@ async def test_postfix_is_told_the_name_with_the_app_password_in_it(tmp_path):
         assert "auth-pass" not in told.headers
 
 
+@pytest.mark.parametrize("name", ["m+61x@example.org", "a=b@example.org", "jürgen@example.org"])
+async def test_a_name_that_postfix_could_read_otherwise_is_not_told_it(tmp_path, name):
+    async with nginx_site(tmp_path) as site:
+        _, secret = await person_with(site, name)
+        told = await ask(site, name, secret, protocol="smtp")
+        assert (told["error-code"], told["server"]) == ("454 4.7.0", "")
+        assert (await ask(site, name, secret))["status"] == "OK"
+
+
 async def test_other_forms_of_names_and_secrets(tmp_path):
     own = Backend("::1", 143, BackendLogin.STORED_PASSWORD, local_part=True)
     async with nginx_site(tmp_path, backends={"*": {IMAP: own}}) as site:
