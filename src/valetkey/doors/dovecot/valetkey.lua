@@ -175,7 +175,7 @@ local function answer(req, password)
   local heard = asked(facts_of(req, password))
   local result = heard.result
   if result == "ok" then
-    local fields = heard.fields
+    local fields = assert(type(heard.fields) == "table" and heard.fields, "an answer without fields")
     if heard.rights then
       local path = write_rights(heard.rights, tostring(req.session))
       if req.protocol then fields.userdb_acl_global_path = path else fields.userdb_acl = "vfile:" .. path end
