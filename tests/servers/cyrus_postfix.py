@@ -1,0 +1,43 @@
+"""A Postfix whose logins are asked by Cyrus SASL of whoever serves `mux` as saslauthd does."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.servers.certificates import CertificateAuthority
+from tests.servers.places import own_directory
+from tests.servers.postfix import Postfix
+
+
+@dataclass
+class CyrusPostfix(Postfix):
+    """A login on a port without TLS is refused by itself, as docs/servers/cyrus.md tells administrators."""
+
+    @property
+    def mux(self) -> Path:
+        """Give the socket that is asked, to be served by the test."""
+        return self.directory / "mux"
+
+    def _write(self) -> None:
+        super()._write()
+        folder = self._etc / "sasl"  # where Debian's Postfix looks, in its own folder of settings
+        folder.mkdir(exist_ok=True)
+        lines = f"pwcheck_method: saslauthd\nsaslauthd_path: {self.mux}\nmech_list: PLAIN LOGIN\n"
+        (folder / "smtpd.conf").write_text(lines)
+
+    def _main(self, certificate: object) -> str:
+        usual = super()._main(certificate)  # type: ignore[arg-type]
+        return f"{usual}smtpd_sasl_type = cyrus\nsmtpd_sasl_path = smtpd\nsmtpd_tls_auth_only = yes\n"
+
+
+@contextmanager
+def cyrus_postfix(authority: CertificateAuthority, mail_root: Path) -> Iterator[CyrusPostfix]:
+    """Run one in a directory of its own."""
+    with own_directory("postfix") as directory:
+        postfix = CyrusPostfix(directory, authority, mail_root)
+        try:
+            postfix.start()
+            yield postfix
+        finally:
+            postfix.stop()
