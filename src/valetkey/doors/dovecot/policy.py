@@ -91,7 +91,9 @@ class Policy:
 
 
 def _question(facts: Facts) -> Question:
-    place = {"secured": facts.get("tls", ""), "remote_ip": facts.get("remote", "")}
+    # Dovecot adds "tls" by itself, true or false; "secured" is its word that also tells its own machine.
+    secured = facts.get("secured") or ("TLS" if facts.get("tls") else "")
+    place = {"secured": secured, "remote_ip": facts.get("remote", "")}
     return Question(
         name=facts.get("login", ""),
         secret="",
