@@ -9,7 +9,7 @@ from tests.browser.portal_site import PortalSite
 from tests.verbs.site import Person, attempt
 
 from valetkey.core.scope import MailProtocol
-from valetkey.service import login
+from valetkey.service import app_passwords, login
 
 
 def log_in(site: PortalSite, person: Person, secret: str, **how: str) -> None:
@@ -95,6 +95,48 @@ def test_the_sentence_follows_the_ticks(site: PortalSite, visitor: Visitor, requ
     expect(page.locator(".can")).to_contain_text("delete messages, send mail or change filters")
 
 
+def test_limits_are_set_said_and_counted(site: PortalSite, visitor: Visitor, request: pytest.FixtureRequest) -> None:
+    alice = site.person("alice@example.org")
+    visitor.sign_in(alice)
+    page = visitor.go("/app-passwords/new?purpose=scanner")
+    expect(page.get_by_label("Messages a day")).to_be_hidden()
+    page.get_by_text("More limits").click()
+    page.get_by_label("alice@example.org", exact=True).check()
+    page.get_by_label("Sends only to").fill("office@example.org, @example.net")
+    page.get_by_label("Messages a day").fill("20")
+    if "without-javascript" in request.node.name:
+        page.get_by_role("button", name="Show what it can do").click()
+        expect(page.get_by_label("Messages a day")).to_be_visible()  # still open
+    expect(page.locator("#summary")).to_contain_text(
+        "It sends only as alice@example.org. It sends only to office@example.org and any address at example.net. "
+        "It sends at most 20 messages a day."
+    )
+    page.get_by_label("Name", exact=True).fill("Office scanner")
+    page.get_by_role("button", name="Make the app password").click()
+    expect(page.locator(".can")).to_contain_text("It sends at most 20 messages a day.")
+    page.get_by_role("link", name="See its details").click()
+    expect(page.get_by_text("0 of 20 messages")).to_be_visible()
+    (one,) = site.do(lambda: app_passwords.of_account(site.house.ports, alice.actor, alice.account.id))
+    day = site.house.clock.now().date()
+    site.do(lambda: site.house.ports.store.write(lambda writer: writer.count_sent(one.id, day, 2)))
+    if "without-javascript" in request.node.name:
+        page.reload()
+    expect(page.get_by_text("1 of 20 messages")).to_be_visible()
+
+
+def test_a_crm_is_asked_for_its_folders(site: PortalSite, visitor: Visitor) -> None:
+    visitor.sign_in(site.person("alice@example.org"))
+    page = visitor.go("/app-passwords/new?purpose=crm")
+    expect(page.locator("#summary")).to_have_text("Name at least one folder that it may read.")
+    page.get_by_label("Name", exact=True).fill("CRM")
+    page.get_by_label("Sees only these folders").fill("*")
+    page.get_by_role("button", name="Make the app password").click()
+    expect(page.locator("#folders-wrong")).to_contain_text("Write the name of a folder")
+    page.get_by_label("Sees only these folders").fill("Customers\nCustomers/*")
+    page.get_by_role("button", name="Make the app password").click()
+    expect(page.locator(".can")).to_contain_text("It sees no folder but “Customers” and what lies in “Customers”.")
+
+
 def test_the_enter_key_makes_it(site: PortalSite, visitor: Visitor) -> None:
     visitor.sign_in(site.person("alice@example.org"))
     page = visitor.go("/app-passwords/new?purpose=website")
@@ -106,7 +148,7 @@ def test_the_enter_key_makes_it(site: PortalSite, visitor: Visitor) -> None:
 def test_what_else_it_could_be_for(site: PortalSite, visitor: Visitor) -> None:
     visitor.sign_in(site.person("alice@example.org"))
     page = visitor.go("/app-passwords/new")
-    expect(page.locator(".tile")).to_have_count(6)
+    expect(page.locator(".tile")).to_have_count(7)
     page.get_by_role("link", name="Something else").click()
     expect(page.locator(".tile")).to_have_count(2)
     page.get_by_role("link", name="Filter editor").click()

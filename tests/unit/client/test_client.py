@@ -326,7 +326,7 @@ def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_fields_of_a_newer_server_are_passed_over() -> None:
-    newer = b'{"items":[{"key":"k","title":"T","sentence":"S","hue":3,"scope":{"mode":"new","permissions":[],"protocols":["x"]}}]}'
+    newer = b'{"items":[{"key":"k","title":"T","sentence":"S","needs_folders":false,"hue":3,"scope":{"mode":"new","permissions":[],"protocols":["x"]}}]}'
     with answering(said(newer)) as (url, _), Client(url, TOKEN) as client:
         (one,) = client.list_ready_made().items
     assert one.scope.mode == "new"
