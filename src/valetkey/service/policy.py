@@ -141,6 +141,10 @@ async def preview(ports: Ports, actor: Actor, new: Policy) -> Preview:
     if rules.policy.main_password_opens_mail and not new.main_password_opens_mail:
         async for account in _people_without_second_factor(ports):
             tally.add(Hit(account, None, Effect.MAIN_PASSWORD))
+    if rules.policy.password_with_code and not new.password_with_code:
+        since = now - rules.policy.password_with_code_for
+        for account in await ports.store.read(partial(_people_with_codes, since=since)):
+            tally.add(Hit(account, None, Effect.MAIN_PASSWORD))
     return tally.preview(changed_fields(rules.policy, new), weaker_fields(rules.policy, new))
 
 
@@ -293,6 +297,11 @@ async def _people_without_second_factor(ports: Ports) -> AsyncIterator[Account]:
         if len(part) < _PART:
             return
         after = part[-1].address
+
+
+def _people_with_codes(reader: Reader, *, since: datetime) -> tuple[Account, ...]:
+    found = (reader.account(account_id) for account_id in reader.accounts_with_codes(since))
+    return tuple(account for account in found if account is not None and account.state is AccountState.ACTIVE)
 
 
 def _part_of_live(

@@ -370,6 +370,7 @@ class DoorReader(ClosingReader, Protocol):
     def sent_on(self, credential_id: str, day: date) -> Sent: ...  # a day in UTC
     def code_proven_at(self, hashed: bytes) -> datetime | None: ...  # None: not remembered
     def is_code_known(self, account_id: str, code: bytes) -> bool: ...  # it was typed before
+    def accounts_with_codes(self, since: datetime) -> tuple[str, ...]: ...  # who typed one behind the main password
 
 
 class DoorWriter(ClosingWriter, DoorReader, Protocol):

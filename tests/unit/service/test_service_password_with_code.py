@@ -14,7 +14,7 @@ from valetkey.core.login import Allowed, CannotTell, LoginAttempt, Reason, Refus
 from valetkey.core.policy import Policy
 from valetkey.core.scope import MailProtocol
 from valetkey.core.throttle import ThrottleLimits
-from valetkey.service import accounts, login, sign_in
+from valetkey.service import accounts, login, policy, sign_in
 from valetkey.service.codes import TOTP_LIMITS
 
 ON = Policy(password_with_code=True)
@@ -327,6 +327,18 @@ async def test_nothing_of_the_password_is_kept(house: House, alice: Person, tmp_
     for file in tmp_path.glob("valetkey.db*"):
         assert PASSWORD.encode() not in file.read_bytes()
         assert secret[-6:].encode() + b"\0" not in file.read_bytes()
+
+
+async def test_turning_the_policy_off_says_first_whom_it_hits(house: House, alice: Person):
+    await house.person("bob@example.org")
+    assert isinstance(await ask(house, text_of(house, alice)), Allowed)
+    seen = await policy.preview(house.ports, OPERATOR, Policy())
+    assert (seen.loses_mail, seen.needs_two) == (1, False)
+    assert [hit.account.address for hit in seen.hits] == ["alice@example.org"]
+    house.clock.move(hours=13)
+    assert (await policy.preview(house.ports, OPERATOR, Policy())).loses_mail == 0
+    house.with_ports(policy=Policy())
+    assert (await policy.preview(house.ports, OPERATOR, ON)).needs_two
 
 
 async def test_upkeep_forgets_old_codes(house: House, alice: Person):

@@ -24,6 +24,12 @@ class RememberedCodeReader(Transaction):
         table = remembered_code
         return bool(self._value(select(exists().where(table.c.account_id == account_id, table.c.code == code))))
 
+    def accounts_with_codes(self, since: datetime) -> tuple[str, ...]:
+        """List the accounts for which a code was typed since a moment, by their ids."""
+        table = remembered_code
+        found = select(table.c.account_id).where(table.c.typed_at >= micros(since)).distinct().order_by("account_id")
+        return tuple(row.account_id for row in self._rows(found))
+
 
 class RememberedCodeWriter(RememberedCodeReader):
     """Writes remembered codes."""

@@ -94,6 +94,7 @@ def _value(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case timedelta():
-            return f"{value / timedelta(days=1):g} days" if value >= timedelta(days=1) else str(value)
+            unit, word = (timedelta(days=1), "days") if value >= timedelta(days=1) else (timedelta(hours=1), "hours")
+            return f"{value / unit:g} {word}" if value >= unit else str(value)
         case _:
             return str(value)
