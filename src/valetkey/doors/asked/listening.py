@@ -166,8 +166,8 @@ def _bind_unix(path: Path, group: str) -> socket.socket:
         with suppress(FileNotFoundError):
             passing.unlink()
         sock.bind(str(passing))
-        if group:
-            os.chown(passing, -1, _group_id(group))
+        if group and passing.stat().st_gid != (number := _group_id(group)):  # a folder may have given it already
+            os.chown(passing, -1, number)
         passing.chmod(0o660 if group else 0o600)
         sock.listen(_BACKLOG)
         sock.setblocking(False)

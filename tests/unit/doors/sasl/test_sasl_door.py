@@ -2,6 +2,9 @@
 
 import asyncio
 import base64
+import errno
+import grp
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -352,3 +355,22 @@ async def test_a_peer_that_takes_no_answer_is_left(tmp_path):
             await asyncio.sleep(0)
         assert (await ask(other, 1, plain(secret))).startswith("OK")
         deaf.writer.transport.abort()
+
+
+async def test_a_folder_gives_its_group_to_a_unix_socket(tmp_path, monkeypatch):
+    """The service may change no owner; a folder with the set-group-ID bit does it."""
+    folder = tmp_path / "queue"
+    folder.mkdir()
+    group = next(each for each in grp.getgrall() if each.gr_gid not in {0, os.getegid()})
+    os.chown(folder, -1, group.gr_gid)
+    folder.chmod(0o2750)
+
+    def forbidden(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", forbidden)
+    one = door(DoorKind.SASL, peer(secret=""), path=folder / "sasl", group=group.gr_name)
+    async with open_doors(tmp_path, one) as site:
+        await greeted(site)
+        found = (folder / "sasl").stat()
+        assert (found.st_gid, found.st_mode & 0o777) == (group.gr_gid, 0o660)
