@@ -3,24 +3,18 @@
 The server is believed when it says that a password was right, for it could let anybody in anyway. No secret comes here.
 """
 
-import structlog
-
 from valetkey.core.account import Account, canonical_or_nobodys
 from valetkey.core.errors import Unavailable
 from valetkey.core.login import CannotTell, LoginAttempt, Reason, Refused
 from valetkey.core.login_elsewhere import account_refusal
-from valetkey.service.faults import place_of
 from valetkey.service.ports import LoginEvent, Ports, Reader, Writer
 from valetkey.service.throttling import Tally, is_over, network_name, tally
 
-_log = structlog.get_logger("valetkey.login")
-
-_BROKEN = "An internal error."
 _MAX_CLIENT = 200  # characters of what a client calls itself
 
 
 async def may_begin(ports: Ports, attempt: LoginAttempt) -> Refused | CannotTell | None:
-    """Tell whether a login may be tried at all, before its secret is compared. Never raises; nothing is recorded."""
+    """Tell whether a login may be tried at all, before its secret is compared. Nothing is recorded."""
     name = canonical_or_nobodys(attempt.name, ports.default_domain)
     where = _where(ports, attempt, name, "")
 
@@ -35,9 +29,6 @@ async def may_begin(ports: Ports, attempt: LoginAttempt) -> Refused | CannotTell
         return None if reason is None else Refused(reason)
     except Unavailable as fault:
         return CannotTell(str(fault))
-    except Exception as bug:  # noqa: BLE001  (a bug must never look like a wrong password)
-        _log.error("login_elsewhere_failed", bug=place_of(bug), door=attempt.door, protocol=attempt.protocol.value)
-        return CannotTell(_BROKEN)
 
 
 async def note(
