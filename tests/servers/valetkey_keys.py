@@ -99,16 +99,16 @@ class Keyring:
 
     def revoke(self, key: AppPasswordOf) -> int:
         """Revoke an app password and give how many connections that closed."""
-        return self.do(lambda ports: app_passwords.revoke(ports, OPERATOR, key.id, "a test")).closed
+        return self.do(lambda ports: app_passwords.revoke(ports, OPERATOR, key.id, "a test")).closed.total
 
     def change_scope(self, key: AppPasswordOf, choice: str | Scope) -> int:
         """Let its owner give an app password another scope, and give how many connections that closed."""
         new, account = _scope_of(choice), self._accounts[key.person]
-        return self.do(lambda ports: app_passwords.change(ports, _acting(ports, account), key.id, scope=new)).closed
+        return self.do(lambda ports: app_passwords.change(ports, _acting(ports, account), key.id, scope=new)).closed.total
 
     def disable(self, person: Person) -> int:
         """Disable an account and give how many connections that closed."""
-        return self.do(lambda ports: accounts.disable(ports, OPERATOR, self.account_id(person)))
+        return self.do(lambda ports: accounts.disable(ports, OPERATOR, self.account_id(person))).total
 
     def enable(self, person: Person) -> None:
         """Enable an account again."""
@@ -123,7 +123,7 @@ class Keyring:
 
     def sessions(self, person: Person) -> tuple[LiveSession, ...]:
         """List a person's live sessions on all workers."""
-        return self.do(lambda ports: live.of_account(ports, OPERATOR, self.account_id(person)))
+        return self.do(lambda ports: live.of_account(ports, OPERATOR, self.account_id(person))).total
 
     def opened_by(self, key: AppPasswordOf) -> tuple[LiveSession, ...]:
         """List the live sessions that an app password opened."""

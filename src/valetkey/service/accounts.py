@@ -27,8 +27,8 @@ from valetkey.core.password_strength import Strength
 from valetkey.core.role import Action, Role
 from valetkey.core.scope import ALL_PERMISSIONS, Permission
 from valetkey.core.sentence import say
-from valetkey.service.app_passwords import close_what_fails
 from valetkey.service.authority import require, require_operator, require_over, require_recent_proof, the_account
+from valetkey.service.closing import Closed, ask, ask_main_password, close_what_fails, tell_servers
 from valetkey.service.main_passwords import fit
 from valetkey.service.notices import tell
 from valetkey.service.ports import Actor, Ports, Reader, Totp, Writer
@@ -114,8 +114,8 @@ async def create(
     return await ports.store.write(add)
 
 
-async def disable(ports: Ports, actor: Actor, account_id: str) -> int:
-    """Disable an account: no login, no portal, no token. Give how many mail connections were closed.
+async def disable(ports: Ports, actor: Actor, account_id: str) -> Closed:
+    """Disable an account: no login, no portal, no token. Give what that closed.
 
     By `Action.DISABLE_ACCOUNTS`; no proof is asked for, so that it is quickly done.
 
@@ -132,6 +132,7 @@ async def disable(ports: Ports, actor: Actor, account_id: str) -> int:
             raise NotAllowed("You cannot disable your own account.")
         writer.remove_portal_sessions(account.id)
         writer.end_links(account.id, LinkPurpose.INVITATION, now)
+        ask(ports, writer, account.id, None, now)
         if account.state is AccountState.DISABLED:
             return None
         _require_another_administrator(writer, account)
@@ -331,8 +332,8 @@ async def remove_owner(ports: Ports, actor: Actor, shared_id: str, person_id: st
     await _change(ports, actor, shared_id, Action.CHANGE_ACCOUNTS, apply)
 
 
-async def set_rights(ports: Ports, actor: Actor, account_id: str, rights: frozenset[Permission]) -> int:
-    """Set what an account's credentials may be given at most; give how many connections that closed.
+async def set_rights(ports: Ports, actor: Actor, account_id: str, rights: frozenset[Permission]) -> Closed:
+    """Set what an account's credentials may be given at most; give what that closed.
 
     By `Action.CHANGE_ACCOUNTS`; a proof is asked for unless it only takes away.
 
@@ -350,10 +351,21 @@ async def set_rights(ports: Ports, actor: Actor, account_id: str, rights: frozen
         if account.rights == rights:
             return None
         writer.set_rights(account.id, rights)
+        if not account.rights <= rights:
+            _ask_for_what_loses(ports, writer, account, rights, now)
         return RightsSet(tuple(sorted(rights)))
 
     await _change(ports, actor, account_id, Action.CHANGE_ACCOUNTS, apply)
     return await close_what_fails(ports, account_id)
+
+
+def _ask_for_what_loses(
+    ports: Ports, writer: Writer, account: Account, rights: frozenset[Permission], now: datetime
+) -> None:
+    """Have mail servers close the sessions that have had more than they may have now."""
+    live = writer.app_passwords(account.id, live_only=True)
+    ask(ports, writer, account.id, [a.id for a in live if not a.scope.effective(account.rights) <= rights], now)
+    ask_main_password(ports, writer, account.id, now)
 
 
 async def set_role(ports: Ports, actor: Actor, account_id: str, role: Role | None) -> None:
@@ -417,6 +429,7 @@ async def set_main_password(ports: Ports, actor: Actor, account_id: str, passwor
         writer.remove_portal_sessions(account_id, keep=actor.session if actor.account_id == account_id else None)
         writer.record(MainPasswordSet(), actor=actor, at=now, account_id=account_id)
         tell(writer, account_id, NoticeKind.MAIN_PASSWORD_CHANGED, now, address=actor.address)
+        ask_main_password(ports, writer, account_id, now)
 
     await ports.store.write(apply)
     await close_opened_by_main_password(ports, account_id)
@@ -424,13 +437,14 @@ async def set_main_password(ports: Ports, actor: Actor, account_id: str, passwor
 
 
 async def close_opened_by_main_password(ports: Ports, account_id: str) -> None:
-    """Close the mail connections of an account that its main password opened, as far as workers answer."""
+    """Close the mail connections of an account that its main password opened, as far as workers and servers answer."""
     try:
         for session in await ports.live_sessions.list(account_id):
             if session.credential_id is None:
                 await ports.live_sessions.close(session.id)
     except (Unavailable, OSError):
         _log.warning("workers_not_reached", account=account_id)
+    await tell_servers(ports, account_id)
 
 
 async def _hash(ports: Ports, account: Account, password: str) -> tuple[str, Strength]:

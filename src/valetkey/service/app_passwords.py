@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-import structlog
-
 from valetkey.core.account import Account
 from valetkey.core.app_password import (
     AppPassword,
@@ -17,6 +15,7 @@ from valetkey.core.app_password import (
 from valetkey.core.errors import Conflict, InvalidInput, PolicyForbids, Unavailable
 from valetkey.core.event import AppPasswordChanged, AppPasswordIssued, AppPasswordRevoked
 from valetkey.core.limits import Sent, limit_facts
+from valetkey.core.network import NamedNetworks
 from valetkey.core.notice import NoticeKind
 from valetkey.core.restriction import (
     NetworkRule,
@@ -35,12 +34,11 @@ from valetkey.service.authority import (
     the_account,
     the_app_password,
 )
+from valetkey.service.closing import Closed, ask, close_what_fails
 from valetkey.service.expiry import stamp_lapsed
 from valetkey.service.key_moves import proof_of
 from valetkey.service.notices import tell
 from valetkey.service.ports import Actor, Ports, Reader, Writer
-
-_log = structlog.get_logger("valetkey.app_passwords")
 
 _BATCH = 500
 _MAX_REASON = 200
@@ -74,10 +72,18 @@ class SentToday:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An app password after it was revoked or changed, and how many of its connections that closed."""
+    """An app password after it was revoked or changed, and what that closed."""
 
     app_password: AppPassword
-    closed: int
+    closed: Closed
+
+
+@dataclass(frozen=True, slots=True)
+class RevokedAll:
+    """The app passwords of an account that were revoked, each with its connections here, and all that this closed."""
+
+    app_passwords: tuple[Changed, ...]
+    closed: Closed
 
 
 async def issue(ports: Ports, actor: Actor, account_id: str, wanted: Wanted) -> Issued:
@@ -145,10 +151,12 @@ async def change(
             require_may_issue(writer, actor, account, now)
         writer.set_app_password(old.id, description=new.description, scope=new.scope, restrictions=new.restrictions)
         writer.record(event, actor=actor, at=now, account_id=account.id, credential_id=old.id)
+        if _takes_away(old, new, ports.networks):
+            ask(ports, writer, account.id, [old.id], now)
         return new, True
 
     app_password, has_changed = await ports.store.write(apply)
-    return Changed(app_password, await close_what_fails(ports, app_password.account_id) if has_changed else 0)
+    return Changed(app_password, await close_what_fails(ports, app_password.account_id) if has_changed else Closed())
 
 
 async def revoke(ports: Ports, actor: Actor, credential_id: str, reason: str = "") -> Changed:
@@ -170,6 +178,7 @@ async def revoke(ports: Ports, actor: Actor, credential_id: str, reason: str = "
         )
         is_others = _is_others(writer, actor, account, now)
         revoked = revoke_in(writer, actor, app_password, reason, now)
+        ask(ports, writer, account.id, [revoked.id], now)
         if is_others:
             tell_revoked(writer, account.id, (revoked,), now)
         return revoked
@@ -178,7 +187,7 @@ async def revoke(ports: Ports, actor: Actor, credential_id: str, reason: str = "
     return Changed(app_password, await close_what_fails(ports, app_password.account_id))
 
 
-async def revoke_all(ports: Ports, actor: Actor, account_id: str, reason: str = "") -> tuple[Changed, ...]:
+async def revoke_all(ports: Ports, actor: Actor, account_id: str, reason: str = "") -> RevokedAll:
     """Revoke every app password of an account that is not revoked yet, in one transaction.
 
     Raises:
@@ -194,14 +203,15 @@ async def revoke_all(ports: Ports, actor: Actor, account_id: str, reason: str = 
         is_others = _is_others(writer, actor, account, now)
         theirs = [one for one in writer.app_passwords(account.id) if one.revoked_at is None]
         revoked = tuple(revoke_in(writer, actor, one, reason, now) for one in theirs)
+        ask(ports, writer, account.id, [one.id for one in revoked], now)
         if is_others and revoked:
             tell_revoked(writer, account.id, revoked, now)
         return revoked
 
     open_before = await _open_sessions(ports, account_id)
     revoked = await ports.store.write(apply)
-    await close_what_fails(ports, account_id)
-    return tuple(Changed(one, open_before.count(one.id)) for one in revoked)
+    closed = await close_what_fails(ports, account_id)
+    return RevokedAll(tuple(Changed(one, Closed(open_before.count(one.id))) for one in revoked), closed)
 
 
 async def of_account(
@@ -268,7 +278,7 @@ async def lapse_expired(ports: Ports) -> int:
     def stamp(writer: Writer) -> tuple[AppPassword, ...]:
         lapsed = writer.to_lapse(now, _BATCH)
         for one in lapsed:
-            stamp_lapsed(writer, one, now)
+            stamp_lapsed(ports, writer, one, now)
         return lapsed
 
     while lapsed := await ports.store.write(stamp):
@@ -276,18 +286,6 @@ async def lapse_expired(ports: Ports) -> int:
         for account_id in {one.account_id for one in lapsed}:
             await close_what_fails(ports, account_id)
     return total
-
-
-async def close_what_fails(ports: Ports, account_id: str | None) -> int:
-    """Have every worker decide again over the live sessions of an account or of all; give how many were closed.
-
-    The change is durable by now, so a failure here is only logged: the workers follow the change feed by themselves.
-    """
-    try:
-        return await ports.live_sessions.apply_changes(account_id)
-    except (Unavailable, OSError):
-        _log.warning("workers_not_reached", account=account_id)
-        return 0
 
 
 def usable(reader: Reader, actor: Actor, credential_id: str, now: datetime) -> tuple[AppPassword, Account]:
@@ -379,6 +377,12 @@ def _new(ports: Ports, actor: Actor, account: Account, wanted: Wanted, now: date
         created_by=actor.name,
         created_from=actor.address,
     )
+
+
+def _takes_away(old: AppPassword, new: AppPassword, networks: NamedNetworks) -> bool:
+    """Tell whether a change takes away what an open session may have. Its end is not here yet."""
+    before, after = (replace(one.restrictions, expires_at=None, idle_for=None) for one in (old, new))
+    return not (old.scope.is_within(new.scope) and is_within(before, after, networks))
 
 
 def _changed(

@@ -64,6 +64,9 @@ class Closed:
         )
 
 
+NOTHING = Closed()
+
+
 def ask(ports: Ports, writer: Writer, account_id: str, credential_ids: Sequence[str] | None, now: datetime) -> None:
     """Have mail servers close sessions, within the caller's transaction.
 
@@ -98,18 +101,23 @@ async def close_what_fails(ports: Ports, account_id: str | None) -> Closed:
     The change is durable by now, so a failure here is only logged: workers follow the change feed by themselves, and
     mail servers are told later. With None, mail servers are told in the background.
     """
-    here = await _close_here(ports, account_id)
-    if account_id is None or not ports.server_sessions.servers:
-        return Closed(here)
+    here = Closed(await _close_here(ports, account_id))
+    return here if account_id is None else here.joined(await tell_servers(ports, account_id))
+
+
+async def tell_servers(ports: Ports, account_id: str) -> Closed:
+    """Tell mail servers what was asked of an account, for as long as a verb waits. Never fails, as the change is made."""
+    if not ports.server_sessions.servers:
+        return Closed()
     try:
         waiting = await ports.store.read(lambda reader: _waiting(ports, reader, account_id))
     except Unavailable:
         _log.warning("mail_servers_not_told", account=account_id)
-        return Closed(here, (), ports.server_sessions.servers)
+        return Closed(not_told=ports.server_sessions.servers)
     told = await asyncio.gather(*(_tell_one(ports, server, theirs) for server, theirs in waiting.items()))
     counts = dict(zip(waiting, told, strict=True))
     return Closed(
-        here,
+        0,
         tuple(AtServer(server, closed) for server, closed in counts.items() if closed is not None),
         tuple(server for server, closed in counts.items() if closed is None),
     )

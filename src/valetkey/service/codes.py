@@ -89,11 +89,14 @@ def try_recovery_code(ports: Ports, writer: Writer, account_id: str, typed: str,
     return CodeOutcome.WRONG
 
 
-def record_refused(writer: Writer, account_id: str, outcome: CodeOutcome, address: str, now: datetime) -> None:
+def record_refused(
+    writer: Writer, account_id: str, outcome: CodeOutcome, address: str, now: datetime, *, for_mail: bool = False
+) -> None:
     """Record a wrong code. While code entry is paused nothing is tried, so nothing is written."""
     if outcome is CodeOutcome.WRONG:
         actor = Actor(ActorKind.ACCOUNT, account_id, address)
-        writer.record(SignInRefused(outcome.value, address), actor=actor, at=now, account_id=account_id)
+        reason = f"{outcome.value} for mail" if for_mail else outcome.value
+        writer.record(SignInRefused(reason, address), actor=actor, at=now, account_id=account_id)
 
 
 def refusal(outcome: CodeOutcome) -> Refused:

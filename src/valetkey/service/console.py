@@ -1,15 +1,18 @@
 """What the console shows across all accounts, and revoking many app passwords at once."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
 
 from valetkey.core.account import Account
 from valetkey.core.app_password import AppPassword
 from valetkey.core.errors import InvalidInput, NotAllowed, NotFound, Refused, Unavailable
 from valetkey.core.role import Action
-from valetkey.service.app_passwords import close_what_fails, revoke_in, tell_revoked
+from valetkey.service.app_passwords import revoke_in, tell_revoked
 from valetkey.service.authority import own_account, require, require_over
+from valetkey.service.closing import Closed, ask, close_what_fails
 from valetkey.service.ports import Actor, ActorKind, AuditFault, AuditRecord, Ports, Reader, Writer
 from valetkey.service.store_parts import Adoption, AppPasswordFilter, AuditFilter, DomainCount, HourCount
 
@@ -35,7 +38,7 @@ class RevokedMany:
 
     revoked: int
     people: int
-    closed: int
+    closed: Closed
     skipped: int
 
 
@@ -180,14 +183,14 @@ async def revoke_many(ports: Ports, actor: Actor, ids: Sequence[str], reason: st
         for credential, account in _revocable(writer, actor, wanted, now):
             revoked.setdefault(account.id, []).append(revoke_in(writer, actor, credential, reason, now))
         for account_id, theirs in revoked.items():
+            ask(ports, writer, account_id, [one.id for one in theirs], now)
             tell_revoked(writer, account_id, tuple(theirs), now)
         return sum(map(len, revoked.values())), set(revoked)
 
     count, people = await ports.store.write(work)
-    closed = 0
-    for account_id in people if len(people) <= _FEW else {None}:
-        closed += await close_what_fails(ports, account_id)
-    return RevokedMany(count, len(people), closed, len(wanted) - count)
+    whose: Sequence[str | None] = sorted(people) if len(people) <= _FEW else [None]
+    closed = await asyncio.gather(*(close_what_fails(ports, account_id) for account_id in whose))
+    return RevokedMany(count, len(people), reduce(Closed.joined, closed, Closed()), len(wanted) - count)
 
 
 async def audit(

@@ -11,6 +11,7 @@ from valetkey.core.notice import NoticeKind
 from valetkey.core.second_factor import RECOVERY_CODES, draw_recovery_code, recovery_code_hash
 from valetkey.service import portal_sessions
 from valetkey.service.calling_off import call_off_in
+from valetkey.service.closing import ask_main_password
 from valetkey.service.notices import tell
 from valetkey.service.ports import SYSTEM, Actor, KeyPurpose, Ports, Reader, Writer
 from valetkey.service.tokens import new_token
@@ -91,6 +92,7 @@ def added(
         return False
     keep_codes(ports, writer, actor, first.codes, now)
     _upgrade_session(ports, writer, actor, first.token, now)
+    ask_main_password(ports, writer, account.id, now)
     return True
 
 

@@ -54,7 +54,7 @@ async def stamp_if_expired(ports: Ports, credential: AppPassword) -> None:
     def stamp(writer: Writer) -> None:
         current = writer.app_password(credential.id)
         if current is not None and current.is_live:
-            stamp_lapsed(writer, current, now)
+            stamp_lapsed(ports, writer, current, now)
 
     try:
         await ports.store.write(stamp)

@@ -11,6 +11,7 @@ from valetkey.core.role import Action
 from valetkey.service import portal_sessions
 from valetkey.service.accounts import close_opened_by_main_password
 from valetkey.service.authority import require, require_over, require_recent_proof
+from valetkey.service.closing import ask_main_password
 from valetkey.service.main_passwords import fit
 from valetkey.service.notices import seal_token, tell, tell_with_link
 from valetkey.service.one_time_links import NO_LINK, look_at, new_link, open_link, require_link, use
@@ -114,6 +115,7 @@ async def accept(ports: Ports, token: str, password: str, *, address: str, clien
         actor = Actor(ActorKind.ACCOUNT, current.id, address)
         writer.set_main_password(current.id, hashed)
         writer.remove_portal_sessions(current.id)
+        ask_main_password(ports, writer, current.id, now)
         writer.record(InvitationUsed(), actor=actor, at=now, account_id=current.id)
         writer.record(MainPasswordSet(), actor=actor, at=now, account_id=current.id)
         tell(writer, current.id, NoticeKind.INVITATION_USED, now, address=address)

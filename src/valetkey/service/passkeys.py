@@ -6,8 +6,8 @@ from valetkey.core.errors import Conflict, NotAllowed, NotFound, Refused
 from valetkey.core.event import SecondFactorRenamed
 from valetkey.core.passkey import MAX_PASSKEYS, Passkey
 from valetkey.service import factors
-from valetkey.service.app_passwords import close_what_fails
 from valetkey.service.authority import own_account, require_recent_proof
+from valetkey.service.closing import close_what_fails
 from valetkey.service.passkey_ceremonies import Answer, Ceremony, Purpose, offer_new, opened_challenge, spend
 from valetkey.service.ports import Actor, Ports, Reader, Writer
 from valetkey.service.sign_in_parts import RelyingParty

@@ -120,7 +120,7 @@ def _is_right(ports: Ports, writer: Writer, account_id: str, *, this: _This) -> 
         return False
     now = ports.clock.now()
     outcome = try_totp(ports, writer, account_id, this.code, now)
-    record_refused(writer, account_id, outcome, str(this.attempt.address or ""), now)
+    record_refused(writer, account_id, outcome, str(this.attempt.address or "unknown"), now, for_mail=True)
     if outcome is CodeOutcome.RIGHT:
         writer.remember_code(_places(ports, writer, account_id, this=this)[0], account_id, codes[0], now)
     elif outcome is CodeOutcome.WRONG:

@@ -19,8 +19,8 @@ from valetkey.core.proposal import Proposal, ProposalKind
 from valetkey.core.restriction import NetworkRule
 from valetkey.core.role import Action
 from valetkey.core.sentence import say
-from valetkey.service.app_passwords import close_what_fails
 from valetkey.service.authority import require, require_operator, require_recent_proof
+from valetkey.service.closing import NOTHING, Closed, ask_all, close_what_fails
 from valetkey.service.ports import Actor, ActorKind, Ports, Reader, Writer
 from valetkey.service.proposing import propose_in
 from valetkey.service.saved_rules import (
@@ -99,7 +99,7 @@ class Saved:
     """What became of a change: it holds, or it waits as a proposal."""
 
     proposal: Proposal | None
-    closed: int = 0  # mail connections that no longer pass
+    closed: Closed = NOTHING  # mail connections that no longer pass
 
 
 async def show(ports: Ports, actor: Actor) -> ShownRules:
@@ -235,11 +235,11 @@ async def save_networks(ports: Ports, actor: Actor, new: NamedNetworks, *, reaso
     return await _saved(ports, work)
 
 
-async def reset(ports: Ports, actor: Actor) -> int:
+async def reset(ports: Ports, actor: Actor) -> Closed:
     """Let the configuration file's policy and networks hold again, for the command line; mends a damaged row too.
 
     Returns:
-        How many mail connections that closed.
+        What that closed.
 
     Raises:
         NotAllowed: Not the command line.
@@ -251,6 +251,7 @@ async def reset(ports: Ports, actor: Actor) -> int:
     def work(writer: Writer) -> None:
         writer.set_site_rules(SavedRules(None, None))
         writer.record(PolicyChanged({}, {}), actor=actor, at=now, account_id=None)
+        ask_all(ports, writer, now)
 
     await ports.store.write(work)
     return await close_what_fails(ports, None)
@@ -267,8 +268,16 @@ def _proposed(
 
 
 async def _saved(ports: Ports, work: Callable[[Writer], Proposal | None]) -> Saved:
-    proposal = await ports.store.write(work)
-    return Saved(proposal, 0 if proposal else await close_what_fails(ports, None))
+    now = ports.clock.now()
+
+    def save_and_ask(writer: Writer) -> Proposal | None:
+        proposal = work(writer)
+        if proposal is None:
+            ask_all(ports, writer, now)
+        return proposal
+
+    proposal = await ports.store.write(save_and_ask)
+    return Saved(proposal) if proposal else Saved(None, await close_what_fails(ports, None))
 
 
 async def _require_seeing(ports: Ports, actor: Actor, now: datetime) -> None:

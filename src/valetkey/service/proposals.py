@@ -13,8 +13,8 @@ from valetkey.core.proposal import Proposal, ProposalKind, ProposalState
 from valetkey.core.role import Action, Role
 from valetkey.core.sentence import Sentence, say
 from valetkey.service import api_tokens, factors
-from valetkey.service.app_passwords import close_what_fails
 from valetkey.service.authority import own_account, require, require_over, require_recent_proof
+from valetkey.service.closing import NOTHING, Closed, ask_all, close_what_fails
 from valetkey.service.invitations import Invitation, invite_countersigned
 from valetkey.service.notices import tell
 from valetkey.service.ports import SYSTEM, Actor, ActorKind, Ports, Reader, Writer
@@ -60,7 +60,7 @@ class Countersigned:
     """What came of a countersigned proposal."""
 
     proposal: Proposal
-    closed: int = 0  # mail connections
+    closed: Closed = NOTHING  # mail connections
     invitation: Invitation | None = None  # its link is shown once, to who countersigned
 
 
@@ -313,6 +313,7 @@ def _take_effect(ports: Ports, writer: Writer, actor: Actor, proposal: Proposal,
     match proposal.kind:
         case ProposalKind.LOWER_POLICY:
             apply_proposed_in(writer, actor, ports.rules.current(), proposal.facts, now)
+            ask_all(ports, writer, now)
         case ProposalKind.RESET_SECOND_FACTORS:
             factors.take_all_away(writer, account_id, now)
             api_tokens.revoke_all_in(writer, actor, account_id, now)

@@ -11,8 +11,9 @@ from valetkey.core.notice import NoticeKind
 from valetkey.core.restriction import check_restrictions, renewed_restrictions
 from valetkey.core.role import Action
 from valetkey.core.scope import check_scope
-from valetkey.service.app_passwords import close_what_fails, issued_event, require_room, usable
+from valetkey.service.app_passwords import issued_event, require_room, usable
 from valetkey.service.authority import require_may_issue, require_recent_proof, the_app_password
+from valetkey.service.closing import Closed, close_what_fails
 from valetkey.service.expiry import stamp_lapsed
 from valetkey.service.key_moves import proof_of
 from valetkey.service.notices import tell
@@ -24,12 +25,12 @@ OVERLAPS = (timedelta(0), timedelta(hours=1), timedelta(days=1), timedelta(days=
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """An app password's successor and its secret, the app password that it replaces, and how many connections closed."""
+    """An app password's successor and its secret, the app password that it replaces, and what that closed."""
 
     app_password: AppPassword
     secret: Secret
     replaced: AppPassword
-    closed: int
+    closed: Closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ async def rotate(ports: Ports, actor: Actor, credential_id: str, overlap: timede
         return new, _end_later(turn, writer, old, new)
 
     new, replaced = await ports.store.write(apply)
-    return Rotated(new, secret, replaced, 0 if overlap else await close_what_fails(ports, account.id))
+    return Rotated(new, secret, replaced, Closed() if overlap else await close_what_fails(ports, account.id))
 
 
 async def successor_of(ports: Ports, actor: Actor, credential_id: str) -> AppPassword | None:
@@ -139,5 +140,5 @@ def _end_later(turn: _Turn, writer: Writer, old: AppPassword, new: AppPassword) 
     writer.record(event, actor=turn.actor, at=turn.now, account_id=old.account_id, credential_id=old.id)
     if end > turn.now:
         return limited
-    stamp_lapsed(writer, limited, turn.now)
+    stamp_lapsed(turn.ports, writer, limited, turn.now)
     return replace(limited, lapsed_at=turn.now)

@@ -10,8 +10,8 @@ from valetkey.core.second_factor import SEED_OCTETS, accepted_step, provisioning
 from valetkey.core.sentence import say
 from valetkey.service import factors
 from valetkey.service.api_tokens import revoke_all_in
-from valetkey.service.app_passwords import close_what_fails
 from valetkey.service.authority import own_account, require_operator, require_recent_proof, the_account
+from valetkey.service.closing import close_what_fails
 from valetkey.service.codes import seal_context
 from valetkey.service.notices import tell
 from valetkey.service.ports import Actor, Ports, Totp, Writer

@@ -153,7 +153,7 @@ async def test_disabling_ends_everything_at_once(house: House):
         LiveSession("s", alice.account.id, "ap", MailProtocol.IMAP, HOME, "", house.clock.now(), "1")
     )
     house.live.fails = lambda _: True
-    assert await accounts.disable(house.ports, OPERATOR, alice.account.id) == 1
+    assert (await accounts.disable(house.ports, OPERATOR, alice.account.id)).total == 1
     assert await newest(house, alice.account.id) == AccountDisabled()
     assert await sign_in.current(house.ports, started.token) is None
     assert isinstance(await login.check(house.ports, attempt("alice", secret)), Refused)

@@ -16,6 +16,7 @@ from valetkey.core.role import Role
 from valetkey.core.scope import ALL_PROTOCOLS, MailProtocol, Permission, PermissionMode, Scope, ready_made
 from valetkey.service import accounts, activity, app_passwords, login, upkeep
 from valetkey.service.app_passwords import Wanted
+from valetkey.service.closing import Closed
 from valetkey.service.ports import Actor, ActorKind, LiveSession
 
 SEND_ONLY = ready_made("send-only").scope
@@ -231,7 +232,7 @@ async def test_revoking_closes_what_it_opened_and_says_how_many(house: House):
     house.live.fails = lambda session: session.credential_id == one.app_password.id
     house.clock.move(hours=9)
     revoked = await app_passwords.revoke(house.ports, alice.actor, one.app_password.id, " lost  it ")
-    assert revoked.closed == 2
+    assert revoked.closed == Closed(here=2)
     assert revoked.app_password.revoked_reason == "lost it"
     record = await newest(house, alice.account.id)
     assert record.event == AppPasswordRevoked("Phone", "lost it")
@@ -247,7 +248,7 @@ async def test_workers_that_cannot_be_reached_undo_no_revocation(house: House):
     alice = await house.person()
     issued = await house.issue(alice)
     house.live.broken = Unavailable("No worker answers.")
-    assert (await app_passwords.revoke(house.ports, alice.actor, issued.app_password.id)).closed == 0
+    assert (await app_passwords.revoke(house.ports, alice.actor, issued.app_password.id)).closed == Closed()
     assert isinstance(await login.check(house.ports, attempt("alice", issued.secret.text)), Refused)
 
 
@@ -267,7 +268,8 @@ async def test_revoke_all_takes_every_one_with_it(house: House):
     live(house, issued[1], "s1")
     house.live.fails = lambda _: True
     revoked = await app_passwords.revoke_all(house.ports, alice.actor, alice.account.id, "phone stolen")
-    assert {one.app_password.id: one.closed for one in revoked} == {
+    assert revoked.closed == Closed(here=1)
+    assert {one.app_password.id: one.closed.here for one in revoked.app_passwords} == {
         issued[1].app_password.id: 1,
         issued[2].app_password.id: 0,
     }
@@ -275,7 +277,7 @@ async def test_revoke_all_takes_every_one_with_it(house: House):
         assert isinstance(await login.check(house.ports, attempt("alice", one.secret.text)), Refused)
     assert isinstance(await login.check(house.ports, attempt("bob", of_bob.secret.text)), Allowed)
     assert await app_passwords.of_account(house.ports, alice.actor, alice.account.id, live_only=True) == ()
-    assert await app_passwords.revoke_all(house.ports, alice.actor, alice.account.id) == ()
+    assert (await app_passwords.revoke_all(house.ports, alice.actor, alice.account.id)).app_passwords == ()
 
 
 async def test_what_has_expired_is_stamped_and_its_connections_are_closed(house: House):

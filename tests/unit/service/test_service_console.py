@@ -11,6 +11,7 @@ from valetkey.core.login import Refused
 from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol
 from valetkey.service import accounts, console, exporting, login
+from valetkey.service.closing import Closed
 from valetkey.service.ports import LiveSession
 from valetkey.service.store_parts import AppPasswordFilter, AuditFilter
 
@@ -45,7 +46,7 @@ async def test_many_are_revoked_in_one_go_and_their_owners_are_told(house: House
     planned = await console.what_would_be_revoked(house.ports, root.actor, [*ids, ids[0], "ap_none", "\udcff"])
     assert planned == console.Planned(app_passwords=3, people=2, connections=1, skipped=2)
     done = await console.revoke_many(house.ports, root.actor, [*ids, "ap_none"], "Stolen")
-    assert done == console.RevokedMany(revoked=3, people=2, closed=1, skipped=1)
+    assert done == console.RevokedMany(revoked=3, people=2, closed=Closed(here=1), skipped=1)
     for name, each in zip(("alice", "alice", "bob"), issued, strict=True):
         assert isinstance(await login.check(house.ports, attempt(name, each.secret.text)), Refused)
     records = await house.store.read(lambda reader: reader.audit(limit=3))
@@ -68,7 +69,7 @@ async def test_many_are_revoked_in_one_go_and_their_owners_are_told(house: House
 async def test_helpers_leave_out_who_has_a_role(house: House, root: Person, helper: Person) -> None:
     alice = await house.person()
     ids = [(await house.issue(person)).app_password.id for person in (alice, root)]
-    assert await console.revoke_many(house.ports, helper.actor, ids) == console.RevokedMany(1, 1, 0, 1)
+    assert await console.revoke_many(house.ports, helper.actor, ids) == console.RevokedMany(1, 1, Closed(), 1)
 
 
 async def test_who_may_not_revoke_and_how_many_at_once(house: House, root: Person, auditor: Person) -> None:

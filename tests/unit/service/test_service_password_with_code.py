@@ -10,6 +10,8 @@ from tests.verbs.site import attempt as gateway_attempt
 
 from valetkey.adapters.keys import KeyFile
 from valetkey.core.errors import Unavailable
+from valetkey.core.event import SignInRefused
+from valetkey.core.event_sentences import describe
 from valetkey.core.login import Allowed, CannotTell, LoginAttempt, Reason, Refused, Verdict
 from valetkey.core.policy import Policy
 from valetkey.core.scope import MailProtocol
@@ -305,7 +307,9 @@ async def test_owners_see_that_somebody_has_the_main_password(house: House, alic
     events = await house.store.read(lambda reader: reader.login_events(alice.account.id))
     assert [event.result for event in events] == ["wrong-code"]
     audit = await house.store.read(lambda reader: reader.audit(account_id=alice.account.id))
-    assert "SignInRefused" in {record.kind for record in audit}
+    (refusal,) = [record.event for record in audit if record.kind == "SignInRefused"]
+    assert refusal == SignInRefused("wrong code for mail", HOME)
+    assert str(describe(refusal)) == f"Sign-in from {HOME} refused: wrong code, for mail"
 
 
 async def test_a_store_that_fails_is_no_wrong_password(house: House, alice: Person):

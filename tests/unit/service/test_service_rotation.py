@@ -71,7 +71,7 @@ async def test_without_overlap_the_old_one_ends_at_once_with_its_connections(hou
     ]
     house.live.fails = lambda session: session.credential_id == old.app_password.id
     rotated = await rotation.rotate(house.ports, house.acting(alice.account), old.app_password.id)
-    assert rotated.closed == 1
+    assert rotated.closed.total == 1
     assert not rotated.replaced.is_live
     assert (await app_passwords.get(house.ports, alice.actor, old.app_password.id)) == rotated.replaced
     verdict = await login.check(house.ports, attempt("alice", old.secret.text))

@@ -14,6 +14,7 @@ from valetkey.client.models.accounts import Recovery as Recovery
 from valetkey.client.models.accounts import RecoveryState as RecoveryState
 from valetkey.client.models.accounts import SecondFactorFilter as SecondFactorFilter
 from valetkey.client.models.accounts import SecondFactors as SecondFactors
+from valetkey.client.models.accounts import ServerClosed as ServerClosed
 from valetkey.client.models.api_tokens import AllTokenPage as AllTokenPage
 from valetkey.client.models.api_tokens import TokenOfAccount as TokenOfAccount
 from valetkey.client.models.api_tokens import TokenPage as TokenPage

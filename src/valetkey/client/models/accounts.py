@@ -39,10 +39,20 @@ class AccountWithNames:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerClosed:
+    """How many mail connections a mail server that was told has closed."""
+
+    server: str
+    closed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
     """How many mail connections that closed."""
 
-    closed: int
+    closed: int  # Mail connections that were closed, here and at mail servers that were told.
+    servers: tuple[ServerClosed, ...] = ()  # Of these, those at mail servers that were told.
+    not_told: tuple[str, ...] = ()  # Mail servers that could not be told yet. Valetkey goes on trying for a day.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from valetkey.client.models.accounts import ServerClosed
 from valetkey.client.models.me import MailProtocol, Permission, PermissionMode, Scope
 
 SecretFormat = Literal["default", "device"]  # How a secret is written.
@@ -135,14 +136,19 @@ class AppPasswordMade:
 class AppPasswordChanged:
     """An app password after it was revoked or changed."""
 
+    closed: int  # Mail connections that were closed, here and at mail servers that were told.
+    servers: tuple[ServerClosed, ...] = ()  # Of these, those at mail servers that were told.
+    not_told: tuple[str, ...] = ()  # Mail servers that could not be told yet. Valetkey goes on trying for a day.
     app_password: AppPassword
-    closed: int  # Mail connections that were closed.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppPasswordsRevoked:
-    """What was revoked."""
+    """What was revoked. With each are those of its connections that were open here; `closed` is all together."""
 
+    closed: int  # Mail connections that were closed, here and at mail servers that were told.
+    servers: tuple[ServerClosed, ...] = ()  # Of these, those at mail servers that were told.
+    not_told: tuple[str, ...] = ()  # Mail servers that could not be told yet. Valetkey goes on trying for a day.
     items: tuple[AppPasswordChanged, ...]
 
 
@@ -181,9 +187,11 @@ class ManyPlanned:
 class ManyRevoked:
     """What revoking them did."""
 
+    closed: int  # Mail connections that were closed, here and at mail servers that were told.
+    servers: tuple[ServerClosed, ...] = ()  # Of these, those at mail servers that were told.
+    not_told: tuple[str, ...] = ()  # Mail servers that could not be told yet. Valetkey goes on trying for a day.
     revoked: int
     people: int
-    closed: int
     skipped: int
 
 
@@ -200,8 +208,10 @@ class Sent:
 class AppPasswordRotated:
     """A new app password with its secret, and the one whose place it takes."""
 
+    closed: int  # Mail connections that were closed, here and at mail servers that were told.
+    servers: tuple[ServerClosed, ...] = ()  # Of these, those at mail servers that were told.
+    not_told: tuple[str, ...] = ()  # Mail servers that could not be told yet. Valetkey goes on trying for a day.
     app_password: AppPassword
     secret: str | None = field(repr=False)  # Shown once; null in a repetition.
     replaced: AppPassword
-    closed: int  # Mail connections that were closed.
     replayed: bool = False  # Whether this repeats an earlier answer.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from valetkey.client.models.accounts import ServerClosed
 from valetkey.client.models.me import NamedAccount
 
 Origin = Literal["file", "console"]  # Where rules come from.
@@ -50,10 +51,12 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """What became of a change."""
+    """What became of a change. Of connections at mail servers that it closes nothing is known yet."""
 
+    closed: int  # Mail connections that were closed, here and at mail servers that were told.
+    servers: tuple[ServerClosed, ...] = ()  # Of these, those at mail servers that were told.
+    not_told: tuple[str, ...] = ()  # Mail servers that could not be told yet. Valetkey goes on trying for a day.
     proposal_id: str | None  # Not null: it waits for a second administrator and does not hold yet.
-    closed: int  # Mail connections that no longer pass.
 
 
 Effect = Literal["stops", "ends-earlier", "network", "main-password"]  # What a change does to somebody.

@@ -15,6 +15,7 @@ from valetkey.doors.cli import (
     accounts,
     app_passwords,
     audit,
+    connect,
     dns,
     keeping,
     policy,
@@ -31,7 +32,18 @@ from valetkey.doors.cli.server import Server
 __all__ = ["build", "config_first", "set_quiet_errors"]
 
 _ANYWHERE = {"--config", "-c", "--server", "--token-file", "--ca-file"}
-_HERE = {"init", "serve", "demo", "demo-code", "dns", "check", "backup", "config", "keys"}  # never over the API
+_HERE = {
+    "init",
+    "serve",
+    "demo",
+    "demo-code",
+    "connect",
+    "dns",
+    "check",
+    "backup",
+    "config",
+    "keys",
+}  # never over the API
 
 _HELP = """App passwords for mail that do not undo two-factor sign-in.
 
@@ -87,6 +99,7 @@ def build(front: Front) -> typer.Typer:
         running.server = None if server is None else Server(server, token_file, ca_file)
 
     starting.add_to(app, running)
+    connect.add_to(app, running)
     dns.add_to(app, running)
     tokens.add_to(app, running)
     keeping.add_to(app, running)

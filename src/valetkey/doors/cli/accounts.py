@@ -11,7 +11,8 @@ from valetkey.core.role import Role
 from valetkey.core.scope import ALL_PERMISSIONS, Permission
 from valetkey.doors.cli import inviting
 from valetkey.doors.cli.administration import AccountWithNames, NewAccount
-from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table, tell_done, when
+from valetkey.doors.cli.closed import closed_facts, closed_words
+from valetkey.doors.cli.output import note, say, show_facts, show_json, show_table, tell_done, when
 from valetkey.doors.cli.running import (
     Json,
     PasswordStdin,
@@ -119,8 +120,8 @@ def _add_state(group: typer.Typer, running: Running) -> None:
         Example: [bold]valetkey account disable alice@example.org[/bold]
         """
         closed = running.on(lambda there: there.disable(address))
-        facts = {"account": address, "state": AccountState.DISABLED, "closed": closed}
-        tell_done(f"{address} disabled, {connections(closed)} closed.", facts, as_json=as_json)
+        facts = {"account": address, "state": AccountState.DISABLED} | closed_facts(closed)
+        tell_done(f"{address} disabled, {closed_words(closed)}", facts, as_json=as_json)
 
     @group.command()
     def enable(address: Address, as_json: Json = False) -> None:
@@ -206,8 +207,8 @@ def _add_rights(group: typer.Typer, running: Running) -> None:
         """
         wanted = _permissions(granted or [])
         closed = running.on(lambda there: there.set_rights(address, wanted))
-        sentence = f"{address} may: {', '.join(sorted(wanted)) or 'nothing'}. {connections(closed)} closed."
-        tell_done(sentence, {"account": address, "rights": wanted, "closed": closed}, as_json=as_json)
+        sentence = f"{address} may: {', '.join(sorted(wanted)) or 'nothing'}. {closed_words(closed)}"
+        tell_done(sentence, {"account": address, "rights": wanted} | closed_facts(closed), as_json=as_json)
 
 
 def _add_role(group: typer.Typer, running: Running) -> None:

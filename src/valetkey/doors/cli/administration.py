@@ -12,7 +12,8 @@ from valetkey.core.limits import NO_LIMITS, Limits, Sent
 from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.role import Role
 from valetkey.core.scope import Permission, ReadyMade
-from valetkey.service.app_passwords import Changed
+from valetkey.service.app_passwords import Changed, RevokedAll
+from valetkey.service.closing import NOTHING, Closed
 from valetkey.service.policy import ShownRules
 from valetkey.service.ports import AuditFault, LiveSession
 
@@ -107,7 +108,7 @@ class Shown:
     app_password: AppPassword
     secret: str = field(repr=False)
     replaced: AppPassword | None = None
-    closed: int = 0
+    closed: Closed = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +170,14 @@ class Administration(Protocol):
     async def details(self, name: str) -> AccountWithNames:
         """Give an account with everything around it."""
 
-    async def disable(self, name: str) -> int:
-        """Stop an account; gives how many connections that closed."""
+    async def disable(self, name: str) -> Closed:
+        """Stop an account; gives what that closed."""
 
     async def enable(self, name: str) -> None:
         """Let an account log in again."""
 
-    async def set_rights(self, name: str, rights: frozenset[Permission]) -> int:
-        """Set what its app passwords may do at most; gives how many connections that closed."""
+    async def set_rights(self, name: str, rights: frozenset[Permission]) -> Closed:
+        """Set what its app passwords may do at most; gives what that closed."""
 
     async def add_alias(self, name: str, alias: str) -> None:
         """Add an address that it logs in with."""
@@ -202,7 +203,7 @@ class Administration(Protocol):
     async def revoke(self, credential_id: str, reason: str) -> Changed:
         """Revoke one."""
 
-    async def revoke_all(self, name: str, reason: str) -> tuple[Changed, ...]:
+    async def revoke_all(self, name: str, reason: str) -> RevokedAll:
         """Revoke all of an account."""
 
     async def make_app_password(self, name: str, wanted: NewAppPassword) -> Shown:

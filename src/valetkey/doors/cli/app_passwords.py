@@ -2,6 +2,7 @@
 
 # ruff: noqa: FBT002, PLR0917  (typer takes a command's options from its parameters)
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from valetkey.core.scope import READY_MADE, ready_made
 from valetkey.doors.cli.administration import Administration, Edit, NewAppPassword
 from valetkey.doors.cli.app_password_facts import expiry, facts, last_use, state, words
 from valetkey.doors.cli.as_person import AsPerson, Code, SigningIn, acting_on
+from valetkey.doors.cli.closed import closed_facts, closed_words
 from valetkey.doors.cli.limit_options import (
     UNLIMITED,
     Folders,
@@ -23,10 +25,10 @@ from valetkey.doors.cli.limit_options import (
     Senders,
     given,
 )
-from valetkey.doors.cli.output import connections, note, say, show_facts, show_json, show_table, tell_done
+from valetkey.doors.cli.output import note, say, show_facts, show_json, show_table, tell_done
 from valetkey.doors.cli.running import Json, PasswordStdin, Running, fail
 from valetkey.service import rotation
-from valetkey.service.app_passwords import Changed
+from valetkey.service.app_passwords import RevokedAll
 
 _CHOICES = ", ".join(choice.key for choice in READY_MADE)
 Address = Annotated[str, typer.Argument(help="The account's mail address or id.", show_default=False)]
@@ -98,16 +100,20 @@ def _add_revoke(group: typer.Typer, running: Running) -> None:
           [bold]valetkey app-password revoke ap_k3q7… --reason "phone lost"[/bold]
           [bold]valetkey app-password revoke --all-of alice@example.org[/bold]
         """
-
-        async def do(there: Administration) -> tuple[Changed, ...]:
-            return await there.revoke_all(what, reason) if all_of else (await there.revoke(what, reason),)
-
-        done = running.on(do)
+        if all_of:
+            every = running.on(lambda there: there.revoke_all(what, reason))
+            done = every.app_passwords
+        else:
+            done = (running.on(lambda there: there.revoke(what, reason)),)
+            every = RevokedAll(done, done[0].closed)
+        missed = every.closed.not_told
         if as_json:
-            show_json([facts(entry.app_password) | {"closed": entry.closed} for entry in done])
+            show_json([facts(a.app_password) | closed_facts(replace(a.closed, not_told=missed)) for a in done])
             return
         for entry in done:
-            say(f"“{entry.app_password.description}” revoked, {connections(entry.closed)} closed.")
+            say(f"“{entry.app_password.description}” revoked, {closed_words(entry.closed)}")
+        if all_of and (every.closed.servers or missed):
+            say(f"All together: {closed_words(every.closed)}")
         if not done:
             note("There was none in use.")
 
@@ -243,7 +249,7 @@ def _add_rotate(group: typer.Typer, running: Running) -> None:
         done = acting_on(running, signing_in, lambda there: there.rotate(credential, _OVERLAPS[overlap]))
         replaced = done.replaced or done.app_password
         if as_json:
-            shown = facts(done.app_password) | {"secret": done.secret, "closed": done.closed}
+            shown = facts(done.app_password) | {"secret": done.secret} | closed_facts(done.closed)
             show_json(shown | {"replaced": facts(replaced)})
             return
         say(done.secret)

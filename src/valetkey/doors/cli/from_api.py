@@ -14,6 +14,7 @@ from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.role import Action, Role
 from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope
 from valetkey.doors.cli.administration import AccountWithNames, AuditLine, Factor
+from valetkey.service.closing import AtServer, Closed
 from valetkey.service.policy import Origin, ShownRules
 from valetkey.service.ports import LiveSession
 
@@ -51,6 +52,14 @@ def with_names(one: models.AccountWithNames, factors: models.SecondFactors) -> A
         has_main_password=one.has_main_password,
         has_upstream_password=one.has_upstream_password,
     )
+
+
+def closed_of(
+    done: models.Closed | models.AppPasswordChanged | models.AppPasswordsRevoked | models.AppPasswordRotated,
+) -> Closed:
+    """Read what a change has closed."""
+    servers = tuple(AtServer(each.server, each.closed) for each in done.servers)
+    return Closed(done.closed - sum(each.closed for each in servers), servers, done.not_told)
 
 
 def app_password_of(one: models.AppPassword) -> AppPassword:

@@ -80,6 +80,68 @@ class DnsRecord:
     purpose: str
 
 
+@dataclass(frozen=True, slots=True)
+class AskingServer:
+    """A mail server that `valetkey connect` has lines for."""
+
+    name: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectOptions:
+    """What `valetkey connect` was told."""
+
+    server: str
+    version: str = ""  # empty: that of the installed program
+    peer: str = ""  # empty: the one that fits
+    address: str = ""  # of the mail server; empty: this machine
+    listen: str = ""  # of this machine, for the mail server
+    add: bool = False  # what the configuration lacks
+    script: Path | None = None  # where the script for Dovecot goes
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectStep:
+    """One thing to do at the mail server: a file and its text, or commands."""
+
+    what: str
+    file: str = ""
+    text: str = field(default="", repr=False)
+    group: str = ""  # the system group that reads it beside root
+    mode: int = 0o644
+    is_whole: bool = True  # the file's whole text, and not lines to put into it
+    secrets: tuple[str, ...] = field(default=(), repr=False)  # what of the text is secret
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """How a mail server is set up to ask, and how that is taken back."""
+
+    server: str
+    version: str
+    missing: str  # what the configuration of Valetkey lacks; while it does there are no steps
+    written: tuple[Path, ...]
+    steps: tuple[ConnectStep, ...] = ()
+    notes: tuple[str, ...] = ()
+    removal: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOptions:
+    """How a mail server is tried."""
+
+    server: str
+    account: str
+    secret: str = field(repr=False)
+    peer: str = ""
+    host: str = "localhost"
+    ports: tuple[tuple[str, int], ...] = ()  # such as imaps, 993; empty: the usual ones
+    trust: Path | None = None  # who signed its certificate, in the place of the system's
+    its_config: Path | None = None  # where its configuration is, if not at the usual place
+
+
 class Front(Protocol):
     """The front hall, as the command line sees it. Everything may raise `core.errors.ValetkeyError`."""
 
@@ -94,6 +156,18 @@ class Front(Protocol):
 
     def check(self, config: Path, account: str | None) -> Iterator[Finding]:
         """Look at everything that could be wrong."""
+
+    def asking_servers(self) -> tuple[AskingServer, ...]:
+        """List the mail servers that can ask."""
+
+    def connect(self, config: Path, options: ConnectOptions) -> Connecting:
+        """Say how a mail server is set up to ask."""
+
+    def write_script(self, target: Path) -> None:
+        """Write the script for Dovecot."""
+
+    def try_login(self, config: Path, options: TrialOptions) -> Iterator[Finding]:
+        """Log in through a mail server as a client would, and explain what comes of it."""
 
     def portal_url(self, config: Path) -> str:
         """Give the address that people open for the portal."""

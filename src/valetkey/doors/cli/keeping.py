@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
+from valetkey.doors.cli.findings import show_finding
 from valetkey.doors.cli.front import Finding, Level
-from valetkey.doors.cli.output import note, out, say, show_json, show_table, tell_done
+from valetkey.doors.cli.output import note, say, show_json, show_table, tell_done
 from valetkey.doors.cli.running import Json, Running, told
 from valetkey.service import keys as keys_verbs
 from valetkey.service.ports import Ports
-
-_MARKS = {Level.GOOD: ("ok  ", "green"), Level.WARNING: ("warn", "yellow"), Level.PROBLEM: ("BAD ", "bold red")}
 
 
 def add_to(app: typer.Typer, running: Running) -> None:
@@ -55,16 +53,8 @@ def _add_check(app: typer.Typer, running: Running) -> None:
 def _checked(running: Running, account: str | None, *, is_quiet: bool) -> Iterator[Finding]:
     for finding in running.front.check(running.config, account):
         if not is_quiet:
-            _show_finding(finding)
+            show_finding(finding)
         yield finding
-
-
-def _show_finding(finding: Finding) -> None:
-    mark, style = _MARKS[finding.level]
-    line = Text.assemble((mark, style), "  ", (finding.subject, "bold"), ": ", finding.what)
-    out().print(line)
-    if finding.mend:
-        out().print(Text(f"      → {finding.mend}"))
 
 
 def _add_backup(app: typer.Typer, running: Running) -> None:

@@ -37,7 +37,8 @@ from valetkey.service import (
     rotation,
 )
 from valetkey.service.accounts import AccountDetails
-from valetkey.service.app_passwords import Changed, Issued, Wanted
+from valetkey.service.app_passwords import Changed, Issued, RevokedAll, Wanted
+from valetkey.service.closing import Closed
 from valetkey.service.policy import ShownRules
 from valetkey.service.ports import OPERATOR, Actor, AuditFault, AuditRecord, Ports
 from valetkey.service.store_parts import AccountFilter
@@ -71,16 +72,16 @@ class OnThisMachine:
         """Give an account with everything around it."""
         return _with_names(await accounts.details(self._ports, OPERATOR, await self._id(name)))
 
-    async def disable(self, name: str) -> int:
-        """Stop an account; gives how many connections that closed."""
+    async def disable(self, name: str) -> Closed:
+        """Stop an account; gives what that closed."""
         return await accounts.disable(self._ports, OPERATOR, await self._id(name))
 
     async def enable(self, name: str) -> None:
         """Let an account log in again."""
         await accounts.enable(self._ports, OPERATOR, await self._id(name))
 
-    async def set_rights(self, name: str, rights: frozenset[Permission]) -> int:
-        """Set what its app passwords may do at most; gives how many connections that closed."""
+    async def set_rights(self, name: str, rights: frozenset[Permission]) -> Closed:
+        """Set what its app passwords may do at most; gives what that closed."""
         return await accounts.set_rights(self._ports, OPERATOR, await self._id(name), rights)
 
     async def add_alias(self, name: str, alias: str) -> None:
@@ -118,7 +119,7 @@ class OnThisMachine:
         """Revoke one."""
         return await app_passwords.revoke(self._ports, OPERATOR, credential_id, reason)
 
-    async def revoke_all(self, name: str, reason: str) -> tuple[Changed, ...]:
+    async def revoke_all(self, name: str, reason: str) -> RevokedAll:
         """Revoke all of an account."""
         return await app_passwords.revoke_all(self._ports, OPERATOR, await self._id(name), reason)
 

@@ -28,6 +28,7 @@ from valetkey.doors.cli.administration import (
 from valetkey.doors.cli.from_api import (
     account_of,
     app_password_of,
+    closed_of,
     line_of,
     policy_of,
     rules_of,
@@ -37,7 +38,8 @@ from valetkey.doors.cli.from_api import (
     wanted_restrictions,
     with_names,
 )
-from valetkey.service.app_passwords import Changed
+from valetkey.service.app_passwords import Changed, RevokedAll
+from valetkey.service.closing import Closed
 from valetkey.service.policy import ShownRules
 from valetkey.service.ports import AuditFault
 
@@ -74,20 +76,20 @@ class OverApi:
         found = self._client.get_account(account_id).value
         return with_names(found, self._client.list_second_factors(account_id))
 
-    async def disable(self, name: str) -> int:
-        """Stop an account; gives how many connections that closed."""
-        return self._client.disable_account(self._id(name)).closed
+    async def disable(self, name: str) -> Closed:
+        """Stop an account; gives what that closed."""
+        return closed_of(self._client.disable_account(self._id(name)))
 
     async def enable(self, name: str) -> None:
         """Let an account log in again."""
         self._client.enable_account(self._id(name))
 
-    async def set_rights(self, name: str, rights: frozenset[Permission]) -> int:
-        """Set what its app passwords may do at most; gives how many connections that closed."""
+    async def set_rights(self, name: str, rights: frozenset[Permission]) -> Closed:
+        """Set what its app passwords may do at most; gives what that closed."""
         account_id = self._id(name)
         etag = self._client.get_account(account_id).etag
         wanted: list[models.Permission] = [permission.value for permission in sorted(rights)]
-        return self._client.set_account_rights(account_id, if_match=etag, rights=wanted).closed
+        return closed_of(self._client.set_account_rights(account_id, if_match=etag, rights=wanted))
 
     async def add_alias(self, name: str, alias: str) -> None:
         """Add an address that it logs in with."""
@@ -128,10 +130,10 @@ class OverApi:
         """Revoke one."""
         return _changed(self._client.revoke_app_password(credential_id, reason=reason))
 
-    async def revoke_all(self, name: str, reason: str) -> tuple[Changed, ...]:
+    async def revoke_all(self, name: str, reason: str) -> RevokedAll:
         """Revoke all of an account."""
         done = self._client.revoke_account_app_passwords(self._id(name), reason=reason)
-        return tuple(map(_changed, done.items))
+        return RevokedAll(tuple(map(_changed, done.items)), closed_of(done))
 
     async def make_app_password(self, name: str, wanted: NewAppPassword) -> Shown:
         """Make one, for the token's own account or a shared one of its person."""
@@ -173,7 +175,7 @@ class OverApi:
         """Put a new one in the place of one."""
         done = self._client.rotate_app_password(credential_id, overlap=int(overlap.total_seconds()))
         shown = _shown(done.app_password, done.secret)
-        return replace(shown, replaced=app_password_of(done.replaced), closed=done.closed)
+        return replace(shown, replaced=app_password_of(done.replaced), closed=closed_of(done))
 
     async def sessions(self, name: str | None) -> Sessions:
         """List the open mail connections."""
@@ -286,7 +288,7 @@ class OverApi:
 
 
 def _changed(done: models.AppPasswordChanged) -> Changed:
-    return Changed(app_password_of(done.app_password), done.closed)
+    return Changed(app_password_of(done.app_password), closed_of(done))
 
 
 def _shown(made: models.AppPassword, secret: str | None) -> Shown:

@@ -9,9 +9,11 @@ import typer
 
 from valetkey.core.network import network_facts
 from valetkey.core.policy import policy_facts
-from valetkey.doors.cli.output import connections, note, show_facts, show_json, tell_done
+from valetkey.doors.cli.closed import closed_facts, closed_words
+from valetkey.doors.cli.output import note, show_facts, show_json, tell_done
 from valetkey.doors.cli.running import Json, Running
 from valetkey.service import policy
+from valetkey.service.closing import Closed
 from valetkey.service.policy import Origin, ShownRules
 from valetkey.service.ports import OPERATOR, Ports
 
@@ -52,14 +54,13 @@ def commands(running: Running) -> typer.Typer:
         if not yes:
             typer.confirm("Forget the policy and the networks that were saved in the console?", abort=True, err=True)
 
-        async def forget(ports: Ports) -> int:
+        async def forget(ports: Ports) -> Closed:
             return await policy.reset(ports, OPERATOR)
 
         closed = running.do(forget)
-        sentence = f"The configuration file's policy and networks hold again. {connections(closed)} closed."
-        tell_done(
-            sentence, {"policy_from": Origin.FILE, "networks_from": Origin.FILE, "closed": closed}, as_json=as_json
-        )
+        sentence = f"The configuration file's policy and networks hold again. {closed_words(closed)}"
+        origins = {"policy_from": Origin.FILE, "networks_from": Origin.FILE}
+        tell_done(sentence, origins | closed_facts(closed), as_json=as_json)
 
     return group
 

@@ -1,5 +1,6 @@
 """What a page says once about what was just done: a word in a cookie, a sentence on the next page."""
 
+import re
 from collections.abc import Callable
 
 from starlette.responses import RedirectResponse, Response
@@ -8,6 +9,10 @@ from valetkey.core.password_strength import guessing_time
 from valetkey.core.sentence import Sentence, counted, say
 from valetkey.doors.web import cookies
 from valetkey.doors.web.console import saying
+from valetkey.service.closing import Closed
+
+_MOST = 180  # characters of what is carried; what has no room is not said
+_AT_SERVER = re.compile(r"([a-z0-9][a-z0-9._-]{0,62}):([0-9]{0,9})")  # a mail server's name, what it closed or nothing
 
 _SENTENCES = {
     "signed-out": say("You are signed out."),
@@ -82,19 +87,51 @@ _COUNTED: dict[str, Callable[[int], Sentence]] = {
 }
 
 
-def see_other_with(path: str, notice: str, number: int | None = None) -> Response:
-    """Send the browser to a page that will say this notice."""
+def see_other_with(path: str, notice: str, number: int | Closed | None = None) -> Response:
+    """Send the browser to a page that will say this notice; of what was closed it also says where."""
     response = RedirectResponse(path, status_code=303)
-    cookies.set_notice(response, notice if number is None else f"{notice}.{number}")
+    cookies.set_notice(response, notice if number is None else f"{notice}.{_carried(number)}")
     return response
+
+
+def _carried(number: int | Closed) -> str:
+    if isinstance(number, int):
+        return str(number)
+    told = [f"{each.server}:{each.closed}" for each in number.servers if each.closed]
+    missed = [f"{server}:" for server in number.not_told]
+    carried = str(number.total)
+    for part in (*missed, *told):
+        if len(carried) + len(part) < _MOST:
+            carried = f"{carried}~{part}"
+    return carried
 
 
 def sentence(notice: str) -> Sentence | str:
     """Give the sentence of a notice, or nothing for one that is not ours."""
-    word, _, digits = notice.partition(".")
+    word, _, digits = notice.partition("~")[0].partition(".")
     if not digits:
         return {**saying.DONE, **_SENTENCES}.get(word, "")
     count = _COUNTED.get(word) or saying.COUNTED.get(word)
     if count is None or not digits.isascii() or not digits.isdecimal():
         return ""
     return count(int(digits[:9]))
+
+
+def at_servers(notice: str) -> tuple[Sentence, ...]:
+    """Say what a notice tells of mail servers beside its sentence: what they closed, and who could not be told."""
+    said: list[Sentence] = []
+    for part in notice.split("~")[1:]:
+        found = _AT_SERVER.fullmatch(part)
+        if found is None:
+            return ()
+        server, digits = found.groups()
+        if digits:
+            number = int(digits)
+            said.append(
+                counted(
+                    "{number} of them was at {server}.", "{number} of them were at {server}.", number, server=server
+                )
+            )
+        else:
+            said.append(say("{server} could not be reached; Valetkey goes on trying.", server=server))
+    return tuple(said)

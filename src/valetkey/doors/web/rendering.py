@@ -16,7 +16,7 @@ from valetkey.core.sentence import Sentence
 from valetkey.doors.web.harmless import harmless
 from valetkey.doors.web.language import Language
 from valetkey.doors.web.lean import lean_css, lean_js
-from valetkey.doors.web.notices import sentence
+from valetkey.doors.web.notices import at_servers, sentence
 from valetkey.doors.web.words import Words
 
 _STATIC = files("valetkey.doors.web").joinpath("static")
@@ -83,6 +83,7 @@ class Templates:
             gettext=_gettext,
             ngettext=_ngettext,
             notice_sentence=lambda notice: sentence(notice or ""),
+            notice_at_servers=lambda notice: at_servers(notice or ""),
             static=lambda name: f"/static/{name}?v={static[name].fingerprint}",
         )
 

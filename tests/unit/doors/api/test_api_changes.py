@@ -73,7 +73,7 @@ async def test_rights_are_set_on_what_was_read(house: House, alice: Person, ada:
     assert stale.status_code == 412
     tag = (await api.get(at)).headers["etag"]
     done = await api.http.put(f"{at}/rights", json={"rights": ["read"]}, headers={"If-Match": tag})
-    assert done.json() == {"closed": 0}
+    assert done.json() == {"closed": 0, "servers": [], "not_told": []}
     assert (await api.get(at)).json()["rights"] == ["read"]
     assert (await api.http.delete(f"{at}/aliases/al@example.org")).status_code == 204
     assert (await api.get(at)).json()["aliases"] == []

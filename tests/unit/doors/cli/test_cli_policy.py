@@ -27,7 +27,13 @@ def test_the_files_policy_holds_until_another_is_saved(cli: Any) -> None:
     assert "10 days" in text
     assert "2001:db8::/32" in text
     assert "policy reset" in cli.err
-    assert cli.json("policy", "reset", "--yes") == {"policy_from": "file", "networks_from": "file", "closed": 0}
+    assert cli.json("policy", "reset", "--yes") == {
+        "policy_from": "file",
+        "networks_from": "file",
+        "closed": 0,
+        "servers": [],
+        "not_told": [],
+    }
     assert cli.json("policy", "show")["policy"]["max_app_passwords"] == 50
     assert "PolicyChanged" in str(cli.json("audit", "list"))
 

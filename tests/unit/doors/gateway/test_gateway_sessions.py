@@ -231,7 +231,7 @@ async def test_revoking_closes_the_sessions_of_that_app_password_alone(site: Gat
     credential = min(await site.control.list(None), key=lambda each: each.opened_at).credential_id
     assert credential is not None
     revoked = await app_passwords.revoke(site.house.ports, site.house.acting(person.account), credential)
-    assert revoked.closed == 1
+    assert revoked.closed.total == 1
     assert await phone.is_closed(1)
     await laptop.ask("b NOOP", "b OK")
 
@@ -310,7 +310,7 @@ async def test_a_revocation_during_the_login_is_not_missed(site: GatewaySite, fa
     await talk.say(f"a LOGIN {ALICE} {secret}\r\n")
     await fakes[IMAP].asked.wait()
     revoked = await app_passwords.revoke(site.house.ports, person.actor, found.id)
-    assert revoked.closed == 0, "the session is not registered yet"
+    assert revoked.closed.total == 0, "the session is not registered yet"
     if is_followed:
         await asyncio.sleep(0.3)  # the worker has looked at the feed, before the session is registered
     fakes[IMAP].may_answer.set()

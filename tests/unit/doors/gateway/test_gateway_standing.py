@@ -98,7 +98,7 @@ async def test_a_lower_ceiling_closes_connections_at_once(site: GatewaySite) -> 
     await house.issue(Person(old.account, old.actor), "New")
     admin = await house.person("root@example.org", role=Role.ADMIN)
     saved = await policy.save(house.ports, house.acting(admin.account), Policy(max_lifetime=timedelta(days=1)))
-    assert saved.closed == 1
+    assert saved.closed.total == 1
     assert await talk.is_closed()
     assert HOME not in {session.address for session in await site.control.list(None)}
 

@@ -5,6 +5,7 @@ from valetkey.doors.api.operation import Answer, AnyOperation, Call, Operation
 from valetkey.doors.api.paging import page, position
 from valetkey.doors.api.shapes import accounts as shapes
 from valetkey.doors.api.shapes.accounts import AccountShape, AccountWithNames, account_shape, details_shape
+from valetkey.doors.api.shapes.closed import Closed, closed_facts
 from valetkey.doors.api.shapes.fields import Nothing
 from valetkey.service import accounts, calling_off, console, invitations
 from valetkey.service.ports import Ports, Reader
@@ -49,11 +50,11 @@ async def _set_rights(call: Call[Nothing, shapes.RightsWanted]) -> Answer:
         return None if account is None else details_shape(accounts.details_in(reader, account))
 
     closed = await accounts.set_rights(call.guarded(current), call.actor, account_id, frozenset(call.body.rights))
-    return Answer(shapes.Closed(closed=closed))
+    return Answer(Closed(**closed_facts(closed)))
 
 
 async def _disable(call: Call[Nothing, Nothing]) -> Answer:
-    return Answer(shapes.Closed(closed=await accounts.disable(call.ports, call.actor, call.account_id)))
+    return Answer(Closed(**closed_facts(await accounts.disable(call.ports, call.actor, call.account_id))))
 
 
 async def _enable(call: Call[Nothing, Nothing]) -> Answer:
@@ -129,12 +130,12 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     ),
     Operation(
         "set_account_rights", "PUT", f"{_ONE}/rights", _TAG, "Set what its app passwords may be given at most",
-        _set_rights, Nothing, shapes.RightsWanted, shapes.Closed, actions=_CHANGE, needs_if_match=True,
+        _set_rights, Nothing, shapes.RightsWanted, Closed, actions=_CHANGE, needs_if_match=True,
         description="If-Match takes the ETag of the account.",
     ),
     Operation(
         "disable_account", "POST", f"{_ONE}/disable", _TAG, "No login, no portal, no token from now on",
-        _disable, Nothing, Nothing, shapes.Closed, actions=(Action.DISABLE_ACCOUNTS,),
+        _disable, Nothing, Nothing, Closed, actions=(Action.DISABLE_ACCOUNTS,),
     ),
     Operation(
         "enable_account", "POST", f"{_ONE}/enable", _TAG, "Let it log in again",

@@ -12,8 +12,9 @@ from valetkey.core.scope import Scope, ready_made
 from valetkey.doors.api.operation import Answer, AnyOperation, Call, Operation
 from valetkey.doors.api.paging import page, page_of_all, position
 from valetkey.doors.api.shapes import app_passwords as shapes
-from valetkey.doors.api.shapes.accounts import Closed, WithReason
+from valetkey.doors.api.shapes.accounts import WithReason
 from valetkey.doors.api.shapes.app_passwords import AppPasswordShape, app_password_shape
+from valetkey.doors.api.shapes.closed import Closed, closed_facts
 from valetkey.doors.api.shapes.fields import Nothing
 from valetkey.doors.api.shapes.limits import SentShape, sent_shape
 from valetkey.service import app_passwords, console, live, rotation
@@ -112,7 +113,8 @@ async def _revoke(call: Call[Nothing, WithReason]) -> Answer:
 async def _revoke_of_account(call: Call[Nothing, WithReason]) -> Answer:
     done = await app_passwords.revoke_all(call.ports, call.actor, call.account_id, call.body.reason)
     policy = call.ports.policy
-    return Answer(shapes.AppPasswordsRevoked(items=[_changed(each, policy) for each in done]))
+    items = [_changed(each, policy) for each in done.app_passwords]
+    return Answer(shapes.AppPasswordsRevoked(items=items, **closed_facts(done.closed)))
 
 
 async def _rotate(call: Call[Nothing, shapes.Overlap]) -> Answer:
@@ -123,7 +125,7 @@ async def _rotate(call: Call[Nothing, shapes.Overlap]) -> Answer:
         app_password=app_password_shape(done.app_password, policy),
         secret=done.secret.shown,
         replaced=app_password_shape(done.replaced, policy),
-        closed=done.closed,
+        **closed_facts(done.closed),
     )
     return Answer(rotated, 201)
 
@@ -143,13 +145,13 @@ async def _preview_many(call: Call[Nothing, shapes.ManyWanted]) -> Answer:
 
 async def _revoke_many(call: Call[Nothing, shapes.ManyWanted]) -> Answer:
     done = await console.revoke_many(call.ports, call.actor, call.body.ids, call.body.reason)
-    return Answer(
-        shapes.ManyRevoked(revoked=done.revoked, people=done.people, closed=done.closed, skipped=done.skipped)
-    )
+    closed = closed_facts(done.closed)
+    return Answer(shapes.ManyRevoked(revoked=done.revoked, people=done.people, skipped=done.skipped, **closed))
 
 
 def _changed(done: app_passwords.Changed, policy: Policy) -> shapes.AppPasswordChanged:
-    return shapes.AppPasswordChanged(app_password=app_password_shape(done.app_password, policy), closed=done.closed)
+    shape = app_password_shape(done.app_password, policy)
+    return shapes.AppPasswordChanged(app_password=shape, **closed_facts(done.closed))
 
 
 def _where(one: AppPassword) -> list[str]:

@@ -6,6 +6,7 @@ from valetkey.core.proposal import Proposal, ProposalKind
 from valetkey.core.role import Action
 from valetkey.doors.api.operation import Answer, AnyOperation, Call, Operation
 from valetkey.doors.api.shapes import rules as shapes
+from valetkey.doors.api.shapes.closed import closed_facts
 from valetkey.doors.api.shapes.fields import Nothing
 from valetkey.service import policy, proposals
 from valetkey.service.policy import Origin
@@ -57,7 +58,7 @@ async def _set_networks(call: Call[Nothing, shapes.NetworksWanted]) -> Answer:
 
 def _saved(done: policy.Saved) -> Answer:
     proposal_id = None if done.proposal is None else done.proposal.id
-    return Answer(shapes.Saved(proposal_id=proposal_id, closed=done.closed))
+    return Answer(shapes.Saved(proposal_id=proposal_id, **closed_facts(done.closed)))
 
 
 async def _list_proposals(call: Call[shapes.OpenOnly, Nothing]) -> Answer:

@@ -97,12 +97,6 @@ class OwnerWanted(Shape):
     owner_id: Id
 
 
-class Closed(Shape):
-    """How many mail connections that closed."""
-
-    closed: int
-
-
 class InvitationMade(Shape):
     """A one-time link with which a person sets main password and second factor."""
 

@@ -12,6 +12,7 @@ from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope
 from valetkey.doors.api.paging import Page, Paged
 from valetkey.doors.api.shapes.accounts import Search
+from valetkey.doors.api.shapes.closed import Closed
 from valetkey.doors.api.shapes.fields import WHOLE, Entry, Flag, Id, Moment, ReasonText, Seconds, Shape
 from valetkey.doors.api.shapes.limits import LimitsShape, LimitsWanted, limits_of, limits_shape
 from valetkey.service.store_parts import AppPasswordFilter
@@ -162,13 +163,12 @@ class AppPasswordMade(Shape):
     replayed: bool = Field(default=False, description="Whether this repeats an earlier answer.")
 
 
-class AppPasswordRotatedShape(Shape):
+class AppPasswordRotatedShape(Closed):
     """A new app password with its secret, and the one whose place it takes."""
 
     app_password: AppPasswordShape
     secret: str | None = Field(description="Shown once; null in a repetition.")
     replaced: AppPasswordShape
-    closed: int = Field(description="Mail connections that were closed.")
     replayed: bool = Field(default=False, description="Whether this repeats an earlier answer.")
 
 
@@ -180,15 +180,14 @@ class Overlap(Shape):
     )
 
 
-class AppPasswordChanged(Shape):
+class AppPasswordChanged(Closed):
     """An app password after it was revoked or changed."""
 
     app_password: AppPasswordShape
-    closed: int = Field(description="Mail connections that were closed.")
 
 
-class AppPasswordsRevoked(Shape):
-    """What was revoked."""
+class AppPasswordsRevoked(Closed):
+    """What was revoked. With each are those of its connections that were open here; `closed` is all together."""
 
     items: list[AppPasswordChanged]
 
@@ -209,12 +208,11 @@ class ManyPlanned(Shape):
     skipped: int = Field(description="Unknown, revoked already, or of somebody with a role that you have not.")
 
 
-class ManyRevoked(Shape):
+class ManyRevoked(Closed):
     """What revoking them did."""
 
     revoked: int
     people: int
-    closed: int
     skipped: int
 
 

@@ -10,6 +10,7 @@ from valetkey.core.network import NamedNetworks, network_facts
 from valetkey.core.policy import Policy, policy_facts, policy_from
 from valetkey.core.proposal import ProposalKind, ProposalState
 from valetkey.doors.api.shapes.accounts import NamedAccount, named
+from valetkey.doors.api.shapes.closed import Closed
 from valetkey.doors.api.shapes.fields import WHOLE, Entry, Flag, Id, ReasonText, Seconds, Shape
 from valetkey.service.policy import Effect, Hit, Origin, Preview
 from valetkey.service.proposals import ShownProposal
@@ -130,11 +131,10 @@ class ProposalMade(Shape):
     expires_at: datetime = Field(description="It lapses then.")
 
 
-class Saved(Shape):
-    """What became of a change."""
+class Saved(Closed):
+    """What became of a change. Of connections at mail servers that it closes nothing is known yet."""
 
     proposal_id: str | None = Field(description="Not null: it waits for a second administrator and does not hold yet.")
-    closed: int = Field(description="Mail connections that no longer pass.")
 
 
 class OpenOnly(Shape):

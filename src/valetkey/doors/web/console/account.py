@@ -195,7 +195,7 @@ async def revoke_all(visit: ToRevokeAppPasswords, account_id: str) -> Response:
 
     async def do(here: ConsoleVisit) -> Response:
         revoked = await app_passwords.revoke_all(here.ports, here.actor, account_id, _REVOKED_BY)
-        return see_other_with(f"{LIST}/{account_id}", "revoked-many", len(revoked))
+        return see_other_with(f"{LIST}/{account_id}", "revoked-many", len(revoked.app_passwords))
 
     return await act(visit, do, _asker("account_revoke_all.html", account_id))
 

@@ -108,7 +108,7 @@ async def revoke_all(visit: SignedInVisit) -> Response:
     """Revoke every app password of an account."""
     shown = await whose(visit, visit.form.one("account"))
     revoked = await app_passwords.revoke_all(visit.ports, visit.actor, shown.account.id, "All revoked by the owner")
-    return see_other_with(f"/{shown.query}", "revoked-all", sum(one.closed for one in revoked))
+    return see_other_with(f"/{shown.query}", "revoked-all", revoked.closed)
 
 
 @router.api_route("/app-passwords/{credential_id}/revoke", methods=LOOK)
