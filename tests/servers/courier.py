@@ -1,4 +1,4 @@
-"""A real Courier IMAP in a Debian of its own, with its authdaemond or without, in the clear on one port."""
+"""A real Courier in a Debian of its own, with its authdaemond or without: IMAP and POP3, in the clear."""
 
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tests.servers.logs import ServerLog
 from tests.servers.maildirs import MAIL_UID, Maildirs
 from tests.servers.people import EVERYBODY, Person
-from tests.servers.places import LOCALHOST, free_port, greeting, wait_until_closed, wait_until_listening
+from tests.servers.places import LOCALHOST, free_ports, greeting, wait_until_closed, wait_until_listening
 from tests.servers.unpacked import Unpacked, unpacked
 
 OWN_PASSWORDS = "authuserdb"  # the module that knows `people`
@@ -29,7 +29,7 @@ class Courier:
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.port = free_port()
+        self.port, self.pop3_port = free_ports(2)
         self.mail = Maildirs(self.place.path("/var/vmail"))
         self.log = ServerLog("Courier", self.place.output)
         room = self.place.folder("/run/courier/authdaemon", owner="courier")
@@ -47,11 +47,10 @@ class Courier:
             daemon = "set -a; . /etc/courier/authdaemonrc; exec /usr/lib/courier/courier-authlib/authdaemond"
             self._processes.append(self.place.start("sh", "-c", daemon))
         # Courier's own script for this puts it into the background, where nobody finds its children again.
-        listener = f"couriertcpd -address={self.host} -maxprocs=40 -maxperip=40 -nodnslookup -noidentlookup {self.port}"
-        program = "/usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir"
-        settings = "set -a; . /etc/courier/imapd; . /etc/courier/imapd-ssl; IMAP_STARTTLS=NO"
-        self._processes.append(self.place.start("sh", "-c", f"{settings}; exec {listener} {program}"))
-        closed = wait_until_listening([self.port])
+        rooms = "/usr/lib/courier/courier"
+        self._listen("imapd", self.port, f"{rooms}/imaplogin /usr/bin/imapd Maildir")
+        self._listen("pop3d", self.pop3_port, f"{rooms}/courierpop3login {rooms}/courierpop3d Maildir")
+        closed = wait_until_listening([self.port, self.pop3_port])
         if closed or not greeting(self.port):
             self.stop()
             raise RuntimeError(f"Courier does not listen on {closed}\n{self.log.text()}")
@@ -60,8 +59,13 @@ class Courier:
         """Stop it and all its processes; sessions are closed. Does nothing if it does not run."""
         while self._processes:
             self.place.stop(self._processes.pop())
-        if still := wait_until_closed([self.port]):
+        if still := wait_until_closed([self.port, self.pop3_port]):
             raise RuntimeError(f"Courier still listens on {still}")
+
+    def _listen(self, name: str, port: int, program: str) -> None:
+        listener = f"couriertcpd -address={self.host} -maxprocs=40 -maxperip=40 -nodnslookup -noidentlookup {port}"
+        settings = f"set -a; . /etc/courier/{name}; . /etc/courier/{name}-ssl; IMAP_STARTTLS=NO POP3_STARTTLS=NO"
+        self._processes.append(self.place.start("sh", "-c", f"{settings}; exec {listener} {program}"))
 
     def _write(self) -> None:
         settings = f'authmodulelist="{self.modules}"\ndaemons=3\nauthdaemonvar=/run/courier/authdaemon\nDEBUG_LOGIN=1\n'
