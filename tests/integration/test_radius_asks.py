@@ -144,6 +144,12 @@ def test_pam_of_another_service_opens_nothing(valetkey: Valetkey, pam: OwnPam, k
     assert "Authentication failure" in pam.login("sshd", ALICE.address, key.secret)
 
 
+def test_pam_says_that_it_cannot_ask_when_nobody_answers():
+    with own_pam() as pam:
+        pam.by_radius(RadiusPort(), "imap", wait=1)
+        assert "cannot retrieve authentication info" in pam.login("imap", ALICE.address, "right or wrong")
+
+
 def test_pam_takes_main_password_and_code(valetkey: Valetkey, pam: OwnPam):
     seed = make_dora(valetkey)
     text = DORAS + seed.at(int(time.time()) + 30)  # that of now was used when it was set up

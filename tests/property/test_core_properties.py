@@ -70,12 +70,13 @@ attempts = st.builds(
     protocol=st.sampled_from(MailProtocol),
     address=st.none() | ADDRESSES,
     tls=st.booleans(),
-    door=st.just("gateway"),
+    door=st.sampled_from(["gateway", "radius", "saslauthd", "http"]),
 )
 ceilings = st.none() | st.timedeltas(timedelta(microseconds=1), timedelta(days=30))
 policies = st.builds(
     Policy,
     main_password_opens_mail=st.booleans(),
+    password_with_code=st.booleans(),
     require_tls=st.booleans(),
     max_lifetime=ceilings,
     max_idle_for=ceilings,
@@ -83,7 +84,7 @@ policies = st.builds(
 conditions = st.builds(Conditions, policies, st.just(NAMED), times)
 
 
-@given(attempts, st.none() | st.builds(Proven, accounts, st.none() | credentials), conditions)
+@given(attempts, st.none() | st.builds(Proven, accounts, st.none() | credentials, st.booleans()), conditions)
 def test_decide_is_total_and_keeps_what_may_not_be_told(attempt, proven, given_now):
     verdict = decide(attempt, proven, given_now)
     if isinstance(verdict, Allowed):

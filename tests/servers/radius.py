@@ -169,13 +169,13 @@ class OwnPam:
         (self.directory / "pam.d").mkdir(exist_ok=True)
         (self.directory / "pam.d" / service).write_text(text)
 
-    def by_radius(self, valetkey: RadiusPort, *services: str) -> None:
-        """Let services ask Valetkey, as docs/servers/pam.md tells administrators."""
+    def by_radius(self, valetkey: RadiusPort, *services: str, wait: int = 4) -> None:
+        """Let services ask Valetkey, as docs/servers/pam.md tells administrators; `wait` are the seconds of one try."""
         for service in services:
-            self.write(service, "auth required pam_radius_auth.so retry=2\naccount required pam_permit.so\n")
+            self.write(service, "auth required pam_radius_auth.so retry=1\naccount required pam_permit.so\n")
         server = self.directory / "server"
         server.touch(mode=0o600)
-        server.write_text(f"{LOCALHOST}:{valetkey.port} {valetkey.pam_secret} 5\n")
+        server.write_text(f"{LOCALHOST}:{valetkey.port} {valetkey.pam_secret} {wait}\n")
 
     def command(self, *command: str) -> list[str]:
         """Give the command by which a program has these settings."""

@@ -24,6 +24,8 @@ _FACTORS = {
 }
 _REFUSALS = {
     "wrong": say("wrong code"),
+    "wrong code": say("wrong code"),
+    "wrong code for mail": say("wrong code, for mail"),
     "paused": say("too many wrong codes"),
     "disabled": say("code entry is disabled"),
 }

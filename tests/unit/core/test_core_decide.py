@@ -140,6 +140,34 @@ def test_the_main_password_passes_only_by_policy_and_without_a_second_factor(has
     assert passes or verdict == Refused(Reason.KIND_NOT_ALLOWED)
 
 
+PERMITTED = replace(GIVEN, policy=Policy(password_with_code=True))
+
+
+@pytest.mark.parametrize("door", ["radius", "saslauthd"])
+def test_the_main_password_with_a_code_passes_by_policy_at_its_doors(door):
+    attempt = replace(ATTEMPT, door=door)
+    verdict = decide(attempt, Proven(ACCOUNT, None, with_code=True), PERMITTED)
+    assert isinstance(verdict, Allowed)
+    assert verdict.grant.with_code
+    refused = Refused(Reason.KIND_NOT_ALLOWED)
+    assert decide(attempt, Proven(ACCOUNT, None, with_code=True), GIVEN) == refused
+    assert decide(attempt, Proven(ACCOUNT, None), PERMITTED) == refused
+    for change in ({"has_second_factor": False}, {"kind": AccountKind.SHARED}):
+        assert decide(attempt, Proven(replace(ACCOUNT, **change), None, with_code=True), PERMITTED) == refused
+    off = decide(attempt, Proven(replace(ACCOUNT, state=AccountState.DISABLED), None, with_code=True), PERMITTED)
+    assert off == Refused(Reason.ACCOUNT_DISABLED)
+    assert decide(replace(attempt, tls=False), Proven(ACCOUNT, None, with_code=True), PERMITTED) == Refused(
+        Reason.TLS_NEEDED, proven=True
+    )
+
+
+@pytest.mark.parametrize("door", ["gateway", "http", "sasl", "policy", "ldap", "authdaemon", "socketmap", "", "RADIUS"])
+def test_the_main_password_with_a_code_passes_at_no_other_door(door):
+    everything = replace(GIVEN, policy=Policy(password_with_code=True, main_password_opens_mail=True))
+    verdict = decide(replace(ATTEMPT, door=door), Proven(ACCOUNT, None, with_code=True), everything)
+    assert verdict == Refused(Reason.KIND_NOT_ALLOWED)
+
+
 def test_without_tls_only_where_policy_says_so():
     plain = replace(ATTEMPT, tls=False)
     assert answer(plain).reason is Reason.TLS_NEEDED

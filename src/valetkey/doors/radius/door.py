@@ -56,7 +56,7 @@ class Serving:
         """Answer, as soon as no other worker does."""
         try:
             fcntl.lockf(self._sock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except (BlockingIOError, PermissionError):  # as POSIX leaves it
             self._waiting = self._loop.call_later(_TRY_EVERY, self.start)
             return
         self._waiting = None
