@@ -15,6 +15,7 @@ from valetkey.adapters.live_sessions import ControlSockets
 from valetkey.adapters.password_gauge import ZxcvbnGauge
 from valetkey.adapters.rules import StoredRules
 from valetkey.adapters.store import check_keys, open_store
+from valetkey.app.closing import server_sessions_of
 from valetkey.app.mailing import mailer_of
 from valetkey.app.settings import networks_of, policy_of, throttle_of
 from valetkey.config.sections import Config
@@ -74,6 +75,7 @@ async def opened(config: Config, *, is_new: bool = False) -> AsyncIterator[Ports
                 keys=keys,
                 live_sessions=workers,
                 mail_servers=workers,
+                server_sessions=server_sessions_of(config),
                 recorder=recorder,
                 rules=StoredRules(store, policy_of(config), networks_of(config)),
                 throttle=throttle_of(config),

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from valetkey import __version__
 from valetkey.adapters.live_sessions import ControlSockets
+from valetkey.app.closing import keep_telling
 from valetkey.app.doors import BoundDoors, bind_doors, serve_doors
 from valetkey.app.join import opened
 from valetkey.app.local_ca import LocalCertificate, ensure_local_certificate
@@ -163,6 +164,7 @@ def _portal(config: Config, bound: Bound, local: LocalCertificate | None) -> Run
             certificate = _portal_certificate(config, local) if bound.portal_tls else None
             tasks = [
                 asyncio.create_task(_keep_tidy(ports)),
+                asyncio.create_task(keep_telling(ports)),
                 asyncio.create_task(keep_sending(ports, letterhead_of(config))),
             ]
             if certificate is not None:

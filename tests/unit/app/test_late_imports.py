@@ -21,6 +21,7 @@ LATE = {
     "__main__.py": ("valetkey.demo.",),
     "adapters/password_gauge.py": ("valetkey.adapters.",),
     "adapters/store/migrate.py": ("valetkey.adapters.store.",),
+    "app/closing.py": ("valetkey.adapters.",),
     "app/front.py": ("valetkey.app.", "valetkey.adapters."),
     "app/join.py": ("valetkey.adapters.",),
     "app/mailing.py": ("valetkey.adapters.",),
