@@ -38,7 +38,7 @@ passdb {
 BY_LUA = """
 passdb {
   driver = lua
-  args = file=FOLDER/valetkey.lua blocking=yes
+  args = file=FOLDER/valetkey.lua blocking=yes cache_key=%u%{session}
 }
 userdb {
   driver = prefetch
@@ -72,6 +72,7 @@ mail_plugins {
 }
 imap_id_retain = yes
 """
+CA_24 = "/etc/dovecot/valetkey-ca.pem"
 RIGHTS_24 = "/var/lib/dovecot/valetkey"
 
 
@@ -83,6 +84,7 @@ class Peer:
     holds: tuple[str, ...] = HOLDS
     master_user: str = "gateway"
     more: tuple[str, ...] = ()  # further lines of its section
+    ca: Path | None = None  # who signed Valetkey's certificate; None: asked without TLS
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     port: int = field(default_factory=free_port)
 
@@ -99,7 +101,8 @@ class Peer:
 
     def script_settings(self, rights: str, secret: str) -> str:
         """The lines of valetkey.settings."""
-        return f"url = http://127.0.0.1:{self.port}\nsecret = {secret}\nacl_directory = {rights}\n"
+        url = f"https://localhost:{self.port}\nca_file = {CA_24}" if self.ca else f"http://127.0.0.1:{self.port}"
+        return f"url = {url}\nsecret = {secret}\nacl_directory = {rights}\n"
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,8 @@ class Script23:
     @property
     def options(self) -> DovecotOptions:
         """The lines of Dovecot's configuration."""
-        return DovecotOptions(passdbs=MASTERS + BY_LUA.replace("FOLDER", str(self.peer.folder)), extra=ACL)
+        extra = f"{ACL}\nssl_client_ca_file = {self.peer.ca}\n" if self.peer.ca else ACL
+        return DovecotOptions(passdbs=MASTERS + BY_LUA.replace("FOLDER", str(self.peer.folder)), extra=extra)
 
     def tell(self, secret: str) -> None:
         """Write its settings."""
@@ -175,6 +179,8 @@ class Script24:
     def __post_init__(self) -> None:
         self.place.write("/etc/dovecot/valetkey.lua", SCRIPT.read_text())
         self.place.folder(RIGHTS_24, owner="dovecot", mode=0o711)
+        if self.peer.ca:
+            self.place.write(CA_24, self.peer.ca.read_text())
         self.tell(self.peer.secret)
 
     @property

@@ -6,7 +6,8 @@
 --   secret = …                                     the [[peer]]'s secret_file in Valetkey's configuration
 --   acl_directory = /var/lib/dovecot/valetkey      only if Dovecot holds app passwords to folders, or 2.3 to permissions
 --   separator = /                                  between the levels of folders, as Dovecot's namespace has it
---   ca_file = …                                    who signed Valetkey's certificate, if url is https
+--   ca_file = …                                    who signed Valetkey's certificate, if url is https (2.4; Dovecot 2.3
+--                                                  takes ssl_client_ca_file of its own configuration)
 --
 -- A login is an internal failure ("try again later") whenever Valetkey cannot be asked: never a wrong password, and
 -- never a way in. Nothing is kept from one login to the next but the connection.
@@ -31,8 +32,8 @@ end
 local function new_client()
   local new = { request_timeout = "6s", request_absolute_timeout = "8s", connect_timeout = "2s",
                 request_max_attempts = 1, ssl_client_ca_file = settings.ca_file }
-  local old = { request_timeout_msecs = 6000, request_absolute_timeout_msecs = 8000, connect_timeout_msecs = 2000,
-                max_attempts = 1, ca_file = settings.ca_file }
+  local old = { request_timeout_msecs = 6000, request_absolute_timeout_msecs = 8000, max_attempts = 1,
+                max_connect_attempts = 1 }
   local ok, made = pcall(dovecot.http.client, old)
   if ok then return made end
   return dovecot.http.client(new)
