@@ -3,6 +3,7 @@
 import base64
 import json
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ class Stub:
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     asked: list[Facts] = field(default_factory=list)
     headers: list[Any] = field(default_factory=list)
+    is_over: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
@@ -48,6 +50,8 @@ def stub_at(port: int) -> Iterator[Stub]:
             stub.headers.append(self.headers)
             facts = facts_of_json(self.rfile.read(int(self.headers["content-length"])))
             stub.asked.append(facts)
+            if facts["password"] == "never-answered":
+                stub.is_over.wait(60)
             status, answer = stub.answers.get(facts["password"], (200, b'{"result":"wrong"}'))
             self.send_response(status)
             self.send_header("content-length", str(len(answer)))
@@ -63,6 +67,7 @@ def stub_at(port: int) -> Iterator[Stub]:
     try:
         yield stub
     finally:
+        stub.is_over.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -206,3 +211,14 @@ def test_the_secret_stands_in_no_log(running: Running) -> None:
     assert "valetkey: " in log
     assert "the-secret-of-alice" not in log
     assert running.stub.headers[-1]["authorization"].removeprefix("Bearer ") not in log
+
+
+def test_whoever_never_answers_costs_one_login_eight_seconds(running: Running) -> None:
+    """And nobody else's login any."""
+    with ThreadPoolExecutor(1) as pool:
+        start = time.monotonic()
+        waiting = pool.submit(running.log_in, ALICE.address.encode(), b"never-answered")
+        assert running.log_in(ALICE.address.encode(), b"wrong").startswith("z NO [AUTHENTICATIONFAILED]")
+        assert not waiting.done()
+        assert waiting.result(30).startswith("z NO [UNAVAILABLE]")
+        assert time.monotonic() - start < 15
