@@ -196,6 +196,7 @@ def test_unusable_values_are_mended_by_an_example(section: str, setting: str, va
         ('[policy]\ndefault_lifetime = "2 days"\nmax_lifetime = "1 day"\n', 18, "longer than max_lifetime"),
         ('[policy]\ndefault_idle_for = "2 days"\nmax_idle_for = "1 day"\n', 18, "longer than max_idle_for"),
         ('[policy]\nrecovery_wait = "1 hour"\n', 18, "out of range"),
+        ('[policy]\npassword_with_code_for = "10 seconds"\n', 18, "out of range"),
         ('[mailer]\nhost = "m.example"\nencryption = "none"\nsender = "a@example.org"\n', 19, "in the clear"),
         ('[mailer]\nhost = "127.0.0.1"\nsender = "nobody"\n', 19, "not a mail address"),
         ('[mailer]\nhost = "127.0.0.1"\nsender = "a@example.org"\nuser = "a"\n', 20, "go together"),

@@ -1,6 +1,7 @@
 """The RADIUS door over real datagrams: who is answered, with what, and what one peer cannot do to another's logins."""
 
 import asyncio
+import random
 import socket
 import sys
 from contextlib import closing
@@ -277,6 +278,23 @@ async def test_a_peer_that_asks_too_much_has_its_share_and_no_more(tmp_path):
             reply = await client.ask(ask.but(secret=b"secret of the others"))
             assert reply.code == ACCESS_ACCEPT
             assert counted(site, "too-many") == 7
+
+
+async def test_a_flood_of_rubbish_keeps_nobody_waiting(site: DoorSite, client: Client, right: Ask):
+    chance = random.Random(1)
+    octets = right.but(secret=b"another").octets
+    async with connected(site.port()) as flooding:
+        for _ in range(50):
+            for _ in range(20):
+                rubbish = bytearray(octets)
+                for _ in range(chance.randrange(4)):
+                    rubbish[chance.randrange(len(rubbish))] = chance.randrange(256)
+                flooding.send(bytes(rubbish[: chance.randrange(1, len(rubbish) + 1)]))
+            await asyncio.sleep(0)
+        begun = asyncio.get_running_loop().time()
+        assert (await client.ask(right)).code == ACCESS_ACCEPT
+        assert asyncio.get_running_loop().time() - begun < 2
+        assert flooding.arrived.empty()
 
 
 HOLD = "import fcntl, sys; fcntl.lockf(int(sys.argv[1]), fcntl.LOCK_EX); print(flush=True); sys.stdin.read()"

@@ -107,6 +107,7 @@ async def test_a_weaker_policy_waits_for_a_second_administrator(
     [
         ("max_app_passwords", "0"), ("max_app_passwords", "many"), ("max_app_passwords", "1.5"), ("max_lifetime", "-1"),
         ("max_lifetime", "9" * 30), ("recovery_wait", "1"), ("recovery_wait", ""), ("min_password_length", "7"),
+        ("password_with_code_for", ""), ("password_with_code_for", "0.01"), ("password_with_code_for", "721"),
         ("default_lifetime", "nan"), ("max_idle_for", "1e400"), ("max_idle_for", "<b>"),
     ],
 )  # fmt: skip
