@@ -21,6 +21,7 @@ _log = structlog.get_logger("valetkey.doveadm")
 
 MAX_ANSWER = 1 << 20  # octets of one answer
 DEADLINE = 10.0  # seconds, for all that one call says and hears
+_LAST_WORDS = 1.0  # seconds that a command which was ended has for its end
 _MOST_PLACES = 16  # addresses told one by one; with more, all sessions of the name
 _MAX_TOLD = 200  # of what a server says, for the log
 _PROBE = "valetkey-check"  # a user that nobody has
@@ -190,10 +191,16 @@ async def _read(stream: asyncio.StreamReader | None) -> bytes:
 
 
 async def _end(process: Process) -> None:
+    """End it if it still runs. What is left in its pipes is read away, for they close at their end alone."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_WORDS):
+            for stream in (process.stdout, process.stderr):
+                while stream is not None and await stream.read(65536):
+                    pass
+            await process.wait()
 
 
 def printable(text: str) -> str:

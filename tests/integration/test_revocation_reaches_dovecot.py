@@ -1,0 +1,132 @@
+"""What is taken away ends at a real Dovecot that asked, 2.3 and 2.4: by app password, or by address where it knows no more."""
+
+import datetime as dt
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from tests.servers.asking_dovecot import NEEDS
+from tests.servers.certificates import CertificateAuthority
+from tests.servers.dialogue import Dialogue
+from tests.servers.people import ALICE, BOB, CAROL
+from tests.servers.told_dovecot import Told, told_dovecot
+from tests.servers.valetkey_keys import EVERYTHING, OPERATOR, AppPasswordOf, scope
+
+from valetkey.core.policy import Policy
+from valetkey.service import accounts, app_passwords, policy
+from valetkey.service.closing import AtServer, Closed
+from valetkey.service.closing_upkeep import late_servers
+
+pytestmark = [pytest.mark.integration, pytest.mark.needs(*NEEDS)]
+
+HOME, OFFICE, TRAIN = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+
+
+@pytest.fixture(scope="module", params=["2.3", "2.4"])
+def told(request: pytest.FixtureRequest, authority: CertificateAuthority) -> Iterator[Told]:
+    with told_dovecot(request.param, authority) as running:
+        yield running
+
+
+@contextmanager
+def idling(told: Told, key: AppPasswordOf, source: str) -> Iterator[Dialogue]:
+    """Log in from an address, and wait for mail."""
+    raw = socket.create_connection(("127.0.0.1", told.dovecot.ports.imaps), 10, source_address=(source, 0))
+    with told.site.authority.client_context().wrap_socket(raw, server_hostname="localhost") as tls:
+        talk = Dialogue(tls, 10)
+        talk.line()
+        assert talk.imap("a", f"LOGIN {key.person.address} {key.secret}")[-1].startswith("a OK")
+        assert talk.imap("b", "SELECT INBOX")[-1].startswith("b OK")
+        talk.ask("c IDLE", r"\+")
+        yield talk
+
+
+def is_open(talk: Dialogue) -> bool:
+    """Whether a session that waits for mail still does."""
+    talk.ask("DONE", "c OK")
+    return talk.imap("d", "NOOP")[-1].startswith("d OK")
+
+
+def ended(talk: Dialogue) -> bool:
+    """Whether the session was ended with words."""
+    return talk.line().startswith("* BYE")
+
+
+def revoke(told: Told, key: AppPasswordOf) -> Closed:
+    return told.valetkey.keys.do(lambda ports: app_passwords.revoke(ports, OPERATOR, key.id)).closed
+
+
+def is_recorded(told: Told, key: AppPasswordOf) -> bool:
+    """Whether it is known from where an app password has logged in."""
+    found = told.valetkey.keys.do(lambda ports: app_passwords.get(ports, OPERATOR, key.id))
+    return found.last_use is not None
+
+
+def is_late(told: Told) -> bool:
+    """Whether something waits to be told."""
+    return bool(told.valetkey.keys.do(lambda ports: late_servers(ports, OPERATOR)))
+
+
+def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it does not come to pass"
+        time.sleep(0.1)
+
+
+def test_a_revoked_one_ends_and_others_go_on(told: Told) -> None:
+    keys = told.valetkey.keys
+    phone, laptop = keys.issue(ALICE, EVERYTHING), keys.issue(ALICE, EVERYTHING)
+    with ExitStack() as stack:
+        lost = [stack.enter_context(idling(told, phone, source)) for source in (OFFICE, OFFICE, TRAIN)]
+        kept = stack.enter_context(idling(told, laptop, HOME))
+        until(lambda: is_recorded(told, laptop))
+        assert revoke(told, phone) == Closed(0, (AtServer("dovecot", 3),))
+        assert all(ended(each) for each in lost)
+        assert is_open(kept)
+
+
+def test_narrowed_ones_end_too_and_an_account_is_closed_with_one_kick(told: Told) -> None:
+    keys = told.valetkey.keys
+    one, other = keys.issue(BOB, EVERYTHING), keys.issue(BOB, EVERYTHING)
+    with idling(told, one, OFFICE) as narrowed, idling(told, other, HOME) as left:
+        until(lambda: is_recorded(told, other))
+        assert keys.change_scope(one, scope("read", "imap")) == 1
+        assert ended(narrowed)
+        closed = keys.do(lambda ports: accounts.disable(ports, OPERATOR, keys.account_id(BOB)))
+        assert closed.servers == (AtServer("dovecot", 1),)
+        assert ended(left)
+    keys.enable(BOB)
+
+
+def test_one_that_expires_ends_by_itself(told: Told) -> None:
+    end = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=3)
+    key = told.valetkey.keys.issue(ALICE, EVERYTHING, expires_at=end)
+    with idling(told, key, TRAIN) as talk:
+        until(lambda: dt.datetime.now(dt.UTC) > end)
+        told.valetkey.keys.do(app_passwords.lapse_expired)
+        assert ended(talk)
+
+
+def test_what_a_policy_no_longer_lets_in_ends(told: Told) -> None:
+    keys = told.valetkey.keys
+    key = keys.issue(CAROL, EVERYTHING)
+    with idling(told, key, HOME) as talk:
+        until(lambda: is_recorded(told, key))
+        shown = keys.do(lambda ports: policy.show(ports, OPERATOR)).policy
+        strict = Policy(max_lifetime=dt.timedelta(seconds=1), main_password_opens_mail=shown.main_password_opens_mail)
+        keys.do(lambda ports: policy.save(ports, OPERATOR, strict))
+        assert ended(talk)
+    keys.do(lambda ports: policy.reset(ports, OPERATOR))
+
+
+def test_a_server_that_is_down_is_told_when_it_is_back(told: Told) -> None:
+    keys = told.valetkey.keys
+    key = keys.issue(ALICE, EVERYTHING)
+    told.dovecot.stop()
+    assert revoke(told, key) == Closed(0, (), ("dovecot",))
+    assert is_late(told)
+    told.dovecot.start()
+    until(lambda: not is_late(told), 40)
