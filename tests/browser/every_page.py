@@ -137,10 +137,10 @@ def making(visitor: Visitor, alice: Person) -> Iterator[str]:
     yield "new"
     page.get_by_text("Limit further").click()
     page.get_by_label("Only from these networks").check()
-    page.get_by_label("Ends").select_option("date")
+    page.get_by_label("Ends", exact=True).select_option("date")
     yield "new-open"
     page.get_by_text("More limits").click()
-    page.get_by_label("Sees only these folders").fill("Archive/*")
+    page.get_by_label("Sees only these folders").fill("Archiv/*")
     page.get_by_label("Messages a day").fill("50")
     yield "new-limits"
     page.get_by_label("Name", exact=True).fill(" ")
@@ -150,7 +150,7 @@ def making(visitor: Visitor, alice: Person) -> Iterator[str]:
     page.get_by_label("Sees only these folders").fill("")
     page.get_by_label("Messages a day").fill("")
     page.get_by_label("From anywhere").check()
-    page.get_by_label("Ends").select_option("365")
+    page.get_by_label("Ends", exact=True).select_option("365")
     visitor.site.house.clock.move(minutes=6)
     page.get_by_role("button", name="Make the app password").click()
     yield "new-prove"

@@ -26,9 +26,9 @@ class LimitWishes:
     recipients_per_message: str = ""
 
     @property
-    def are_empty(self) -> bool:
-        """Whether nothing is asked for."""
-        return self == NO_WISHES
+    def are_of_sending(self) -> bool:
+        """Whether anything about sending is asked for."""
+        return replace(self, folders="") != NO_WISHES
 
 
 NO_WISHES = LimitWishes()

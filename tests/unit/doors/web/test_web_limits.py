@@ -58,7 +58,7 @@ def test_fields_mean_limits_and_limits_fill_the_same_fields() -> None:
 
 def test_an_empty_form_limits_nothing() -> None:
     assert posted_limits(posted()) == NO_WISHES
-    assert NO_WISHES.are_empty
+    assert not NO_WISHES.are_of_sending
     assert read_limits(NO_WISHES, Errors()) == NO_LIMITS
     assert present_limits(NO_LIMITS, ALICE) == NO_WISHES
 
