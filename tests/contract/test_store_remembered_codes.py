@@ -9,6 +9,7 @@ from tests.contract.values import NOW, an_account
 
 from valetkey.adapters.store import SqliteStore
 from valetkey.adapters.store.remembered_codes import KEPT
+from valetkey.core.errors import Conflict
 from valetkey.service.ports import Writer
 
 
@@ -66,11 +67,12 @@ async def test_old_ones_are_forgotten(store: SqliteStore, alice: str) -> None:
     assert await store.read(lambda reader: reader.code_proven_at(of(2))) is not None
 
 
-async def test_only_hashes_of_accounts_are_kept(store: SqliteStore, alice: str) -> None:
-    for hashed, account_id, code in (
-        (b"short", alice, of("c")),
-        (of("p"), alice, b"123456"),
-        (of("p"), "ac_nobody", of("c")),
-    ):
-        with pytest.raises(IntegrityError):
-            await store.write(lambda writer, h=hashed, a=account_id, c=code: writer.remember_code(h, a, c, NOW))
+@pytest.mark.parametrize(("hashed", "code"), [(b"short", of("code")), (of("place"), b"123456")])
+async def test_only_hashes_are_kept(store: SqliteStore, alice: str, hashed: bytes, code: bytes) -> None:
+    with pytest.raises(IntegrityError):
+        await store.write(lambda writer: writer.remember_code(hashed, alice, code, NOW))
+
+
+async def test_only_of_accounts_that_there_are(store: SqliteStore, alice: str) -> None:
+    with pytest.raises(Conflict):
+        await store.write(lambda writer: writer.remember_code(of("place"), "ac_nobody", of("code"), NOW))
