@@ -171,6 +171,13 @@ def test_who_may_send_as_an_address(postfix: AskingPostfix, valetkey: Valetkey, 
             assert send(talk, BOB.address).startswith("553 5.7.1")
             # The empty return path is in no map; the policy service knows the app password's limit.
             assert "may not send mail as this address" in send(talk, BOB.address, sender="")
+        shop = f"{ALICE.local_part}+shop@example.test"
+        itself = valetkey.keys.issue(ALICE, "send-only", limits=Limits(senders=(shop,)))
+        answers = []
+        for each in (key, itself, narrow):
+            with logged_in(postfix, each) as talk:
+                answers.append(send(talk, BOB.address, sender=shop)[:3])
+        assert answers == ["250", "250", "553"]
     finally:
         valetkey.keys.do(lambda ports: accounts.remove_alias(ports, OPERATOR, account, SALES))
 

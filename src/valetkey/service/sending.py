@@ -4,6 +4,7 @@ A message is counted where it was accepted, once, by the same transaction that f
 two messages at the same time cannot both take the last one.
 """
 
+from contextlib import suppress
 from datetime import date
 
 from valetkey.core.account import canonical_or_nobodys
@@ -23,6 +24,7 @@ from valetkey.core.tagged_name import tagged
 from valetkey.service.ports import Ports, Reader, Writer
 
 _MOST_OCTETS = 90_000  # of all owners of an address, with what stands between; Postfix takes 100,000
+_EXTENSION = "+"  # as Debian sets up Postfix (recipient_delimiter), and as most others do
 # Postfix takes the owners of an address for a list with commas or white space between.
 _BETWEEN_OWNERS = frozenset(", \t\r\n")
 
@@ -90,12 +92,24 @@ async def count_message(ports: Ports, grant: Grant, recipients: int) -> Overstep
         return CannotTell(str(fault))
 
 
+async def uncount_message(ports: Ports, grant: Grant, recipients: int) -> None:
+    """Give back the place of a message that was counted and then not taken.
+
+    What cannot be given back stays counted: less may be sent, never more.
+    """
+    credential_id, day = grant.credential_id, _today(ports)
+    if credential_id is None or not grant.limits.limit_days:
+        return
+    with suppress(Unavailable):
+        await ports.store.write(lambda writer: writer.uncount_sent(credential_id, day, recipients))
+
+
 async def owners_of(ports: Ports, address: str) -> tuple[str, ...]:
     """List the names of logins that may send as an address: its account's, with and without the tags of app passwords.
 
-    An address is its account's if it is the primary one or an alias. A limit of senders narrows that, and never gives
-    an app password an address that its account has not. Who owns a shared account sends as it with an app password of
-    the shared account.
+    An address is its account's if it is the primary one or an alias, or one of these with an extension behind a "+"
+    (Postfix asks for the whole address alone). A limit of senders narrows that, and never gives an app password an
+    address that its account has not. Who owns a shared account sends as it with an app password of the shared account.
 
     Raises:
         Unavailable: The store failed.
@@ -104,7 +118,7 @@ async def owners_of(ports: Ports, address: str) -> tuple[str, ...]:
     name = canonical_or_nobodys(address) if local and at else ""
 
     def look(reader: Reader) -> tuple[str, ...]:
-        account = reader.account_by_address(name) if name else None
+        account = reader.account_by_address(name) or reader.account_by_address(_without_extension(name))
         if account is None or _BETWEEN_OWNERS & set(account.address):
             return ()
         found = reader.app_passwords(account.id, live_only=True)
@@ -113,6 +127,11 @@ async def owners_of(ports: Ports, address: str) -> tuple[str, ...]:
         return owners[: _MOST_OCTETS // max(len(f"{each},".encode()) for each in owners)]
 
     return await ports.store.read(look)
+
+
+def _without_extension(address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    return f"{local.partition(_EXTENSION)[0]}@{domain}"
 
 
 def _may_send_as(app_password: AppPassword, rights: frozenset[Permission], address: str) -> bool:

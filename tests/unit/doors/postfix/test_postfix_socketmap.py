@@ -57,7 +57,7 @@ async def test_an_address_has_its_account_and_its_app_passwords(tmp_path):
         "",
         "a@b@example.org",
         "\xff@example.org",
-        "alice+x@example.org",
+        "+alice@example.org",
     ],
 )
 async def test_what_is_nobodys_is_not_found(tmp_path, key):
@@ -79,6 +79,20 @@ async def test_a_limit_of_senders_narrows_and_never_widens(tmp_path):
         assert await look_up(talk, ALICE) == f"OK {ALICE}"
         assert await look_up(talk, "sales@example.org") == f"OK {ALICE},{tagged(ALICE, issued.app_password.id)}"
         assert await look_up(talk, "bob@example.org") == "OK bob@example.org"
+
+
+async def test_an_extension_is_its_accounts_and_is_held_to_the_limit_as_a_whole(tmp_path):
+    async with open_doors(tmp_path, socketmap()) as site:
+        person = await site.house.person(ALICE)
+        await site.house.person("alice+b@example.org")
+        names = {}
+        for senders in ((), (ALICE,), ("alice+shop@example.org",)):
+            issued = await site.house.issue(person, limits=Limits(senders=senders))
+            names[senders] = tagged(ALICE, issued.app_password.id)
+        talk = await site.connect()
+        owners = (await look_up(talk, "alice+shop@example.org")).removeprefix("OK ").split(",")
+        assert set(owners) == {ALICE, names[()], names["alice+shop@example.org",]}
+        assert await look_up(talk, "alice+b@example.org") == "OK alice+b@example.org"
 
 
 async def test_who_owns_a_shared_account_sends_as_it_by_its_own_app_passwords(tmp_path):
