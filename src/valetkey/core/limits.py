@@ -2,9 +2,9 @@
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 from valetkey.core.account import canonical_domain, canonical_login_name, canonical_or_nobodys
 from valetkey.core.errors import InvalidInput
@@ -87,6 +87,19 @@ def needed(protocol: MailProtocol, permissions: frozenset[Permission], limits: L
     if protocol is MailProtocol.SMTP and limits.limit_sending:
         wanted.add(Held.SENDING if limits.limit_more_than_messages else Held.RECIPIENTS)
     return frozenset(wanted)
+
+
+def limits_of(protocol: MailProtocol, limits: Limits) -> Limits:
+    """Give the part of limits that a session of this protocol has anything to do with."""
+    match protocol:
+        case MailProtocol.IMAP | MailProtocol.POP3:
+            return Limits(folders=limits.folders)
+        case MailProtocol.SMTP:
+            return replace(limits, folders=())
+        case MailProtocol.SIEVE:
+            return NO_LIMITS
+        case _:
+            assert_never(protocol)
 
 
 def permits_folder(limits: Limits, name: str) -> bool:

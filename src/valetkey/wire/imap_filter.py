@@ -12,6 +12,7 @@ from valetkey.wire.buffer import Buffer, LimitExceededError
 from valetkey.wire.dialogue import one_line
 from valetkey.wire.imap_capability import limited_capabilities, may_be_enabled
 from valetkey.wire.imap_command import Forward, ImapCommand, ImapRule, Refuse, command_name, understood
+from valetkey.wire.imap_folders import FolderGate
 from valetkey.wire.imap_grammar import COMMANDS
 from valetkey.wire.imap_reader import Announced, CommandReader, Finished, Malformed, ReadLimits
 from valetkey.wire.imap_response import (
@@ -43,24 +44,29 @@ class _State(Enum):
     MESSAGE_END = auto()  # the line end behind them
     IDLE_ASKED = auto()  # the upstream has not yet said that it idles
     IDLING = auto()  # the client may say DONE
+    LEARNING = auto()  # the upstream has not yet said how names of folders are written
 
 
 class ImapFilter:
-    """Fulfils `machine.SessionFilter`. `capabilities` are the upstream's own, after login."""
+    """Fulfils `machine.SessionFilter`. `capabilities` are the upstream's own, after login.
 
-    def __init__(self, rule: ImapRule, capabilities: tuple[bytes, ...]) -> None:
+    `folders` keeps back what the upstream says of other folders; None: there are none.
+    """
+
+    def __init__(self, rule: ImapRule, capabilities: tuple[bytes, ...], folders: FolderGate | None = None) -> None:
         names = {name.upper() for name in capabilities}
         self._any_literal = b"LITERAL+" in names
         self._small_literal = bool(names & {b"LITERAL+", b"LITERAL-", b"IMAP4REV2"})
         self._rule = rule
         self._client = Buffer()
         self._reader = CommandReader(self._client, _LIMITS)
+        self._folders = folders
         self._responses = ResponseReader()
         self._to_client: list[bytes] = []
-        self._to_server: list[bytes] = []
+        self._to_server: list[bytes] = [] if folders is None else [folders.question]
         self._between = bytearray()  # ours, for the next place between two responses
         self._bad_commands = 0
-        self._state = _State.COMMAND
+        self._state = _State.COMMAND if folders is None else _State.LEARNING
         self._in_flight: set[bytes] = set()
         self._tag = b""  # of the command that WAITING, IDLE_ASKED and IDLING speak of
         self._plan: deque[bytes] = deque()  # the rest of a command; each part but the first waits for "+"
@@ -88,12 +94,14 @@ class ImapFilter:
         """Take bytes from the upstream."""
         if self._close_reason is not None:
             return
-        self._responses.receive(data)
         try:
+            self._responses.receive(data if self._folders is None else self._folders.receive(data))
             while (response := self._responses.next()) is not None:
                 self._take_response(response)
         except PeerError as error:
             self._close(str(error), "The mail server does not answer properly")
+        if self._state is _State.LEARNING and self._folders is not None and self._folders.is_known:
+            self._state = _State.COMMAND
         self._advance()
 
     def take_to_client(self) -> bytes:
@@ -115,7 +123,7 @@ class ImapFilter:
     @property
     def waits_for_server(self) -> bool:
         """Whether what the client sends has to wait for an answer of the upstream; the pump then reads no more of it."""
-        return self._state in (_State.WAITING, _State.IDLE_ASKED) or self._has_much_to_say
+        return self._state in (_State.WAITING, _State.IDLE_ASKED, _State.LEARNING) or self._has_much_to_say
 
     @property
     def close_reason(self) -> str | None:

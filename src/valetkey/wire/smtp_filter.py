@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 from valetkey.wire.buffer import Buffer, LimitExceededError
 from valetkey.wire.dialogue import one_line, strip_line_end
@@ -80,6 +81,16 @@ def _name(keyword: bytes) -> bytes:
     return keyword.upper().split()[0]
 
 
+class SmtpCounting(Protocol):
+    """Who counts messages, and may refuse one more."""
+
+    def asked(self, recipients: int) -> None:
+        """Hear that a message to so many recipients would begin; `SmtpFilter.begin` is called with the answer."""
+
+    def not_taken(self, recipients: int) -> None:
+        """Hear that the upstream did not take the message that was to begin."""
+
+
 class SmtpFilter(TwoSides):
     """Fulfils `machine.SessionFilter` for submission.
 
@@ -87,11 +98,23 @@ class SmtpFilter(TwoSides):
         rule: Gives the command to forward, as it is or rewritten, or a refusal.
         extensions: The upstream's EHLO keywords; EHLO is answered from those that the filter follows.
         hostname: Our name in answers of our own.
+        counting: Asked before each message, and told of those that the upstream did not take. None: nobody counts.
     """
 
-    def __init__(self, rule: SmtpRule, extensions: tuple[bytes, ...], *, hostname: str = "localhost") -> None:
+    def __init__(
+        self,
+        rule: SmtpRule,
+        extensions: tuple[bytes, ...],
+        *,
+        hostname: str = "localhost",
+        counting: "SmtpCounting | None" = None,
+    ) -> None:
         super().__init__()
         self._rule = rule
+        self._counting = counting
+        self._recipients = 0  # that the upstream has taken in this transaction
+        self._data: bytes | None = None  # waits to be asked about, or for its answer
+        self._is_asked = False
         self._extensions = limited_smtp_extensions(extensions)
         self._hostname = hostname
         self._client = Buffer()
@@ -135,6 +158,29 @@ class SmtpFilter(TwoSides):
     def waits_for_server(self) -> bool:
         """Whether what the client sends has to wait for an answer of the upstream; the pump then reads no more of it."""
         return self._mode is _Mode.HELD or len(self._awaited) >= _OUTSTANDING
+
+    def begin(self, refusal: SmtpRefusal | None) -> None:
+        """Let the message begin that was asked about, or refuse it."""
+        data, self._data, self._is_asked = self._data, None, False
+        if data is None or self._mode is not _Mode.HELD:
+            return
+        if refusal is None:
+            self._to_server += data
+            self._awaited.append(_Awaited("DATA"))
+            return
+        self._mode = _Mode.COMMANDS
+        self._answer(_written(refusal))
+        self._go_on()
+
+    def _ask(self) -> None:
+        """Ask about the message once all recipients are answered."""
+        if self._data is None or self._is_asked or self._awaited or self._counting is None:
+            return
+        if not self._recipients:
+            self.begin(None)  # the upstream itself says what is missing
+            return
+        self._is_asked = True
+        self._counting.asked(self._recipients)
 
     # The client's side.
 
@@ -192,6 +238,10 @@ class SmtpFilter(TwoSides):
         answer = self._rule(parsed)
         if isinstance(answer, SmtpRefusal):
             self._answer(_written(answer))
+            return
+        if answer.name == "DATA" and self._counting is not None:
+            self._mode, self._data = _Mode.HELD, answer.line()
+            self._ask()
             return
         self._to_server += answer.line()
         self._awaited.append(_Awaited(answer.name))
@@ -269,11 +319,25 @@ class SmtpFilter(TwoSides):
             self._close("the upstream asked for what was not sent", "Upstream failed")
             return
         self._to_client += awaited.own if awaited.own and reply.is_positive else reply.line()
+        self._follow(awaited.command, is_taken=reply.is_positive or goes_on)
         if goes_on:
             self._begin_message()
         elif awaited.command in ("DATA", "message"):
             self._mode = _Mode.COMMANDS
         self._send_own_answers()
+        self._ask()
+
+    def _follow(self, command: str, *, is_taken: bool) -> None:
+        """Follow how many recipients the transaction has, and say when its message was not taken."""
+        if command == "RCPT":
+            self._recipients += is_taken
+        elif command in ("DATA", "message"):
+            if self._counting is not None and self._recipients and not is_taken:
+                self._counting.not_taken(self._recipients)
+            if command == "message":
+                self._recipients = 0
+        elif command in ("MAIL", "RSET"):
+            self._recipients = 0
 
     def _close(self, reason: str, farewell: str) -> None:
         if farewell:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from valetkey.adapters.store.schema import sent_day
@@ -33,6 +33,13 @@ class SentWriter(SentReader):
             "recipients": sent_day.c.recipients + new.excluded.recipients,
         }
         self._affected(new.on_conflict_do_update(index_elements=["day", "credential_id"], set_=again))
+
+    def uncount_sent(self, credential_id: str, day: date, recipients: int) -> None:
+        """Take one message to so many recipients out of the count again: it was not taken."""
+        statement = update(sent_day).where(sent_day.c.day == _days(day), sent_day.c.credential_id == credential_id)
+        counted = (sent_day.c.messages > 0) & (sent_day.c.recipients >= recipients)
+        less = {"messages": sent_day.c.messages - 1, "recipients": sent_day.c.recipients - recipients}
+        self._affected(statement.where(counted).values(less))
 
     def forget_sent(self, before: date) -> int:
         """Forget the days before one. Gives how many counts."""

@@ -95,6 +95,11 @@ class FilteredRelay(Relay):
             return False
         return True
 
+    def go_on(self) -> None:
+        """Send what the filter has made meanwhile, of an answer that it waited for."""
+        if self._has_started and not self._is_over:
+            self._move()
+
     def _read(self, link: Link) -> int | None:
         """Read once; 0 at the end of the stream, None if there was nothing or all is over."""
         try:

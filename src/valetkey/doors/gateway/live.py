@@ -13,6 +13,7 @@ from time import monotonic
 import structlog
 
 from valetkey.core.errors import Unavailable
+from valetkey.core.limits import limits_of, limits_within
 from valetkey.core.login import Allowed, CannotTell, Grant, LoginAttempt, Reason, Refused, Verdict
 from valetkey.core.scope import UNLIMITED, MailProtocol
 from valetkey.service.changes import Follower
@@ -187,11 +188,13 @@ class LiveRegistry:
         # What this protocol has no use for is no loss: the session could not have done it anyway.
         if not grant.permissions >= live.grant.permissions & UNLIMITED[grant.protocol]:
             return "narrowed"
+        if not limits_within(limits_of(grant.protocol, live.grant.limits), limits_of(grant.protocol, grant.limits)):
+            return "narrowed"
         if grant.credential_id is None and grant.changed != live.grant.changed:
             # The change may be of the main password itself, which opened this, and nothing but its number shows that.
             return Reason.REVOKED.value
         # What it may do does not grow while it is open; when it ends may have moved.
-        live.grant = replace(grant, permissions=grant.permissions & live.grant.permissions)
+        live.grant = replace(grant, permissions=grant.permissions & live.grant.permissions, limits=live.grant.limits)
         self._note_expiry(live)
         return None
 

@@ -1,7 +1,9 @@
 """Which machine speaks which protocol, on either side of the gateway."""
 
+from functools import partial
 from typing import assert_never
 
+from valetkey.core.limits import permits_folder
 from valetkey.core.login import Grant
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.gateway.announcing import Announced
@@ -9,6 +11,7 @@ from valetkey.doors.gateway.rules import imap_rule, pop3_rule, smtp_rule
 from valetkey.wire.imap_capability import limited_capabilities
 from valetkey.wire.imap_client import ImapClient
 from valetkey.wire.imap_filter import ImapFilter
+from valetkey.wire.imap_folders import FolderGate
 from valetkey.wire.imap_login import ImapLogin
 from valetkey.wire.machine import ClientFacts, ClientMachine, Credentials, LoginMachine, Security, SessionFilter
 from valetkey.wire.pop3_client import Pop3Client
@@ -18,7 +21,7 @@ from valetkey.wire.sieve_client import SieveClient
 from valetkey.wire.sieve_filter import SieveFilter
 from valetkey.wire.sieve_login import SieveLogin
 from valetkey.wire.smtp_client import SmtpClient
-from valetkey.wire.smtp_filter import SmtpFilter
+from valetkey.wire.smtp_filter import SmtpCounting, SmtpFilter
 from valetkey.wire.smtp_login import SmtpLogin
 
 # The names by which ALPN knows the protocols (IANA); submission has none.
@@ -82,17 +85,26 @@ def looking_machine(protocol: MailProtocol, *, starttls: bool, hostname: str) ->
             assert_never(protocol)
 
 
-def session_filter(grant: Grant, capabilities: tuple[bytes, ...], hostname: str) -> SessionFilter | None:
-    """Make what stands between client and upstream, or None where octets may pass as they are."""
+def session_filter(
+    grant: Grant, capabilities: tuple[bytes, ...], hostname: str, counting: SmtpCounting | None = None
+) -> SessionFilter | None:
+    """Make what stands between client and upstream, or None where octets may pass as they are.
+
+    `counting` counts the messages of a submission session that has limits of a day.
+    """
     if not must_be_parsed(grant, capabilities):
         return None
     match grant.protocol:
         case MailProtocol.IMAP:
-            return ImapFilter(imap_rule(grant.permissions, capabilities), capabilities)
+            folders = FolderGate(partial(permits_folder, grant.limits)) if grant.limits.folders else None
+            permits_mailbox = folders.permits if folders else None
+            return ImapFilter(imap_rule(grant.permissions, capabilities, permits_mailbox), capabilities, folders)
         case MailProtocol.POP3:
             return Pop3Filter(pop3_rule(grant.permissions, capabilities), capabilities)
         case MailProtocol.SMTP:
-            return SmtpFilter(smtp_rule(grant.permissions), capabilities, hostname=hostname)
+            return SmtpFilter(
+                smtp_rule(grant.permissions, grant.limits), capabilities, hostname=hostname, counting=counting
+            )
         case MailProtocol.SIEVE:
             return SieveFilter()
         case _:

@@ -9,6 +9,7 @@ import structlog
 from valetkey.core.errors import Unavailable
 from valetkey.core.login import Allowed, CannotTell, Grant, LoginAttempt
 from valetkey.core.scope import MailProtocol
+from valetkey.doors.gateway.counting import MessageCounting
 from valetkey.doors.gateway.desk import Desk
 from valetkey.doors.gateway.filtered_relay import FilteredRelay
 from valetkey.doors.gateway.live import Live
@@ -22,6 +23,8 @@ from valetkey.doors.words import printable
 from valetkey.service.ports import LiveSession
 from valetkey.service.upstream_passwords import upstream_password
 from valetkey.wire.machine import ClientFacts, LoginMachine, Refusal
+from valetkey.wire.smtp_command import SmtpRefusal
+from valetkey.wire.smtp_filter import SmtpFilter
 
 _log = structlog.get_logger("valetkey.gateway")
 
@@ -115,10 +118,21 @@ async def start(relay: Relay, machine: LoginMachine, grant: Grant, opened: OpenU
 
 def _new_relay(desk: Desk, client: Client, grant: Grant, opened: OpenUpstream) -> Relay:
     on_end = partial(_ended, desk, client.session_id, grant.protocol)
-    parsed = session_filter(grant, opened.capabilities, desk.settings.hostname)
+    counting = None
+    if grant.protocol is MailProtocol.SMTP and grant.limits.limit_days:
+        counting = MessageCounting(desk.ports, grant, client.session_id)
+    parsed = session_filter(grant, opened.capabilities, desk.settings.hostname, counting)
     if parsed is None:
         return RawRelay(desk.driver, client.link, opened.link, on_end)
-    return FilteredRelay(desk.driver, client.link, opened.link, on_end, parsed)
+    relay = FilteredRelay(desk.driver, client.link, opened.link, on_end, parsed)
+    if counting is not None and isinstance(parsed, SmtpFilter):
+        counting.answer = partial(_answer_message, parsed, relay)
+    return relay
+
+
+def _answer_message(parsed: SmtpFilter, relay: FilteredRelay, refusal: SmtpRefusal | None) -> None:
+    parsed.begin(refusal)
+    relay.go_on()
 
 
 def _live_session(desk: Desk, client: Client, attempt: LoginAttempt, grant: Grant) -> LiveSession:

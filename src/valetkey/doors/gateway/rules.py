@@ -6,7 +6,11 @@ The filters of `wire` read commands and write them again; here is only what may 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from valetkey.core.limits import NO_LIMITS, Limits, Overstep, Sent, overstep_of_message, permits_recipient
 from valetkey.core.scope import Permission
+from valetkey.doors.replies import OVERSTEPS
+from valetkey.doors.words import decoded
+from valetkey.service.sending import judge_sender
 from valetkey.wire.imap_command import Forward, ImapAnswer, ImapCommand, ImapRule, Refuse
 from valetkey.wire.imap_syntax import Group, Node, Section, Word
 from valetkey.wire.pop3_command import Pop3Command
@@ -94,8 +98,14 @@ _SMTP_FREE = frozenset({"NOOP", "RSET", "QUIT"})
 class _ImapRule:
     """The rule of one limited IMAP session."""
 
-    def __init__(self, granted: frozenset[Permission], capabilities: tuple[bytes, ...]) -> None:
+    def __init__(
+        self,
+        granted: frozenset[Permission],
+        capabilities: tuple[bytes, ...],
+        permits_mailbox: Callable[[bytes], bool] | None,
+    ) -> None:
         self._granted = granted
+        self._permits_mailbox = permits_mailbox
         self._has_unselect = b"UNSELECT" in {name.upper() for name in capabilities}
         self._softened: Mapping[str, Callable[[ImapCommand], ImapAnswer]] = {
             "LIST": self._list,
@@ -112,7 +122,17 @@ class _ImapRule:
         if needed is None:
             return Refuse("This command is not available with this app password")
         softened = self._softened.get(name, Forward)
-        return self._missing(needed) or softened(command)
+        return self._missing(needed) or self._other_folder(command) or softened(command)
+
+    def _other_folder(self, command: ImapCommand) -> Refuse | None:
+        """Refuse a folder that is not among those permitted. What answers say of others is kept back (`FolderGate`)."""
+        if self._permits_mailbox is None:
+            return None
+        if command.name == "ENABLE" and any(_is_rev2(node) for node in command.arguments):
+            return Refuse("Names of folders are read in modified UTF-7 only with this app password")
+        named = (command.mailbox, command.destination)
+        is_permitted = all(each is None or self._permits_mailbox(each) for each in named)
+        return None if is_permitted else Refuse("This app password may not use this folder")
 
     def _missing(self, needed: frozenset[Permission]) -> Refuse | None:
         sentence = _missing(needed - self._granted)
@@ -157,9 +177,16 @@ class _ImapRule:
         return self._missing(frozenset({_FLAG})) or Forward(softened) if softened.sets_seen else Forward(softened)
 
 
-def imap_rule(granted: frozenset[Permission], capabilities: tuple[bytes, ...]) -> ImapRule:
-    """Make the rule of a limited IMAP session; `capabilities` are the upstream's."""
-    return _ImapRule(granted, capabilities)
+def imap_rule(
+    granted: frozenset[Permission],
+    capabilities: tuple[bytes, ...],
+    permits_mailbox: Callable[[bytes], bool] | None = None,
+) -> ImapRule:
+    """Make the rule of a limited IMAP session; `capabilities` are the upstream's.
+
+    `permits_mailbox` tells whether a mailbox may be used, by its name as the client wrote it; None: every one.
+    """
+    return _ImapRule(granted, capabilities, permits_mailbox)
 
 
 def pop3_rule(granted: frozenset[Permission], capabilities: tuple[bytes, ...]) -> Pop3Rule:
@@ -181,15 +208,45 @@ def pop3_rule(granted: frozenset[Permission], capabilities: tuple[bytes, ...]) -
     return rule
 
 
-def smtp_rule(granted: frozenset[Permission]) -> SmtpRule:
+class _SubmissionRule:
+    """The rule of one submission session."""
+
+    def __init__(self, granted: frozenset[Permission], limits: Limits) -> None:
+        self._granted = granted
+        self._limits = limits
+        self._recipients = 0  # of this message, passed on so far
+
+    def __call__(self, command: SmtpCommand) -> SmtpCommand | SmtpRefusal:
+        if Permission.SEND not in self._granted and command.name not in _SMTP_FREE:
+            return SmtpRefusal(550, "5.7.1", _missing(frozenset({Permission.SEND})))
+        overstep = self._overstep(command)
+        return command if overstep is None else overstep_refusal(overstep)
+
+    def _overstep(self, command: SmtpCommand) -> Overstep | None:
+        address = decoded(command.path or b"")
+        if command.name == "MAIL":
+            self._recipients = 0
+            return judge_sender(self._limits, address)
+        if command.name != "RCPT":
+            return None
+        if not permits_recipient(self._limits, address):
+            return Overstep.RECIPIENT
+        # What no day can hold is said at the recipient, so that its sender gives up nothing but that.
+        overstep = overstep_of_message(replace(self._limits, messages_per_day=None), Sent(), self._recipients + 1)
+        self._recipients += overstep is None
+        return overstep
+
+
+def smtp_rule(granted: frozenset[Permission], limits: Limits = NO_LIMITS) -> SmtpRule:
     """Make the rule of a submission session."""
+    return _SubmissionRule(granted, limits)
 
-    def rule(command: SmtpCommand) -> SmtpCommand | SmtpRefusal:
-        if Permission.SEND in granted or command.name in _SMTP_FREE:
-            return command
-        return SmtpRefusal(550, "5.7.1", _missing(frozenset({Permission.SEND})))
 
-    return rule
+def overstep_refusal(overstep: Overstep) -> SmtpRefusal:
+    """Say which limit is overstepped; of too many recipients the rest may come in another message (RFC 5321 4.5.3.1.10)."""
+    if overstep is Overstep.RECIPIENTS_PER_MESSAGE:
+        return SmtpRefusal(452, "4.5.3", OVERSTEPS[overstep])
+    return SmtpRefusal(550, "5.7.1", OVERSTEPS[overstep])
 
 
 def _missing(missing: frozenset[Permission]) -> str:
@@ -204,6 +261,11 @@ def _names_status(nodes: Sequence[Node]) -> bool:
         else isinstance(node, Group) and _names_status(node.items)
         for node in nodes
     )
+
+
+def _is_rev2(node: Node) -> bool:
+    # It would turn the names of folders into UTF-8 (RFC 9051 5.1).
+    return isinstance(node, Word) and node.text.upper() == b"IMAP4REV2"
 
 
 def _peek(node: Node) -> Node:

@@ -8,7 +8,7 @@ import secrets
 
 import structlog
 
-from valetkey.core.limits import Held
+from valetkey.core.limits import EVERYTHING_HELD
 from valetkey.core.login import Allowed, CannotTell, LoginAttempt, Reason, Refused, Verdict
 from valetkey.core.network import Address, canonical_address
 from valetkey.doors.gateway.desk import Desk
@@ -38,8 +38,6 @@ _log = structlog.get_logger("valetkey.gateway")
 
 _TOO_SLOW = "too slow to log in"
 
-# What the gateway itself holds every session to, by reading along (`rules`).
-HOLDS = frozenset({Held.PERMISSIONS})
 
 # How a login that was allowed ended all the same, in the log's words.
 _ENDS = {TOO_MANY: "too-many-sessions", REVOKED_MEANWHILE: "revoked"}
@@ -221,7 +219,7 @@ class Session:
             tls=self._link.is_tls or self._listener.tls_before,
             door="gateway",
             client=name_of_device(self._device),
-            holds=HOLDS,
+            holds=EVERYTHING_HELD,  # by reading along: `rules`, `counting`
         )
 
     async def _verdict(self, attempt: LoginAttempt, asked: LoginAsked) -> Verdict:
