@@ -60,7 +60,7 @@ def set_up_logging(log_format: str, level: str, stream: TextIO | None = None) ->
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(_number(level))
-    for name in ("alembic", "sqlalchemy", "asyncio"):
+    for name in ("alembic", "sqlalchemy", "asyncio", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn.access", "uvicorn.error"):
         # Its warnings are of requests that nobody can read; who sends thousands would fill the disk with them.
