@@ -305,6 +305,25 @@ def test_lists_in_the_mailbox_itself_give_nothing(asking: Asking) -> None:
     planted.unlink()
 
 
+def test_what_is_shared_is_not_opened_by_naming_it(asking: Asking) -> None:
+    """Everybody can name a folder for an app password; the list of rights would open it whoever's it is."""
+    keys = asking.valetkey.keys
+    asking.public.deliver(Person("public", ""), a_message("a@example.test", "all@example.test", "for all"), "Team")
+    with mailbox(asking, keys.issue(ALICE, scope(EVERYTHING, "imap"))) as talk:
+        assert talk.imap("a", "SELECT Public/Team")[-1].startswith("a OK")
+    named = Limits(folders=("Public/Team", "Public/*", "Archive"))
+    for key in (
+        keys.issue(ALICE, scope("read", "imap")),
+        keys.issue(ALICE, scope(EVERYTHING, "imap"), limits=named),
+        keys.issue(ALICE, scope("read", "imap"), limits=named),
+    ):
+        with mailbox(asking, key) as talk:
+            assert talk.imap("a", "SELECT Archive")[-1].startswith("a OK")
+            for command in ("SELECT Public/Team", "STATUS Public/Team (MESSAGES)", "CREATE Public/New"):
+                assert talk.imap("a", command)[-1].startswith("a NO"), command
+            assert "Public/Team" not in "".join(talk.imap("a", 'LIST "" *'))
+
+
 def test_submission_takes_as_many_recipients_as_it_may(asking: Asking) -> None:
     key = asking.valetkey.keys.issue(ALICE, scope("send", "smtp"), limits=Limits(recipients_per_message=1))
     with connected(asking, "submission") as talk:

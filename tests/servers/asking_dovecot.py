@@ -16,6 +16,7 @@ from tests.servers.dovecot import Dovecot, running_dovecot
 from tests.servers.dovecot24 import Dovecot24, Dovecot24Options
 from tests.servers.dovecot_settings import DovecotOptions
 from tests.servers.logs import ServerLog
+from tests.servers.maildirs import Maildirs
 from tests.servers.places import free_port, own_directory
 from tests.servers.postfix import Postfix
 from tests.servers.site import MailSite, running_site
@@ -45,9 +46,17 @@ userdb {
   result_success = continue
 }
 """
+# "Public" belongs to everybody; what is in it lies beside the mailboxes.
 ACL = """
 mail_plugins = acl
 imap_id_retain = yes
+namespace public {
+  type = public
+  separator = /
+  prefix = Public/
+  location = maildir:MAIL/mail/public
+  subscriptions = no
+}
 """
 
 MASTERS_24 = """
@@ -71,6 +80,14 @@ mail_plugins {
   acl = yes
 }
 imap_id_retain = yes
+namespace public {
+  type = public
+  separator = /
+  prefix = Public/
+  mail_driver = maildir
+  mail_path = /var/vmail/public
+  subscriptions = no
+}
 """
 CA_24 = "/etc/dovecot/valetkey-ca.pem"
 RIGHTS_24 = "/var/lib/dovecot/valetkey"
@@ -102,7 +119,7 @@ class Peer:
     def script_settings(self, rights: str, secret: str) -> str:
         """The lines of valetkey.settings."""
         url = f"https://localhost:{self.port}\nca_file = {CA_24}" if self.ca else f"http://127.0.0.1:{self.port}"
-        return f"url = {url}\nsecret = {secret}\nacl_directory = {rights}\n"
+        return f"url = {url}\nsecret = {secret}\nacl_directory = {rights}\nshared = Public/\n"
 
 
 @dataclass(frozen=True)
@@ -114,6 +131,7 @@ class Asking:
     peer: Peer
     valetkey: Valetkey
     rights: Path  # where the script keeps lists of rights
+    public: Maildirs  # holds the mailbox "public", which is everybody's
     _tell: Callable[[str], None] = field(repr=False)
 
     @property
@@ -157,7 +175,8 @@ class Script23:
     @property
     def options(self) -> DovecotOptions:
         """The lines of Dovecot's configuration."""
-        extra = f"{ACL}\nssl_client_ca_file = {self.peer.ca}\n" if self.peer.ca else ACL
+        acl = ACL.replace("MAIL", str(self.peer.folder))
+        extra = f"{acl}\nssl_client_ca_file = {self.peer.ca}\n" if self.peer.ca else acl
         return DovecotOptions(passdbs=MASTERS + BY_LUA.replace("FOLDER", str(self.peer.folder)), extra=extra)
 
     def tell(self, secret: str) -> None:
@@ -208,7 +227,7 @@ def asking_23(authority: CertificateAuthority) -> Iterator[Asking]:
             running_site(authority, script.options) as site,
             running_valetkey(site, ValetkeyOptions(workers=1, extra=peer.sections)) as valetkey,
         ):
-            yield Asking("2.3", site, peer, valetkey, script.rights, script.tell)
+            yield Asking("2.3", site, peer, valetkey, script.rights, Maildirs(folder / "mail"), script.tell)
 
 
 @contextmanager
@@ -224,7 +243,7 @@ def asking_24(authority: CertificateAuthority) -> Iterator[Asking]:
             postfix.start()
             site = MailSite(authority, dovecot, postfix)
             with running_valetkey(site, ValetkeyOptions(workers=1, extra=peer.sections)) as valetkey:
-                yield Asking("2.4", site, peer, valetkey, script.rights, script.tell)
+                yield Asking("2.4", site, peer, valetkey, script.rights, dovecot.mail, script.tell)
         finally:
             postfix.stop()
             dovecot.stop()

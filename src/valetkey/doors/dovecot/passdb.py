@@ -14,7 +14,7 @@ from valetkey.doors.asked.attempts import Answer, Asking, Question, protocol_of
 from valetkey.doors.asked.http import Reply, peer_by_bearer
 from valetkey.doors.asked.settings import Door, Peer
 from valetkey.doors.dovecot.facts import Facts, device_of, facts_of_json, is_over_tls
-from valetkey.doors.dovecot.rights import NOTHING_TO_HOLD, Holding, holding_of
+from valetkey.doors.dovecot.rights import NOTHING_TO_HOLD, Holding, Namespaces, holding_of
 from valetkey.doors.words import printable
 from valetkey.service.login import check, vouched
 from valetkey.wire.machine import RefusalKind
@@ -134,9 +134,14 @@ def _allowed(grant: Grant, facts: Facts) -> Mapping[str, Any]:
     is_new = facts.get("dovecot") != "2.3"
     holding = NOTHING_TO_HOLD
     if not facts.get("vouched"):
-        holding = holding_of(grant, is_new=is_new, separator=facts.get("separator", "/"))
+        holding = holding_of(grant, _namespaces(facts), is_new=is_new)
     fields = _known_as(grant, is_new=is_new) | dict(holding.fields) | _recipients(grant)
     return {"result": "ok", "fields": fields, **_file(holding)}
+
+
+def _namespaces(facts: Facts) -> Namespaces:
+    shared = tuple(prefix.strip() for prefix in facts.get("shared", "").split(",") if prefix.strip())
+    return Namespaces(facts.get("separator", "/"), shared)
 
 
 def _known_as(grant: Grant, *, is_new: bool) -> dict[str, str]:

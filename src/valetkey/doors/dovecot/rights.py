@@ -2,6 +2,7 @@
 
 A limited session acts as a user of the mailbox who is not its owner and so has no right but those in its list: what
 the list does not name, or a list that cannot be read, gives nothing. Lists that lie in the mailbox itself do not count.
+Nor do those of other people's mailboxes, so that all namespaces which are shared or public have to be taken out.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ _LOOK_UP = "l"
 _CREATE = "k"
 _REMOVE = "x"  # and rename
 _NOTHING_OF_USE = "p"  # delivery by an address of the folder; a session never does that, but it is a right of its own
+_EVERY_RIGHT = "lrwstipekxa"  # with a minus before `anyone`: none, whatever other lines say
 _BENEATH = "/*"
 _WILDCARDS = frozenset("*?")
 
@@ -45,13 +47,21 @@ class Holding:
 NOTHING_TO_HOLD = Holding({})
 
 
-def holding_of(grant: Grant, *, is_new: bool, separator: str) -> Holding:
+@dataclass(frozen=True, slots=True)
+class Namespaces:
+    """What has to be known of a Dovecot's namespaces: what stands between levels, and which are not one's own."""
+
+    separator: str = "/"
+    shared: tuple[str, ...] = ()  # their prefixes
+
+
+def holding_of(grant: Grant, namespaces: Namespaces, *, is_new: bool) -> Holding:
     """Say how Dovecot holds a session of this grant to what it may do in the mailbox.
 
     Args:
         grant: Of the login.
+        namespaces: Those of this Dovecot.
         is_new: Dovecot 2.4, whose settings can be given with a login; 2.3 reads rights from a file only.
-        separator: Between the levels of folders.
     """
     if grant.protocol not in {MailProtocol.IMAP, MailProtocol.POP3}:
         return NOTHING_TO_HOLD
@@ -65,15 +75,16 @@ def holding_of(grant: Grant, *, is_new: bool, separator: str) -> Holding:
     if is_new:
         common["userdb_acl_driver"] = "vfile"
     letters = letters_of(grant.permissions)
-    if is_new and Held.FOLDERS not in held:
+    if is_new and Held.FOLDERS not in held and not namespaces.shared:
         everywhere = {
             "userdb_acl": "anyone",
             "userdb_acl/anyone/rights": letters,
             "userdb_acl_defaults_from_inbox": "yes",  # also for what would lie at the top
         }
         return Holding(common | everywhere)
-    lines = _lines(grant.limits, letters, separator) if Held.FOLDERS in held else {"*": letters}
+    lines = _lines(grant.limits, letters, namespaces.separator) if Held.FOLDERS in held else {"*": letters}
     text = "".join(f"{_quoted(pattern)} anyone {rights}\n" for pattern, rights in lines.items())
+    text += "".join(f"{_quoted(f'{prefix}*')} -anyone {_EVERY_RIGHT}\n" for prefix in namespaces.shared)
     mark = hashlib.sha256(text.encode()).hexdigest()[:16]
     return Holding(common, RightsList(f"{grant.credential_id or grant.account_id}-{mark}", text))
 

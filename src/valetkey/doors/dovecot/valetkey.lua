@@ -6,6 +6,8 @@
 --   secret = …                                     the [[peer]]'s secret_file in Valetkey's configuration
 --   acl_directory = /var/lib/dovecot/valetkey      only if Dovecot holds app passwords to folders, or 2.3 to permissions
 --   separator = /                                  between the levels of folders, as Dovecot's namespace has it
+--   shared = none                                  needed to hold app passwords: the prefixes of Dovecot's shared and
+--                                                  public namespaces, such as: shared/, Public/
 --   ca_file = …                                    who signed Valetkey's certificate, if url is https (2.4; Dovecot 2.3
 --                                                  takes ssl_client_ca_file of its own configuration)
 --
@@ -114,6 +116,7 @@ local function facts_of(req, password)
   return {
     dovecot = req.protocol and "2.4" or "2.3",
     separator = settings.separator,
+    shared = settings.shared ~= "none" and settings.shared or nil,
     user = fact(req, "user"),
     password = not vouched and password or nil,
     vouched = vouched,
@@ -177,6 +180,8 @@ local function answer(req, password)
   local result = heard.result
   if result == "ok" then
     local fields = assert(type(heard.fields) == "table" and heard.fields, "an answer without fields")
+    assert(settings.shared or not fields.userdb_acl_user, "this app password is limited, and valetkey.settings does " ..
+      "not say which namespaces are shared: shared = none, or their prefixes")
     if heard.rights then
       local path = write_rights(heard.rights, tostring(req.session))
       if req.protocol then fields.userdb_acl_global_path = path else fields.userdb_acl = "vfile:" .. path end
