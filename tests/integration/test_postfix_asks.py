@@ -5,7 +5,9 @@ import os
 import signal
 import smtplib
 import ssl
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -153,6 +155,35 @@ def test_a_given_up_exchange_disturbs_none_that_follow(postfix: AskingPostfix, v
             assert talk.smtp("AUTH LOGIN")[-1].startswith("334")
             assert talk.smtp("*")[-1].startswith("501")
         assert talk.smtp(f"AUTH PLAIN {plain(ALICE.address, key.secret)}")[-1].startswith("235")
+
+
+def test_one_client_harms_no_other(postfix: AskingPostfix, valetkey: Valetkey, key: AppPasswordOf):
+    """Fifty log in while one sends what it likes (CVE-2017-15132, CVE-2025-59028)."""
+    over = threading.Event()
+
+    def misbehave() -> None:
+        while not over.is_set():
+            with greeted(postfix) as talk:
+                for junk in (
+                    "AUTH PLAIN !!!",
+                    "AUTH PLAIN AAAA",
+                    f"AUTH PLAIN {'A' * 11_000}",
+                    "AUTH PLAIN AGE=\tresp=AAAA",
+                ):
+                    assert talk.smtp(junk)[-1].startswith("5")
+                talk.smtp("AUTH LOGIN")  # and leaves in the middle of it
+
+    def log_in(_: int) -> bool:
+        with logged_in(postfix, key):
+            return True
+
+    with ThreadPoolExecutor(9) as pool:
+        bad = pool.submit(misbehave)
+        try:
+            assert all(pool.map(log_in, range(50)))
+        finally:
+            over.set()
+        bad.result()
 
 
 def test_who_may_send_as_an_address(postfix: AskingPostfix, valetkey: Valetkey, key: AppPasswordOf):
