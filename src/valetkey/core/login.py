@@ -29,12 +29,17 @@ class LoginAttempt:
     client: str = ""  # IMAP ID or EHLO name: untrusted text, for the owner's eyes
     holds: frozenset[Held] = frozenset()  # what the session can be held to after the login, by the door or its server
     peer: str = ""  # the mail server that asks, as the configuration calls it
+    keeps_name: bool = False  # the server opens the mailbox that is called as was typed: no alias may stand for another
 
     def __post_init__(self) -> None:
         if self.address is not None:
             object.__setattr__(self, "address", unmapped(self.address))
         if Held.SENDING in self.holds:
             object.__setattr__(self, "holds", self.holds | {Held.RECIPIENTS})
+
+    def may_mean(self, account: Account, name: str) -> bool:
+        """Whether the account may be logged in to here by this canonical name, which is its address or an alias."""
+        return not self.keeps_name or name == account.address
 
 
 class Reason(StrEnum):

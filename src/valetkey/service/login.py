@@ -139,7 +139,7 @@ async def _check(ports: Ports, attempt: LoginAttempt) -> Verdict:
     looked_up = _look_up(ports, name, numbers, secret) if secret else None
     rules = ports.rules.current(looked_up.number if looked_up else None)
     this = _Try(attempt, name, secret, numbers, rules)
-    found = _proven(ports, numbers, looked_up, secret) if secret else None
+    found = _proven(ports, this, looked_up, secret) if secret else None
     if found is not None and secret is not None and await _is_proven_slowly(ports, this.rules.policy, found, secret):
         return await _answer_app_password(ports, this, found, secret)
     if secret is None or secret.format is SecretFormat.DEVICE:
@@ -167,14 +167,16 @@ def _look_up(ports: Ports, name: str, numbers: tuple[int, ...], secret: Secret) 
     return ports.store.find_login(name, indexes)
 
 
-def _proven(ports: Ports, numbers: tuple[int, ...], found: FoundLogin | None, secret: Secret) -> FoundLogin | None:
+def _proven(ports: Ports, this: _Try, found: FoundLogin | None, secret: Secret) -> FoundLogin | None:
     """Compare the tag, whether or not anything was found; None if it is wrong or the secret is not this name's."""
+    numbers = this.numbers
     number = found.proof.key_number if found else numbers[0]
     key = ports.keys.derive(KeyPurpose.TAG, number if number in numbers else numbers[0])
     account_id, credential_id = (found.account.id, found.app_password.id) if found else ("", "")
     expected = app_passwords.tag_of(key, account_id, credential_id, secret)
     is_right = hmac.compare_digest(found.proof.tag if found else b"", expected)
-    return found if found is not None and found.is_named and is_right else None
+    is_named = found is not None and found.is_named and this.attempt.may_mean(found.account, this.name)
+    return found if is_named and is_right else None
 
 
 async def _is_proven_slowly(ports: Ports, policy: Policy, found: FoundLogin, secret: Secret) -> bool:
@@ -216,7 +218,11 @@ async def _decide_first(ports: Ports, attempt: LoginAttempt, proven: Proven, rul
 
 async def _answer_main_password(ports: Ports, this: _Try) -> Verdict:
     tried = await try_main_password(
-        ports, name=this.name, password=this.attempt.secret, where=_where(ports, this), is_for=_may_open_mail
+        ports,
+        name=this.name,
+        password=this.attempt.secret,
+        where=_where(ports, this),
+        is_for=lambda account: _may_open_mail(account) and this.attempt.may_mean(account, this.name),
     )
     verdict: Verdict
     match tried.outcome:

@@ -70,7 +70,13 @@ async def try_password_with_code(
     account, where = await ports.store.read(partial(_look, ports, this=this))
     if policy.main_password_opens_mail and not (account and account.has_second_factor):
         return None  # the digits are the main password's own
-    tried = await try_main_password(ports, name=name, password=this.password, where=where, is_for=_has_codes)
+    tried = await try_main_password(
+        ports,
+        name=name,
+        password=this.password,
+        where=where,
+        is_for=lambda account: _has_codes(account) and attempt.may_mean(account, name),
+    )
     match tried.outcome:
         case Outcome.THROTTLED:
             return TriedWithCode(Reason.THROTTLED, tried.account)

@@ -48,6 +48,7 @@ class Question:
     client: str = ""  # what the client calls itself
     session: str = ""  # the server's name for the connection
     mechanism: str = ""
+    keeps_name: bool = False  # the server goes on with the name as it was typed, and cannot be told another
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class Asking:
             client=printable(question.client),
             holds=peer.holds if holds is None else holds,
             peer=peer.name,
+            keeps_name=question.keeps_name,
         )
 
     def note(self, peer: Peer, question: Question, protocol: MailProtocol | None, verdict: Verdict) -> Answer:

@@ -40,6 +40,7 @@ async def _answer(questions: OneQuestion, peer: Peer, asked: SaslauthdAsked) -> 
         secret=decoded(asked.password),
         service=decoded(asked.service),
         tls=peer.tls_only,
+        keeps_name=True,
     )
     answer = await questions.decided(peer, question)
     if answer is None:

@@ -82,6 +82,14 @@ async def test_the_realm_is_the_names_domain(tmp_path, name, realm, answer):
         assert await ask(site, secret, name=name, realm=realm) == answer
 
 
+async def test_an_alias_opens_nothing_because_the_server_would_open_a_mailbox_of_that_name(tmp_path):
+    async with open_doors(tmp_path, mux(tmp_path)) as site:
+        person, secret = await person_with(site)
+        await accounts.add_alias(site.house.ports, OPERATOR, person.account.id, "sales@example.org")
+        assert await ask(site, secret, name="sales@example.org") == NO
+        assert await ask(site, secret) == OK
+
+
 @pytest.mark.parametrize(
     ("service", "protocol"),
     [
