@@ -13,7 +13,7 @@ from valetkey.doors.web.console.gate import ConsoleVisit, ToRevokeTokens, ToSeeS
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK
 from valetkey.doors.web.notices import see_other_with
-from valetkey.service import api_tokens, servers
+from valetkey.service import api_tokens, closing_upkeep, servers
 from valetkey.service.ports import MailServer
 
 router = APIRouter()
@@ -70,7 +70,9 @@ async def _token(visit: ConsoleVisit, token_id: str) -> tuple[ApiToken, Account]
 async def show_servers(visit: ToSeeServers) -> Response:
     """List the mail servers behind the gateway, and how they stand."""
     found = await servers_now(visit)
-    return visit.page("servers.html", found=found or (), is_known=found is not None, encryptions=ENCRYPTIONS)
+    late = await closing_upkeep.late_servers(visit.ports, visit.actor)
+    is_known = found is not None
+    return visit.page("servers.html", found=found or (), is_known=is_known, late=late, encryptions=ENCRYPTIONS)
 
 
 async def servers_now(visit: ConsoleVisit) -> tuple[MailServer, ...] | None:
