@@ -46,9 +46,11 @@ async def test_the_examples_work(house: House, alice: Person, tmp_path: Path) ->
         server.should_exit = True
         await serving
     assert run.returncode == 0, said.decode() + wrong.decode()
-    _, me, new, page, renamed, revoked = said.decode().split("\n----\n")
+    _, me, new, limited, page, renamed, revoked = said.decode().split("\n----\n")
     assert json.loads(me)["account"]["address"] == "alice@example.org"
     assert json.loads(new)["secret"].startswith("vkey-")
+    limits = json.loads(limited)["app_password"]["restrictions"]["limits"]
+    assert limits["folders"] == ["Customers", "Customers/*"]
     assert "link: </api/v1" in page.lower() or "link: <?limit=2&cursor=" in page.lower()
     assert json.loads(renamed)["description"] == "Scanner, second floor"
     assert json.loads(revoked)["app_password"]["revoked_reason"] == "Sold"
