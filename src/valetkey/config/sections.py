@@ -200,7 +200,7 @@ class PolicySection:
     )
     password_with_code_for: timedelta = value(
         DURATION,
-        "The same text then passes again from the same network, for the same protocol: 1 minute to 30 days.",
+        "The same text then passes again from the same network: 1 minute to 30 days.",
         timedelta(hours=12),
     )
 

@@ -1,8 +1,8 @@
 """Main password and one-time code in one field, for what asks by RADIUS, PAM or saslauthd (policy `password_with_code`).
 
 A code opens mail once. Because mail programs log in forty times an hour with the text they have stored, the same text
-then passes for a while without a new code: from the same network, through the same mail server, for the same protocol.
-Of it only keyed hashes are kept, and never of the main password, which is compared with its slow hash each time.
+then passes for a while without a new code: from the same network, to read and to send; where no address is known,
+through the same mail server. Of it only keyed hashes are kept, and never of the main password, which is compared with its slow hash each time.
 """
 
 import hmac
@@ -146,7 +146,7 @@ def _places(ports: Ports, reader: Reader, account_id: str, *, this: _This) -> tu
     factors = [one.id for one in reader.totps(account_id)] + [one.id for one in reader.passkeys(account_id)]
     facts = (reader.main_password(account_id) or "", *sorted(factors))
     attempt = this.attempt
-    place = (attempt.door, attempt.peer, attempt.protocol.value, network_name(attempt.address))
+    place = (network_name(attempt.address),) if attempt.address is not None else (attempt.door, attempt.peer)
     return _hashes(ports, _PLACE, account_id, this.code, *place, *facts)
 
 

@@ -8,6 +8,7 @@ from valetkey.wire.machine import RefusalKind
 
 KINDS = {
     Reason.WRONG_SECRET: RefusalKind.WRONG,
+    Reason.WRONG_CODE: RefusalKind.WRONG,
     Reason.ACCOUNT_DISABLED: RefusalKind.WRONG,
     Reason.KIND_NOT_ALLOWED: RefusalKind.WRONG,
     Reason.REVOKED: RefusalKind.WRONG,

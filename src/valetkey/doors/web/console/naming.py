@@ -95,7 +95,7 @@ POLICY: Mapping[str, tuple[Sentence, Sentence]] = {
     ),
     "password_with_code_for": (
         RULES["password_with_code_for"],
-        say("So long the same text passes again, from the same network and for the same protocol."),
+        say("So long the same text passes again, from the same network."),
     ),
 }
 _DAYS = frozenset({"default_lifetime", "max_lifetime", "default_idle_for", "max_idle_for"})
