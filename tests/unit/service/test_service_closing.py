@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import closing as closing_at_end
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from tests.verbs.site import EVERYTHING, HOME, OPERATOR, PASSWORD, House, Person, attempt
+from tests.verbs.told_servers import ToldServers
 
-from valetkey.core.errors import Unavailable
 from valetkey.core.policy import Policy
 from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope
 from valetkey.service import accounts, app_passwords, closing, console, login, policy, rotation
@@ -24,38 +23,13 @@ READ_ONLY = Scope(PermissionMode.REPLACE, frozenset({Permission.READ}), frozense
 ALICE = ("alice@example.org", "alice")
 
 
-@dataclass
-class Servers:
-    """Mail servers of a test, which write down what they are told."""
-
-    servers: tuple[str, ...] = ("mx1", "mx2")
-    told: list[tuple[str, Sessions]] = field(default_factory=list)
-    down: set[str] = field(default_factory=set)
-    silent: set[str] = field(default_factory=set)
-    has: int = 1  # sessions that each closes
-
-    async def close(self, server: str, sessions: Sessions) -> int:
-        if server in self.silent:
-            await asyncio.Event().wait()
-        if server in self.down:
-            raise Unavailable("{server} is down", server=server)
-        self.told.append((server, sessions))
-        return self.has
-
-    async def probe(self, server: str) -> None:
-        await self.close(server, Sessions(()))
-
-    def of(self, server: str) -> list[Sessions]:
-        return [sessions for name, sessions in self.told if name == server]
+@pytest.fixture
+def servers() -> ToldServers:
+    return ToldServers()
 
 
 @pytest.fixture
-def servers() -> Servers:
-    return Servers()
-
-
-@pytest.fixture
-def house(tmp_path: Path, servers: Servers) -> Iterator[House]:
+def house(tmp_path: Path, servers: ToldServers) -> Iterator[House]:
     with closing_at_end(House(tmp_path, server_sessions=servers)) as found:
         yield found
 
@@ -75,28 +49,28 @@ async def two(house: House) -> tuple[Person, Issued, Issued]:
     return alice, phone, laptop
 
 
-async def test_each_server_is_told_of_a_revocation(house: House, servers: Servers) -> None:
+async def test_each_server_is_told_of_a_revocation(house: House, servers: ToldServers) -> None:
     alice, phone, _ = await two(house)
     revoked = await app_passwords.revoke(house.ports, alice.actor, phone.app_password.id)
     assert revoked.closed == Closed(0, (AtServer("mx1", 1), AtServer("mx2", 1)))
     assert servers.of("mx1") == [Sessions(ALICE, phone.app_password.id, spare=frozenset({HOME}))]
 
 
-async def test_an_address_that_both_use_is_not_spared(house: House, servers: Servers) -> None:
+async def test_an_address_that_both_use_is_not_spared(house: House, servers: ToldServers) -> None:
     alice, phone, laptop = await two(house)
     await log_in(house, laptop, TRAIN)
     await app_passwords.revoke(house.ports, alice.actor, phone.app_password.id)
     assert servers.of("mx1")[0].spare == {HOME}
 
 
-async def test_what_is_over_spares_no_address(house: House, servers: Servers) -> None:
+async def test_what_is_over_spares_no_address(house: House, servers: ToldServers) -> None:
     alice, phone, laptop = await two(house)
     for one in (phone, laptop):
         await app_passwords.revoke(house.ports, alice.actor, one.app_password.id)
     assert servers.of("mx1")[1].spare == frozenset()
 
 
-async def test_it_is_told_once_more_for_a_login_that_was_on_its_way(house: House, servers: Servers) -> None:
+async def test_it_is_told_once_more_for_a_login_that_was_on_its_way(house: House, servers: ToldServers) -> None:
     alice, phone, _ = await two(house)
     await log_in(house, phone, OFFICE)
     house.clock.move(seconds=1)
@@ -109,7 +83,7 @@ async def test_it_is_told_once_more_for_a_login_that_was_on_its_way(house: House
     assert await tell_due(house.ports) == 0, "and no more"
 
 
-async def test_a_change_that_takes_nothing_away_is_not_told(house: House, servers: Servers) -> None:
+async def test_a_change_that_takes_nothing_away_is_not_told(house: House, servers: ToldServers) -> None:
     alice, phone, _ = await two(house)
     actor = house.acting(alice.account)
     await app_passwords.change(house.ports, actor, phone.app_password.id, description="My phone")
@@ -120,7 +94,7 @@ async def test_a_change_that_takes_nothing_away_is_not_told(house: House, server
     assert len(servers.told) == 2
 
 
-async def test_expired_and_rotated_ones_are_told(house: House, servers: Servers) -> None:
+async def test_expired_and_rotated_ones_are_told(house: House, servers: ToldServers) -> None:
     alice = await house.person()
     short = await house.issue(alice, expires_at=house.clock.now() + timedelta(hours=1))
     house.clock.move(hours=2)
@@ -131,7 +105,7 @@ async def test_expired_and_rotated_ones_are_told(house: House, servers: Servers)
     assert rotated.closed.total == 2
 
 
-async def test_one_that_a_login_finds_expired_is_told_by_upkeep(house: House, servers: Servers) -> None:
+async def test_one_that_a_login_finds_expired_is_told_by_upkeep(house: House, servers: ToldServers) -> None:
     alice = await house.person()
     short = await house.issue(alice, expires_at=house.clock.now() + timedelta(hours=1))
     house.clock.move(hours=2)
@@ -141,7 +115,7 @@ async def test_one_that_a_login_finds_expired_is_told_by_upkeep(house: House, se
     assert await tell_due(house.ports) == 2
 
 
-async def test_an_account_is_one_kick(house: House, servers: Servers) -> None:
+async def test_an_account_is_one_kick(house: House, servers: ToldServers) -> None:
     alice = await house.person()
     for number in range(12):
         await house.issue(alice, f"Device {number}")
@@ -150,14 +124,14 @@ async def test_an_account_is_one_kick(house: House, servers: Servers) -> None:
     assert servers.of("mx1") == [Sessions(ALICE), Sessions(ALICE)]
 
 
-async def test_names_that_a_server_may_know_an_account_by(house: House, servers: Servers) -> None:
+async def test_names_that_a_server_may_know_an_account_by(house: House, servers: ToldServers) -> None:
     alice = await house.person()
     await accounts.add_alias(house.ports, OPERATOR, alice.account.id, "al@example.net")
     await accounts.disable(house.ports, OPERATOR, alice.account.id)
     assert servers.of("mx1") == [Sessions(("alice@example.org", "al@example.net", "alice"))]
 
 
-async def test_lost_rights_are_told_for_what_had_them(house: House, servers: Servers) -> None:
+async def test_lost_rights_are_told_for_what_had_them(house: House, servers: ToldServers) -> None:
     alice = await house.person()
     reader = await house.issue(alice, "Reader", scope=READ_ONLY)
     whole = await house.issue(alice, "All")
@@ -167,7 +141,7 @@ async def test_lost_rights_are_told_for_what_had_them(house: House, servers: Ser
     assert [each.credential_id for each in servers.of("mx1")] == [whole.app_password.id]
 
 
-async def test_sessions_of_the_main_password_end_with_it(house: House, servers: Servers) -> None:
+async def test_sessions_of_the_main_password_end_with_it(house: House, servers: ToldServers) -> None:
     house.with_ports(policy=Policy(main_password_opens_mail=True))
     alice = await house.person(two_factor=False)
     await accounts.set_main_password(house.ports, house.acting(alice.account), alice.account.id, f"{PASSWORD} new")
@@ -178,7 +152,7 @@ async def test_sessions_of_the_main_password_end_with_it(house: House, servers: 
     assert servers.of("mx1")[0].credential_id == OF_MAIN_PASSWORD
 
 
-async def test_many_at_once_are_told_too(house: House, servers: Servers) -> None:
+async def test_many_at_once_are_told_too(house: House, servers: ToldServers) -> None:
     _, phone, _ = await two(house)
     bob = await house.person("bob@example.org")
     ids = [phone.app_password.id, (await house.issue(bob)).app_password.id]
@@ -186,7 +160,7 @@ async def test_many_at_once_are_told_too(house: House, servers: Servers) -> None
     assert done.closed == Closed(0, (AtServer("mx1", 2), AtServer("mx2", 2)))
 
 
-async def test_a_server_that_is_down_hinders_nothing(house: House, servers: Servers) -> None:
+async def test_a_server_that_is_down_hinders_nothing(house: House, servers: ToldServers) -> None:
     alice, phone, _ = await two(house)
     servers.down = {"mx2"}
     revoked = await app_passwords.revoke(house.ports, alice.actor, phone.app_password.id)
@@ -201,7 +175,7 @@ async def test_a_server_that_is_down_hinders_nothing(house: House, servers: Serv
 
 
 async def test_a_server_that_never_answers_costs_a_verb_two_seconds_once(
-    house: House, servers: Servers, monkeypatch: pytest.MonkeyPatch
+    house: House, servers: ToldServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(closing, "WITHIN", 0.1)
     alice, phone, laptop = await two(house)
@@ -215,7 +189,7 @@ async def test_a_server_that_never_answers_costs_a_verb_two_seconds_once(
     assert revoked.closed.not_told == servers.servers
 
 
-async def test_pauses_grow_and_after_a_day_it_is_given_up_and_shown(house: House, servers: Servers) -> None:
+async def test_pauses_grow_and_after_a_day_it_is_given_up_and_shown(house: House, servers: ToldServers) -> None:
     alice, phone, _ = await two(house)
     servers.servers, servers.down = ("mx1",), {"mx1"}
     await app_passwords.revoke(house.ports, alice.actor, phone.app_password.id)
@@ -233,7 +207,7 @@ async def test_pauses_grow_and_after_a_day_it_is_given_up_and_shown(house: House
     assert await late_servers(house.ports, OPERATOR) == ()
 
 
-async def test_one_that_was_given_up_is_told_when_it_is_asked_for_anew(house: House, servers: Servers) -> None:
+async def test_one_that_was_given_up_is_told_when_it_is_asked_for_anew(house: House, servers: ToldServers) -> None:
     alice, _, _ = await two(house)
     servers.servers, servers.down = ("mx1",), {"mx1"}
     await accounts.disable(house.ports, OPERATOR, alice.account.id)
@@ -243,7 +217,7 @@ async def test_one_that_was_given_up_is_told_when_it_is_asked_for_anew(house: Ho
     assert (await accounts.disable(house.ports, OPERATOR, alice.account.id)).servers == (AtServer("mx1", 1),)
 
 
-async def test_a_server_that_is_no_longer_configured_is_forgotten(house: House, servers: Servers) -> None:
+async def test_a_server_that_is_no_longer_configured_is_forgotten(house: House, servers: ToldServers) -> None:
     alice, phone, _ = await two(house)
     servers.down = {"mx2"}
     await app_passwords.revoke(house.ports, alice.actor, phone.app_password.id)
@@ -255,7 +229,7 @@ async def test_a_server_that_is_no_longer_configured_is_forgotten(house: House, 
     ]
 
 
-async def test_a_policy_reaches_what_it_no_longer_lets_in(house: House, servers: Servers) -> None:
+async def test_a_policy_reaches_what_it_no_longer_lets_in(house: House, servers: ToldServers) -> None:
     alice, phone, laptop = await two(house)
     house.clock.move(days=10)
     fresh = await house.issue(alice, "Fresh")
@@ -270,7 +244,7 @@ async def test_a_policy_reaches_what_it_no_longer_lets_in(house: House, servers:
     assert await look_through(house.ports) == 0
 
 
-async def test_without_such_servers_nothing_is_kept(house: House, servers: Servers) -> None:
+async def test_without_such_servers_nothing_is_kept(house: House, servers: ToldServers) -> None:
     servers.servers = ()
     alice, phone, _ = await two(house)
     assert (await app_passwords.revoke(house.ports, alice.actor, phone.app_password.id)).closed == Closed()
