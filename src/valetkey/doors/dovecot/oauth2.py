@@ -84,6 +84,7 @@ def _question(peer: Peer, scope: Mapping[str, Any], form: Facts) -> Question:
         address=_address(header(scope, b"x-dovecot-auth-remote").decode("latin-1")),
         tls=peer.tls_only,  # of a login nothing is said
         mechanism="PLAIN",
+        keeps_name=True,
     )
 
 

@@ -92,6 +92,7 @@ def _question(facts: Facts) -> Question:
         client=device_of(facts),
         session=facts.get("session", ""),
         mechanism=facts.get("mechanism", "").upper(),
+        keeps_name=not _is_for_sending(facts),
     )
 
 
@@ -99,6 +100,11 @@ def _is_login_process(facts: Facts) -> bool:
     """Tell whether one of Dovecot's own login processes asks: Postfix and Exim say neither session nor port."""
     has_place = bool(facts.get("session")) and facts.get("remote_port", "0") != "0"
     return has_place and facts.get("service") in _LOGIN_PROCESSES
+
+
+def _is_for_sending(facts: Facts) -> bool:
+    """Tell whether Postfix or Exim asks, to whom the account's own name is told."""
+    return not _is_login_process(facts) and facts.get("service") == _FOR_SENDING
 
 
 def _holds(peer: Peer, facts: Facts) -> frozenset[Held]:
@@ -109,8 +115,8 @@ def _holds(peer: Peer, facts: Facts) -> frozenset[Held]:
     """
     if _is_login_process(facts):
         return peer.holds - {Held.SENDING}
-    is_named = facts.get("service") == _FOR_SENDING
-    return peer.holds - {Held.RECIPIENTS} if is_named else peer.holds - {Held.SENDING, Held.RECIPIENTS}
+    held = peer.holds - {Held.RECIPIENTS}
+    return held if _is_for_sending(facts) else held - {Held.SENDING}
 
 
 def _refused(answer: Answer, facts: Facts) -> Mapping[str, Any]:

@@ -10,11 +10,12 @@ from typing import Any
 import httpx
 import pytest
 from tests.doors.door_site import LOCALHOST, SECRET, DoorSite, door, open_doors, peer, person_with, replaced
+from tests.verbs.site import OPERATOR
 
 from valetkey.core.limits import Held, Limits
 from valetkey.core.scope import MailProtocol, Permission
 from valetkey.doors.asked.settings import DoorKind
-from valetkey.service import app_passwords
+from valetkey.service import accounts, app_passwords
 
 ALICE = "alice@example.org"
 HERE = {
@@ -151,6 +152,17 @@ async def test_a_limited_session_is_held_or_refused(tmp_path):
     async with opened(tmp_path / "other", holds=frozenset()) as site:
         _, secret = await person_with(site, scope=replaced([Permission.READ], MailProtocol.IMAP))
         assert (await asked(site, secret))["reason"].startswith("This mail server cannot hold this app password")
+
+
+async def test_an_alias_opens_no_mailbox_of_that_name(tmp_path):
+    """Dovecot goes on with the name as it was typed; Postfix is told the account's own."""
+    async with opened(tmp_path) as site:
+        person, secret = await person_with(site)
+        await accounts.add_alias(site.house.ports, OPERATOR, person.account.id, "sales@example.org")
+        assert await asked(site, secret, user="sales@example.org") == WRONG
+        assert (await asked(site, secret, user="ALICE@Example.org"))["result"] == "ok"
+        said = await asked(site, secret, user="sales@example.org", **THROUGH_SASL)
+        assert said["fields"]["user"].startswith(f"{ALICE}/app:")
 
 
 async def test_our_gateways_master_user_is_confirmed_for_what_the_gateway_let_in(tmp_path):
