@@ -153,6 +153,7 @@ BROAD_EXCEPTS: dict[str, str] = {
     "service/activity.py": "a batch that can never be written would hold up all that come after it",
     "doors/web/errors.py": "the outermost handler of the portal: a bug is an error page",
     "doors/api/app.py": "the outermost handler of the API: a bug is a problem with a reference",
+    "doors/asked/http_talk.py": "a bug costs its own request, which is answered “try again later”, and no other",
     "doors/asked/listening.py": "a bug costs its own connection and no other",
     "doors/gateway/filtered_relay.py": "a bug of a filter costs its own session and no other",
     "doors/gateway/session.py": "a bug costs its own connection and no other",
