@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import socket
+import struct
 
 import structlog
 
@@ -24,6 +25,7 @@ from valetkey.wire.machine import PeerError, RefusalKind
 _log = structlog.get_logger("valetkey.doors")
 
 _COOKIE = 16  # octets
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
 _UNDECIDED = "a login could not be decided"
 
 
@@ -60,6 +62,10 @@ class _Talk:
 
     async def run(self, number: int) -> None:
         """Talk until the mail server has closed the connection, or has to be told by closing it that we cannot tell."""
+        if self._door.path is None:
+            # Postfix sees the end of a TCP connection only when it has lost a login to it, which may be the next client's;
+            # a reset makes it connect again and go on. A unix socket tells it by itself.
+            self._link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         cookie = self._asking.ports.entropy.octets(_COOKIE).hex()
         self._machine.greet(os.getpid(), number, cookie)
         try:
