@@ -11,6 +11,8 @@ from valetkey.adapters.keys import KeyFile
 from valetkey.adapters.live_sessions import ControlSockets
 from valetkey.adapters.store import check_file
 from valetkey.app.checking_certificates import certificate_findings
+from valetkey.app.checking_closing import closing_findings
+from valetkey.app.checking_doors import door_findings
 from valetkey.app.checking_mailer import mailer_findings
 from valetkey.app.checking_portal import portal_findings
 from valetkey.app.checking_upstreams import upstream_findings
@@ -48,12 +50,15 @@ def findings(path: Path, account: str | None) -> Iterator[Finding]:
     yield from _files(config)
     keys_and_store = list(_keys_and_store(config))
     yield from keys_and_store
-    yield from _ports(config)
+    is_running = asyncio.run(_running_workers(config)) > 0
+    yield from _ports(config, is_ours=is_running)
+    yield from door_findings(config, is_running=is_running)
     yield from certificate_findings(config, datetime.now(UTC))
     yield from mailer_findings(config)
     is_usable = all(finding.level is Level.GOOD for finding in keys_and_store)
     yield from _rules(config) if is_usable else _advice(policy_of(config))
     yield from upstream_findings(config, account if is_usable else None)
+    yield from closing_findings(config, has_store=is_usable)
     if account and not is_usable:
         yield warning("mail servers", f"no login tried for {account}", "Mend the keys and the store first.")
 
@@ -147,8 +152,7 @@ async def _store(config: Config) -> Finding:
         )
 
 
-def _ports(config: Config) -> Iterator[Finding]:
-    is_ours = asyncio.run(_running_workers(config)) > 0
+def _ports(config: Config, *, is_ours: bool) -> Iterator[Finding]:
     named: list[tuple[str, Endpoint | None]] = [
         *((f"{entry.protocol.value} listener", entry.listen) for entry in config.listener),
         ("portal", config.portal.listen),

@@ -13,11 +13,24 @@ from valetkey import __version__
 from valetkey.config.reading import load
 from valetkey.config.sections import Config
 from valetkey.config.writing import describe
-from valetkey.doors.cli.front import BackupDone, DemoOptions, DnsRecord, Finding, InitAnswers, InitDone
+from valetkey.doors.cli.front import (
+    AskingServer,
+    BackupDone,
+    Connecting,
+    ConnectOptions,
+    DemoOptions,
+    DnsRecord,
+    Finding,
+    InitAnswers,
+    InitDone,
+    TrialOptions,
+)
 from valetkey.late import late
 from valetkey.service.ports import Ports
 
+_asking_servers: Callable[[], tuple[AskingServer, ...]] = late("valetkey.app.connecting.lines:servers")
 _backup: Callable[[Path, Path], None] = late("valetkey.adapters.store.backup:backup")
+_connecting: Callable[[Path, ConnectOptions], Connecting] = late("valetkey.app.connecting.lines:connecting")
 _dns_records: Callable[[Config, str], tuple[DnsRecord, ...]] = late("valetkey.app.dns_records:dns_records")
 _findings: Callable[[Path, str | None], Iterator[Finding]] = late("valetkey.app.checking:findings")
 _install: Callable[[InitAnswers], InitDone] = late("valetkey.app.installing:install")
@@ -26,7 +39,9 @@ _portal_urls: Callable[[Config], tuple[str, ...]] = late("valetkey.app.settings:
 _rotate: Callable[[Config], Coroutine[Any, Any, int]] = late("valetkey.app.rotating_keys:rotate")
 _serve: Callable[[Config], None] = late("valetkey.app.serving:serve")
 _set_up_logging: Callable[[str, str], None] = late("valetkey.app.logs:set_up_logging")
+_try_login: Callable[[Path, TrialOptions], Iterator[Finding]] = late("valetkey.app.connecting.trial:findings")
 _with_workers: Callable[[Config, int | None], Config] = late("valetkey.app.serving:with_workers")
+_write_script: Callable[[Path], None] = late("valetkey.app.connecting.lines:write_script")
 
 
 class FrontHall:
@@ -62,6 +77,23 @@ class FrontHall:
         """Look at everything that could be wrong."""
         _set_up_logging("text", "error")
         return _findings(config, account)
+
+    def asking_servers(self) -> tuple[AskingServer, ...]:
+        """List the mail servers that can ask."""
+        return _asking_servers()
+
+    def connect(self, config: Path, options: ConnectOptions) -> Connecting:
+        """Say how a mail server is set up to ask."""
+        return _connecting(config, options)
+
+    def write_script(self, target: Path) -> None:
+        """Write the script for Dovecot."""
+        _write_script(target)
+
+    def try_login(self, config: Path, options: TrialOptions) -> Iterator[Finding]:
+        """Log in through a mail server as a client would, and explain what comes of it."""
+        _set_up_logging("text", "error")
+        return _try_login(config, options)
 
     def portal_url(self, config: Path) -> str:
         """Give the address that people open for the portal."""
