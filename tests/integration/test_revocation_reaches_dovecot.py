@@ -1,22 +1,26 @@
 """What is taken away ends at a real Dovecot that asked, 2.3 and 2.4: by app password, or by address where it knows no more."""
 
+import asyncio
 import datetime as dt
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import pytest
 from tests.servers.asking_dovecot import NEEDS
 from tests.servers.certificates import CertificateAuthority
 from tests.servers.dialogue import Dialogue
-from tests.servers.people import ALICE, BOB, CAROL
+from tests.servers.dovecot import running_dovecot
+from tests.servers.people import ALICE, BOB, CAROL, Person
 from tests.servers.told_dovecot import Told, told_dovecot
 from tests.servers.valetkey_keys import EVERYTHING, OPERATOR, AppPasswordOf, scope
 
+from valetkey.adapters.doveadm import CommandLine, Doveadm, DovecotServer
 from valetkey.core.policy import Policy
 from valetkey.service import accounts, app_passwords, policy
 from valetkey.service.closing import AtServer, Closed
+from valetkey.service.closing_parts import Sessions
 from valetkey.service.closing_upkeep import late_servers
 
 pytestmark = [pytest.mark.integration, pytest.mark.needs(*NEEDS)]
@@ -31,16 +35,23 @@ def told(request: pytest.FixtureRequest, authority: CertificateAuthority) -> Ite
 
 
 @contextmanager
-def idling(told: Told, key: AppPasswordOf, source: str) -> Iterator[Dialogue]:
+def idling_at(
+    port: int, authority: CertificateAuthority, person: Person, secret: str, source: str
+) -> Iterator[Dialogue]:
     """Log in from an address, and wait for mail."""
-    raw = socket.create_connection(("127.0.0.1", told.dovecot.ports.imaps), 10, source_address=(source, 0))
-    with told.site.authority.client_context().wrap_socket(raw, server_hostname="localhost") as tls:
+    raw = socket.create_connection(("127.0.0.1", port), 10, source_address=(source, 0))
+    with authority.client_context().wrap_socket(raw, server_hostname="localhost") as tls:
         talk = Dialogue(tls, 10)
         talk.line()
-        assert talk.imap("a", f"LOGIN {key.person.address} {key.secret}")[-1].startswith("a OK")
+        assert talk.imap("a", f"LOGIN {person.address} {secret}")[-1].startswith("a OK")
         assert talk.imap("b", "SELECT INBOX")[-1].startswith("b OK")
         talk.ask("c IDLE", r"\+")
         yield talk
+
+
+def idling(told: Told, key: AppPasswordOf, source: str) -> AbstractContextManager[Dialogue]:
+    """Do so with an app password."""
+    return idling_at(told.dovecot.ports.imaps, told.site.authority, key.person, key.secret, source)
 
 
 def is_open(talk: Dialogue) -> bool:
@@ -133,3 +144,23 @@ def test_a_server_that_is_down_is_told_when_it_is_back(told: Told) -> None:
     assert is_late(told)
     told.dovecot.start()
     until(lambda: not is_late(told), 40)
+
+
+def test_the_command_on_the_same_machine_does_it_too(authority: CertificateAuthority) -> None:
+    with running_dovecot(authority) as dovecot:
+        servers = Doveadm(
+            [DovecotServer("dovecot", "")],
+            lambda _: CommandLine(("doveadm", "-c", str(dovecot.directory / "dovecot.conf"))),
+        )
+        asyncio.run(servers.probe("dovecot"))
+        with ExitStack() as stack:
+            gone, kept, others = (
+                stack.enter_context(idling_at(dovecot.ports.imaps, authority, person, person.password, source))
+                for person, source in ((ALICE, OFFICE), (ALICE, HOME), (BOB, OFFICE))
+            )
+            sessions = Sessions((ALICE.address,), "ap_1", spare=frozenset({HOME}))
+            assert asyncio.run(servers.close("dovecot", sessions)) == 1
+            assert ended(gone)
+            assert is_open(kept)
+            assert is_open(others)
+            assert asyncio.run(servers.close("dovecot", sessions)) == 0
