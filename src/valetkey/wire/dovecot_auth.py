@@ -23,6 +23,7 @@ from valetkey.wire.sasl import MECHANISMS, SaslAborted, SaslError, SaslServer, d
 
 MOST_LINE = 65_536  # octets; Postfix lets 12,288 of a client through unless told otherwise
 _MOST_FIELDS = 64
+_MOST_FACTS = 8_192  # octets of all fields but the client's response
 _MOST_EXCHANGES = 64  # that wait for their client; one more ends the oldest
 _HIGHEST_NUMBER = 0xFFFF_FFFF
 _VERSION = b"1"
@@ -154,8 +155,10 @@ class AuthServer:
             raise PeerError("a login was asked before the version was named")
         words, response = _split_response(rest)
         number = _number(words[0])
-        if number in self._waiting or number in self._asked or len(words) > _MOST_FIELDS:
-            raise PeerError("a request has a number that is in use, or too many fields")
+        if number in self._waiting or number in self._asked:
+            raise PeerError("a request has a number that is in use")
+        if len(words) > _MOST_FIELDS or sum(map(len, words)) > _MOST_FACTS:
+            raise PeerError("a request has too many fields")
         facts = dict(_fact(word) for word in words[2:])
         server = _server_of(words[1] if len(words) > 1 else b"")
         if server is None:

@@ -11,6 +11,7 @@ from valetkey.wire.machine import PeerError
 
 MOST_LINE = 8_192  # octets; Postfix cuts what it is told at 2,048
 _MOST_LINES = 200  # Postfix 3.7 sends 33
+_MOST_OCTETS = 65_536  # of all values
 _REQUEST = "smtpd_access_policy"
 
 
@@ -36,6 +37,7 @@ class PolicyServer:
     def __init__(self) -> None:
         self._buffer = Buffer()
         self._attributes: dict[str, str] = {}
+        self._size = 0
 
     @property
     def has_pending(self) -> bool:
@@ -66,12 +68,13 @@ class PolicyServer:
         key = name.decode("latin-1")
         if not equals or key in self._attributes:
             raise PeerError("a policy request holds what is no attribute, or one twice")
-        if len(self._attributes) >= _MOST_LINES:
+        self._size += len(line)
+        if len(self._attributes) >= _MOST_LINES or self._size > _MOST_OCTETS:
             raise PeerError("a policy request has too many attributes")
         self._attributes[key] = _text(value)
 
     def _whole(self) -> PolicyRequest:
-        attributes, self._attributes = self._attributes, {}
+        attributes, self._attributes, self._size = self._attributes, {}, 0
         if attributes.get("request") != _REQUEST:
             raise PeerError("this is no request for an access policy")
         return PolicyRequest(attributes)

@@ -85,6 +85,7 @@ def test_exchanges_that_nobody_continues_end_the_oldest_first():
         b"VERSION\t1\t0\nCANCEL\n",
         b"VERSION\t1\t0\nAUTH\t1\tLOGIN\nAUTH\t1\tLOGIN\n",
         b"VERSION\t1\t0\nAUTH\t1\tLOGIN" + b"\ta" * 70 + b"\n",
+        b"VERSION\t1\t0\nAUTH\t1\tLOGIN\tsession=" + b"a" * 9000 + b"\n",
         b"x" * MOST_LINE,
     ],
 )

@@ -51,6 +51,7 @@ def test_pending_until_the_empty_line():
         b"a=1\na=1\n",
         b"a=" + b"x" * MOST_LINE,
         b"".join(b"a%d=1\n" % n for n in range(201)),
+        b"".join(b"a%d=%s\n" % (n, b"x" * 8000) for n in range(9)),
     ],
 )
 def test_what_is_no_request_is_an_error(said):
