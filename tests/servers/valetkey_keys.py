@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -15,6 +15,7 @@ from tests.servers.people import Person
 from valetkey.app.join import opened
 from valetkey.config.reading import load
 from valetkey.core.account import Account
+from valetkey.core.limits import Limits
 from valetkey.core.restriction import Restrictions
 from valetkey.core.scope import ALL_PROTOCOLS, MailProtocol, Permission, PermissionMode, Scope, ready_made
 from valetkey.service import accounts, app_passwords, live, second_factors, upstream_passwords
@@ -104,7 +105,17 @@ class Keyring:
     def change_scope(self, key: AppPasswordOf, choice: str | Scope) -> int:
         """Let its owner give an app password another scope, and give how many connections that closed."""
         new, account = _scope_of(choice), self._accounts[key.person]
-        return self.do(lambda ports: app_passwords.change(ports, _acting(ports, account), key.id, scope=new)).closed.total
+        return self.do(
+            lambda ports: app_passwords.change(ports, _acting(ports, account), key.id, scope=new)
+        ).closed.total
+
+    def change_limits(self, key: AppPasswordOf, limits: Limits) -> int:
+        """Let its owner give an app password other limits, and give how many connections that closed."""
+        account = self._accounts[key.person]
+        found = self.do(lambda ports: app_passwords.get(ports, OPERATOR, key.id))
+        new = replace(found.restrictions, limits=limits)
+        changed = self.do(lambda ports: app_passwords.change(ports, _acting(ports, account), key.id, restrictions=new))
+        return changed.closed.total
 
     def disable(self, person: Person) -> int:
         """Disable an account and give how many connections that closed."""
@@ -123,7 +134,7 @@ class Keyring:
 
     def sessions(self, person: Person) -> tuple[LiveSession, ...]:
         """List a person's live sessions on all workers."""
-        return self.do(lambda ports: live.of_account(ports, OPERATOR, self.account_id(person))).total
+        return self.do(lambda ports: live.of_account(ports, OPERATOR, self.account_id(person)))
 
     def opened_by(self, key: AppPasswordOf) -> tuple[LiveSession, ...]:
         """List the live sessions that an app password opened."""
