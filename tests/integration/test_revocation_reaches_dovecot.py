@@ -6,17 +6,22 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 from tests.servers.asking_dovecot import NEEDS
 from tests.servers.certificates import CertificateAuthority
 from tests.servers.dialogue import Dialogue
 from tests.servers.dovecot import running_dovecot
+from tests.servers.dovecot_settings import DovecotOptions
 from tests.servers.people import ALICE, BOB, CAROL, Person
-from tests.servers.told_dovecot import Told, told_dovecot
+from tests.servers.places import free_port
+from tests.servers.told_dovecot import Told, doveadm_api, told_dovecot
 from tests.servers.valetkey_keys import EVERYTHING, OPERATOR, AppPasswordOf, scope
 
 from valetkey.adapters.doveadm import CommandLine, Doveadm, DovecotServer
+from valetkey.adapters.doveadm_http import HttpApi
+from valetkey.core.errors import Unavailable
 from valetkey.core.policy import Policy
 from valetkey.service import accounts, app_passwords, policy
 from valetkey.service.closing import AtServer, Closed
@@ -164,3 +169,17 @@ def test_the_command_on_the_same_machine_does_it_too(authority: CertificateAutho
             assert is_open(kept)
             assert is_open(others)
             assert asyncio.run(servers.close("dovecot", sessions)) == 0
+
+
+def test_a_dovecot_that_is_somebody_else_is_not_told(authority: CertificateAuthority, tmp_path: Path) -> None:
+    port = free_port()
+    api = doveadm_api("2.3", port, "key").replace("address =", "ssl = yes\n    address =")
+    with running_dovecot(authority, DovecotOptions(extra=api)):
+        for known in (authority, CertificateAuthority(tmp_path, "Somebody else's CA")):
+            server = DovecotServer("dovecot", f"https://localhost:{port}", known.file)
+            servers = Doveadm([server], lambda one: HttpApi(one, lambda: "key"))
+            if known is authority:
+                asyncio.run(servers.probe("dovecot"))
+                continue
+            with pytest.raises(Unavailable, match="certificate verify failed"):
+                asyncio.run(servers.probe("dovecot"))

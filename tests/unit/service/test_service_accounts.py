@@ -158,7 +158,7 @@ async def test_disabling_ends_everything_at_once(house: House):
     assert await sign_in.current(house.ports, started.token) is None
     assert isinstance(await login.check(house.ports, attempt("alice", secret)), Refused)
     number = house.store.change_number()
-    assert await accounts.disable(house.ports, OPERATOR, alice.account.id) == 0
+    assert (await accounts.disable(house.ports, OPERATOR, alice.account.id)).total == 0
     assert house.store.change_number() == number
     await accounts.enable(house.ports, OPERATOR, alice.account.id)
     await accounts.enable(house.ports, OPERATOR, alice.account.id)
