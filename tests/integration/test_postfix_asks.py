@@ -26,7 +26,7 @@ from tests.servers.valetkey_settings import Upstream, ValetkeyOptions
 
 from valetkey.core.limits import Limits
 from valetkey.core.restriction import NetworkRule
-from valetkey.service import accounts
+from valetkey.service import accounts, app_passwords
 from valetkey.service.ports import OPERATOR
 
 pytestmark = pytest.mark.integration
@@ -297,6 +297,22 @@ def test_what_the_gateway_sends_is_counted_once_at_most(postfix: AskingPostfix, 
             smtp.send_message(a_message(BOB.address, CAROL.address, "as somebody else"))
     assert f"sasl_method=XCLIENT, sasl_username={ALICE.address}" in postfix.log.wait_for("sasl_method=XCLIENT")
     assert "/app:" not in postfix.log.since_mark()
+
+
+def test_a_message_through_the_gateway_has_one_place(postfix: AskingPostfix, valetkey: Valetkey):
+    """The gateway counts it; the Postfix that asks about it too does not."""
+    key = valetkey.keys.issue(ALICE, "send-only", limits=Limits(messages_per_day=2))
+    context = valetkey.site.authority.client_context()
+    with smtplib.SMTP_SSL("localhost", valetkey.ports.submissions, context=context) as smtp:
+        smtp.login(ALICE.address, key.secret)
+        for _ in range(2):
+            smtp.send_message(a_message(ALICE.address, BOB.address, "through the gateway"))
+        with pytest.raises(smtplib.SMTPException):
+            smtp.send_message(a_message(ALICE.address, BOB.address, "one too many"))
+    sent = valetkey.keys.do(lambda ports: app_passwords.sent_today(ports, OPERATOR, key.id)).sent
+    assert (sent.messages, sent.recipients) == (2, 2)
+    with logged_in(postfix, key) as talk:
+        assert "as many messages today" in send(talk, BOB.address)
 
 
 def test_a_proxy_that_names_the_app_password_is_held_to_it(postfix: AskingPostfix, valetkey: Valetkey):
