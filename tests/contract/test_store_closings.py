@@ -22,7 +22,10 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 async def due(house: House, *, later: float = 0) -> tuple[Closing, ...]:
     now = house.clock.now() + later * SECOND
-    return await house.store.read(lambda reader: reader.due_closings(now))
+    found = [
+        await house.store.read(lambda reader, name=name: reader.due_closings(now, name)) for name in ("mx1", "mx2")
+    ]
+    return (*found[0], *found[1])
 
 
 async def add(house: House, account_id: str | None, credential_id: str | None, server: str = "mx1") -> None:
@@ -50,7 +53,9 @@ async def test_the_same_asked_for_again_is_one_and_new(house: House) -> None:
         for server in ("mx1", "mx2"):
             await add(house, alice.account.id, credential_id, server)
     await add(house, None, None)
-    assert len(await due(house, later=1)) == 7
+    await add(house, None, None)
+    assert len(await due(house, later=1)) == 6
+    assert len(await house.store.read(lambda reader: reader.look_throughs())) == 1
     first = (await due(house, later=1))[0]
     now = house.clock.now()
     await house.store.write(lambda writer: writer.give_up_closing(first, now, now))
@@ -98,3 +103,27 @@ async def test_late_are_those_tried_in_vain(house: House) -> None:
     await house.store.write(lambda writer: writer.set_closing_told(one, now, now))
     (late,) = await house.store.read(lambda reader: reader.late_closings())
     assert (late.waiting, late.given_up) == (0, 1)
+
+
+async def test_what_is_for_nobody_and_what_was_shown_for_long_is_forgotten(house: House) -> None:
+    alice = await house.person()
+    await add(house, alice.account.id, "ap_1", "mx1")
+    await add(house, alice.account.id, "ap_1", "mx2")
+    now = house.clock.now()
+    (one, _) = await due(house, later=1)
+    assert await house.store.write(lambda writer: writer.forget_closings(("mx1", "mx2"), now)) == 0
+    assert await house.store.write(lambda writer: writer.forget_closings(("mx1",), now)) == 1
+    await house.store.write(lambda writer: writer.give_up_closing(one, now, now))
+    assert await house.store.write(lambda writer: writer.forget_closings(("mx1",), now)) == 1
+
+
+async def test_those_told_in_vain_are_hastened(house: House) -> None:
+    alice = await house.person()
+    await add(house, alice.account.id, "ap_1")
+    (one,) = await due(house, later=1)
+    now = house.clock.now()
+    assert await house.store.write(lambda writer: writer.hasten_closings("mx1", now)) == 0
+    await house.store.write(lambda writer: writer.put_off_closing(one, now + 600 * SECOND))
+    assert await house.store.write(lambda writer: writer.hasten_closings("mx2", now)) == 0
+    assert await house.store.write(lambda writer: writer.hasten_closings("mx1", now)) == 1
+    assert len(await due(house)) == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -12,7 +13,7 @@ from valetkey.config.sections import Config
 from valetkey.core.errors import Unavailable
 from valetkey.late import late
 from valetkey.service.closing_parts import NoServers, ServerSessions
-from valetkey.service.closing_upkeep import look_through, tell_due
+from valetkey.service.closing_upkeep import look_through, tell_server
 from valetkey.service.ports import Ports
 
 _log = structlog.get_logger("valetkey.closing")
@@ -47,7 +48,9 @@ def _key(path: Path | None, what: str) -> str:
 async def keep_telling(ports: Ports) -> None:
     """Tell mail servers what is due, every second, until cancelled. In one process of an installation only."""
     if ports.server_sessions.servers:
-        await asyncio.gather(_repeat(ports, tell_due), _repeat(ports, look_through))
+        steps: list[Callable[[Ports], Awaitable[int]]] = [look_through]
+        steps += [partial(tell_server, server=server) for server in ports.server_sessions.servers]
+        await asyncio.gather(*(_repeat(ports, step) for step in steps))
 
 
 async def _repeat(ports: Ports, step: Callable[[Ports], Awaitable[int]]) -> None:

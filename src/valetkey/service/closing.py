@@ -141,6 +141,7 @@ async def tell(ports: Ports, closing: Closing, sessions: Sessions, within: float
             writer.set_closing_told(closing, now, now + AGAIN_AFTER)
         else:
             writer.remove_closing(closing)
+        writer.hasten_closings(closing.server, now)
 
     await ports.store.write(keep)
     _log.info("mail_server_told", server=closing.server, account=closing.account_id, closed=closed)

@@ -346,7 +346,8 @@ class ConsoleWriter(ConsoleReader, Protocol):
 class ClosingReader(Protocol):
     """What mail servers have to be told, read."""
 
-    def due_closings(self, now: datetime, limit: int = 500) -> tuple[Closing, ...]: ...  # the oldest first
+    def due_closings(self, now: datetime, server: str, limit: int = 500) -> tuple[Closing, ...]: ...  # oldest first
+    def look_throughs(self) -> tuple[Closing, ...]: ...
     def closings_of(self, account_id: str) -> tuple[Closing, ...]: ...
     def late_closings(self) -> tuple[ServerClosings, ...]: ...  # tried in vain, or given up
     def logged_in_since(self, since: datetime, *, after: str = "", limit: int = 100) -> tuple[str, ...]: ...  # accounts
@@ -362,6 +363,8 @@ class ClosingWriter(ClosingReader, Protocol):
     def put_off_closing(self, closing: Closing, next_try_at: datetime) -> None: ...
     def give_up_closing(self, closing: Closing, at: datetime, forget_at: datetime) -> None: ...
     def remove_closing(self, closing: Closing) -> None: ...  # these four do nothing if it was asked for anew meanwhile
+    def hasten_closings(self, server: str, at: datetime) -> int: ...  # those told in vain
+    def forget_closings(self, servers: Sequence[str], now: datetime) -> int: ...  # of other servers, and given up
 
 
 class DoorReader(ClosingReader, Protocol):

@@ -40,6 +40,7 @@ async def every_minute(ports: Ports) -> int:
         writer.forget_counts(days_before=(now - DAYS_KEPT).date(), hours_before=now - HOURS_KEPT)
         writer.forget_sent((now - SENT_KEPT).date())
         writer.forget_remembered_codes(now - MOST_CODE_FOR)
+        writer.forget_closings(ports.server_sessions.servers, now)
         proposals.lapse_in(writer, now)
         writer.forget_api_answers(now - ANSWERS_KEPT)
         _count_people(writer, now)

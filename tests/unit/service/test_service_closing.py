@@ -12,7 +12,7 @@ from tests.verbs.told_servers import ToldServers
 
 from valetkey.core.policy import Policy
 from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope
-from valetkey.service import accounts, app_passwords, closing, console, login, policy, rotation
+from valetkey.service import accounts, app_passwords, closing, console, login, policy, rotation, upkeep
 from valetkey.service.app_passwords import Issued
 from valetkey.service.closing import AtServer, Closed
 from valetkey.service.closing_parts import OF_MAIN_PASSWORD, ServerClosings, Sessions
@@ -196,13 +196,28 @@ async def test_pauses_grow_and_after_a_day_it_is_given_up_and_shown(house: House
     tries, made_at = 0, house.clock.now()
     while house.clock.now() - made_at < GIVEN_UP_AFTER + timedelta(hours=1):
         house.clock.move(seconds=10)
-        before = await house.store.read(lambda reader: reader.due_closings(house.clock.now()))
+        before = await house.store.read(lambda reader: reader.due_closings(house.clock.now(), "mx1"))
         tries += len(before)
         await tell_due(house.ports)
     assert 100 < tries < 200
     (late,) = await late_servers(house.ports, OPERATOR)
     assert (late.waiting, late.given_up) == (0, 1)
     house.clock.move(seconds=SHOWN_FOR.total_seconds())
+    await upkeep.every_minute(house.ports)
+    assert await late_servers(house.ports, OPERATOR) == ()
+
+
+async def test_a_server_that_answers_again_is_told_the_rest_at_once(house: House, servers: ToldServers) -> None:
+    alice, phone, laptop = await two(house)
+    servers.servers, servers.down = ("mx1",), {"mx1"}
+    await app_passwords.revoke(house.ports, alice.actor, phone.app_password.id)
+    for _ in range(8):
+        house.clock.move(minutes=10)
+        await tell_due(house.ports)
+    servers.down = set()
+    await app_passwords.revoke(house.ports, alice.actor, laptop.app_password.id)
+    house.clock.move(seconds=6)
+    await tell_due(house.ports)
     await tell_due(house.ports)
     assert await late_servers(house.ports, OPERATOR) == ()
 
@@ -222,8 +237,7 @@ async def test_a_server_that_is_no_longer_configured_is_forgotten(house: House, 
     servers.down = {"mx2"}
     await app_passwords.revoke(house.ports, alice.actor, phone.app_password.id)
     servers.servers = ("mx1",)
-    house.clock.move(minutes=1)
-    await tell_due(house.ports)
+    await upkeep.every_minute(house.ports)
     assert not [
         each for each in await house.store.read(lambda r: r.closings_of(alice.account.id)) if each.server == "mx2"
     ]
@@ -250,4 +264,4 @@ async def test_without_such_servers_nothing_is_kept(house: House, servers: ToldS
     assert (await app_passwords.revoke(house.ports, alice.actor, phone.app_password.id)).closed == Closed()
     await policy.save(house.ports, OPERATOR, Policy(max_lifetime=timedelta(days=5)))
     house.clock.move(days=1)
-    assert await house.store.read(lambda reader: reader.due_closings(house.clock.now())) == ()
+    assert await house.store.read(lambda reader: reader.due_closings(house.clock.now(), "mx1")) == ()

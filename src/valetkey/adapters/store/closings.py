@@ -1,5 +1,6 @@
 """What mail servers have to be told: one row for each server and app password, account, or look at everything."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,11 +23,21 @@ ON CONFLICT (server, ifnull(account_id, ''), ifnull(credential_id, '*')) DO UPDA
 class ClosingReader(Transaction):
     """What can be read of closings."""
 
-    def due_closings(self, now: datetime, limit: int = 500) -> tuple[Closing, ...]:
-        """List what is due, the longest due first."""
-        statement = select(closing).where(closing.c.next_try_at <= micros(now))
+    def due_closings(self, now: datetime, server: str, limit: int = 500) -> tuple[Closing, ...]:
+        """List what one server is due to be told, the longest due first."""
+        statement = select(closing).where(
+            closing.c.next_try_at <= micros(now),
+            closing.c.server == server,
+            closing.c.account_id.is_not(None),
+            closing.c.given_up_at.is_(None),
+        )
         order = (closing.c.next_try_at, closing.c.id)
         return tuple(_closing_from(row) for row in self._rows(statement.order_by(*order).limit(limit)))
+
+    def look_throughs(self) -> tuple[Closing, ...]:
+        """List for which servers everything is to be looked through."""
+        statement = select(closing).where(closing.c.account_id.is_(None))
+        return tuple(_closing_from(row) for row in self._rows(statement.order_by(closing.c.id)))
 
     def closings_of(self, account_id: str) -> tuple[Closing, ...]:
         """List what servers were not told yet of an account."""
@@ -85,6 +96,12 @@ class ClosingWriter(ClosingReader):
         """Count a try in vain, and try again later."""
         self._affected(_same(one).values(tries=closing.c.tries + 1, next_try_at=micros(next_try_at)))
 
+    def hasten_closings(self, server: str, at: datetime) -> int:
+        """Let a server that answers again be told at once what it was told in vain. Gives how much."""
+        late = (closing.c.tries > 0) & closing.c.told_at.is_(None) & closing.c.given_up_at.is_(None)
+        statement = update(closing).where(closing.c.server == server, late, closing.c.next_try_at > micros(at))
+        return self._affected(statement.values(next_try_at=micros(at)))
+
     def give_up_closing(self, one: Closing, at: datetime, forget_at: datetime) -> None:
         """Try no more; it is due to be forgotten later."""
         self._affected(_same(one).values(given_up_at=micros(at), next_try_at=micros(forget_at)))
@@ -92,6 +109,11 @@ class ClosingWriter(ClosingReader):
     def remove_closing(self, one: Closing) -> None:
         """Forget one."""
         self._affected(delete(closing).where(closing.c.id == one.id, closing.c.made_at == micros(one.made_at)))
+
+    def forget_closings(self, servers: Sequence[str], now: datetime) -> int:
+        """Forget what is for none of these servers, and what was given up and shown for long enough. Gives how much."""
+        was_shown = closing.c.given_up_at.is_not(None) & (closing.c.next_try_at <= micros(now))
+        return self._affected(delete(closing).where(closing.c.server.not_in(servers) | was_shown))
 
 
 def _same(one: Closing) -> Update:
