@@ -13,6 +13,7 @@ from tests.servers.cyrus import SASLAUTHD, Cyrus, running_cyrus
 from tests.servers.dialogue import Dialogue, dialogue, plain
 from tests.servers.people import ALICE, BOB, CAROL, SCANNER
 from tests.servers.site import MailSite
+from tests.servers.unpacked import unpacked
 from tests.servers.valetkey import Valetkey, running_valetkey
 from tests.servers.valetkey_keys import EVERYTHING, AppPasswordOf, scope
 from tests.servers.valetkey_settings import ValetkeyOptions
@@ -158,6 +159,32 @@ def test_while_nobody_can_tell_cyrus_says_generic_failure(cyrus: Cyrus, valetkey
 
 def unavailable(*_: object) -> None:
     raise Unavailable("The store is away.")
+
+
+def test_an_alias_opens_no_mailbox(cyrus: Cyrus, valetkey: Valetkey):
+    """Cyrus would open, and here make, the mailbox that is called so."""
+    key, alias = valetkey.keys.issue(BOB), "sales@example.test"
+    valetkey.cli("account", "alias", "add", BOB.address, alias)
+    assert imap_login(cyrus, alias, key.secret).startswith("a NO")
+    assert imap_login(cyrus, BOB.address.upper(), key.secret).startswith("a OK")
+
+
+def test_cyrus_takes_no_password_without_tls_once_it_is_told_so(authority: CertificateAuthority):
+    """So `tls_only` of its peer is true."""
+    with unpacked("cyrus") as place:
+        cyrus = Cyrus(place, authority, SASLAUTHD)
+        told = place.path("/etc/imapd.conf").read_text().replace("allowplaintext: yes", "allowplaintext: no")
+        place.write("/etc/imapd.conf", told)
+        cyrus.start()
+        with dialogue(cyrus.ports.imap) as talk:
+            assert "LOGINDISABLED" in talk.until(r"\* OK")[-1]
+            assert talk.imap("a", f"LOGIN {ALICE.address} x")[-1] == "a NO Login only available under a layer"
+        with dialogue(cyrus.ports.pop3) as talk:
+            talk.until(r"\+OK")
+            assert "only available under a layer" in talk.ask(f"USER {ALICE.address}", r"[-+]")[-1]
+        assert sieve_login(cyrus, ALICE.address, "x").startswith("NO")
+        assert "encryption needed to use mechanism" in cyrus.log.text()
+        cyrus.stop()
 
 
 @pytest.mark.parametrize("secret", ["", "x" * 2000, '"', "\\", "é", "a b"])

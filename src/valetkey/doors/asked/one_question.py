@@ -1,6 +1,7 @@
 """Connections on which a mail server asks once, about one login: read, decide, answer or end without an answer."""
 
 import asyncio
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 import structlog
@@ -75,9 +76,13 @@ class OneQuestion:
         await link.send(words)
 
     async def decided(self, peer: Peer, question: Question) -> Answer | None:
-        """Have a login decided; a refusal comes late. None if nobody can tell now, or there were too many failures."""
+        """Have a login decided; a refusal comes late. None if nobody can tell now, or there were too many failures.
+
+        The answer does not say which app password it was. So whatever `holds` says of this peer, which may ask at other
+        doors as well, a login through this one is held to nothing.
+        """
         begun = self._loop.time()
-        answer = await self._in_time(peer, question)
+        answer = await self._in_time(replace(peer, holds=frozenset()), question)
         if answer is not None and answer.refusal is None:
             return answer
         # The same wait whatever the reason, so that the time tells nothing.

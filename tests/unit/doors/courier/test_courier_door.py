@@ -13,6 +13,7 @@ from tests.doors.door_site import QUICK, DoorSite, door, open_doors, peer, perso
 from tests.verbs.site import HOME, OPERATOR, House
 
 from valetkey.core.errors import CannotStart, Unavailable
+from valetkey.core.limits import Held
 from valetkey.core.policy import Policy
 from valetkey.core.restriction import NetworkRule
 from valetkey.core.scope import MailProtocol, Permission
@@ -98,6 +99,12 @@ async def test_the_service_is_the_protocol_and_others_are_refused(tmp_path):
         assert (await send(site, login(ALICE, only_pop3, "pop3"))).startswith(b"UID=")
         for service in ("imap", "esmtp", "courier", "webmail", "login"):
             assert await send(site, login(ALICE, only_pop3, service)) == FAIL
+
+
+async def test_permissions_are_refused_whatever_is_said_of_the_peer(tmp_path):
+    async with open_doors(tmp_path, authdaemon(tmp_path, holds=frozenset(Held))) as site:
+        _, secret = await person_with(site, scope=replaced([Permission.READ]))
+        assert await send(site, login(ALICE, secret)) == FAIL
 
 
 async def test_revoked_disabled_and_expired_are_refused(tmp_path):

@@ -169,13 +169,14 @@ async def test_why_is_told_to_who_has_proven_the_secret(tmp_path):
         assert await ask(site, "wrong") == NO
 
 
-async def test_what_the_server_holds_nobody_to_is_refused(tmp_path):
-    async with open_doors(tmp_path, mux(tmp_path)) as site:
-        _, secret = await person_with(site, limits=Limits(messages_per_day=5))
-        assert b"NO This mail server cannot hold this app password" in await ask(site, secret, "smtp")
-    holding = mux(tmp_path, holds=frozenset({Held.SENDING}))
-    async with open_doors(tmp_path, holding, house=House(tmp_path)) as site:
-        assert await ask(site, secret, "smtp") == OK
+@pytest.mark.parametrize("holds", [frozenset(), frozenset(Held)])
+async def test_limits_are_refused_whatever_is_said_of_the_peer(tmp_path, holds):
+    """Nobody can say to the server which app password it was, so that it could hold the session to it."""
+    async with open_doors(tmp_path, mux(tmp_path, holds=holds)) as site:
+        _, limited = await person_with(site, limits=Limits(messages_per_day=5))
+        _, reading = await person_with(site, "bob@example.org", scope=replaced([Permission.READ]))
+        assert b"NO This mail server cannot hold this app password" in await ask(site, limited, "smtp")
+        assert b"NO This mail server cannot hold this app password" in await ask(site, reading, name="bob")
 
 
 async def test_a_main_password_with_its_code_opens_where_policy_says_so(tmp_path):
