@@ -18,7 +18,11 @@ SOURCE = ROOT / "src" / "valetkey"
 LOCALES = SOURCE / "locale"
 DOMAIN = "valetkey"
 # What only operators read, in logs and on the command line, stays English.
-FOR_OPERATORS = ("adapters", "app", "config", "demo", "doors/cli", "doors/gateway", "doors/ops", "doors/serve", "wire")
+FOR_OPERATORS = (
+    "adapters", "app", "config", "demo", "doors/asked", "doors/cli", "doors/courier", "doors/dovecot", "doors/gateway",
+    "doors/ldap", "doors/nginx", "doors/ops", "doors/postfix", "doors/radius", "doors/sasl", "doors/saslauthd",
+    "doors/serve", "wire",
+)  # fmt: skip
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "_": None,
     "gettext": None,
