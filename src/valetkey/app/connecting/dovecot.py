@@ -79,6 +79,11 @@ _USERDB = (
     "A userdb that says where mailboxes are and whose they are has to be there as before; what 10-auth.conf included goes "
     "below these lines."
 )
+_NAMESPACES = (
+    "In valetkey.settings, shared has to name the prefixes of every namespace that is shared or public (shared/, Public/): "
+    "app passwords with limits could else name folders of other people. separator is what stands between folders; with "
+    'Maildir it is "." unless the namespace says otherwise.'
+)
 
 
 def _by_lua(setup: Setup) -> Lines:
@@ -108,13 +113,14 @@ def _by_lua(setup: Setup) -> Lines:
         commands("Begin", "doveconf -n > /dev/null && systemctl restart dovecot"),
     ]
     removal = (f"rm {CONFIGURATION} {script} {settings}", f"rm -rf {RIGHTS}", "systemctl restart dovecot")
-    return Lines(tuple(steps), (_ALONE, _USERDB), removal)
+    notes = (_ALONE, _USERDB, _NAMESPACES) if holds_acl else (_ALONE, _USERDB)
+    return Lines(tuple(steps), notes, removal)
 
 
 def _settings(setup: Setup, *, with_rights: bool) -> str:
     lines = [f"url = {setup.place(DoorKind.HTTP).url}", f"secret = {setup.secret}"]
     if with_rights:
-        lines.append(f"acl_directory = {RIGHTS}")
+        lines += [f"acl_directory = {RIGHTS}", "separator = /", "shared = none"]
     return "\n".join(lines) + "\n"
 
 

@@ -141,6 +141,27 @@ def _script(found: DovecotFound, script: Path, setup: Setup) -> Iterator[Finding
     if setup.holds & {Held.PERMISSIONS, Held.FOLDERS} and not said.get("acl_directory"):
         mend = "acl_directory = /var/lib/dovecot/valetkey"
         yield problem(_SUBJECT, f"{settings} has no acl_directory, and the [[peer]] holds permissions or folders", mend)
+    if setup.holds & {Held.PERMISSIONS, Held.FOLDERS}:
+        yield from _namespaces(read_dovecot(found.text), settings, said.get("shared", ""))
+
+
+def _namespaces(top: Block, settings: Path, shared: str) -> Iterator[Finding]:
+    """Find namespaces that are not one's own, and that the script does not know of."""
+    if not shared:
+        what = f"{settings} does not say which namespaces are shared: app passwords with limits cannot log in"
+        yield problem(_SUBJECT, what, "shared = none, or the prefixes of all that are shared or public")
+    named = {prefix.strip() for prefix in shared.split(",")}
+    for namespace in top.under("namespace"):
+        prefix = namespace.value("prefix")
+        if namespace.value("type") not in {"shared", "public"} or _fixed(prefix) in named:
+            continue
+        what = f"the namespace {prefix} is not one's own, and app passwords with limits can name folders in it"
+        yield problem(_SUBJECT, what, f"Add {_fixed(prefix)} to shared in {settings}, and restart Dovecot.")
+
+
+def _fixed(prefix: str) -> str:
+    """Give the part of a prefix before its first variable: shared/%%u/ begins with shared/."""
+    return prefix.partition("%")[0]
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
