@@ -63,7 +63,7 @@ def posted_limits(form: Form) -> LimitWishes:
 
 def read_limits(wishes: LimitWishes, errors: Errors) -> Limits:
     """Work out what the fields mean; what is wrong is named beside each of them, and left out."""
-    asked = {
+    asked: dict[str, Any] = {
         "folders": tuple(wishes.folders.splitlines()),
         "senders": (wishes.own_sender, *_addresses(wishes.senders)),
         "recipients": _addresses(wishes.recipients),
