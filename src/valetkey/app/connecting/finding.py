@@ -155,7 +155,8 @@ def network_of(text: str) -> Network:
 def _door_section(need: Need, wish: Wish, peer: str, taken: set[int]) -> str:
     lines = ["[[door]]", f"kind = {quoted(need.kind.value)}"]
     if need.socket is not None:
-        lines += [f"socket = {quoted(str(need.socket))}", f"socket_group = {quoted(need.socket_group)}"]
+        lines.append(f"socket = {quoted(str(need.socket))}")
+        lines += [f"socket_group = {quoted(need.socket_group)}"] if need.socket_group else []
     else:
         port = need.port
         while port in taken:

@@ -56,7 +56,7 @@ def setup_of(config: Config, recipe: Recipe, found: Fit, version: str, script: P
     if recipe.has_secret and peer.secret_file is not None:
         secret = read_secret(peer.secret_file, f"[[peer]] {peer.name} secret_file")
     places = {kind: place_of(config, door, peer) for kind, door in found.doors.items()}
-    return Setup(version, peer.name, places, secret, peer.holds, script)
+    return Setup(version, peer.name, places, secret, peer.holds, config.server.hostname, script)
 
 
 def version_for(recipe: Recipe, said: str) -> str:

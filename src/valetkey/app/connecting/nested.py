@@ -1,9 +1,13 @@
 """Reads settings as Dovecot and nginx print their own: words, and blocks in braces. Nothing is run or resolved."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 _MOST_DEPTH = 32
+_MOST_INCLUDES = 8  # one within the other
+_FILE = re.compile(r"^# configuration file (.+):$", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -44,33 +48,58 @@ def read_dovecot(text: str) -> Block:
                 open_blocks.append(block)
         elif "=" in line:
             key, _, value = line.partition("=")
-            open_blocks[-1].settings.append((key.strip(), value.strip()))
+            open_blocks[-1].settings.append((key.strip(), value.strip().strip('"').strip()))
     return top
 
 
-def read_nginx(text: str) -> Block:
-    """Read what `nginx -T` prints: words up to a semicolon or a brace, in quotes where they hold spaces."""
-    top = Block()
-    open_blocks = [top]
-    words: list[str] = []
-    for kind, word in _tokens(text):
-        if kind == "word":
-            words.append(word)
-        elif word == "{":
-            block = Block(tuple(words))
-            open_blocks[-1].blocks.append(block)
-            if len(open_blocks) < _MOST_DEPTH:
-                open_blocks.append(block)
-            words = []
-        elif word == "}":
-            if len(open_blocks) > 1:
-                open_blocks.pop()
-            words = []
-        else:
-            if words:
+def read_nginx(dump: str) -> Block:
+    """Read what `nginx -T` prints: one file after the other, each below a comment that names it; includes are put in."""
+    marks = list(_FILE.finditer(dump))
+    if not marks:
+        return _NginxFiles({}).read(dump)
+    ends = [*(mark.start() for mark in marks[1:]), len(dump)]
+    files = {mark[1]: dump[mark.end() : end] for mark, end in zip(marks, ends, strict=True)}
+    return _NginxFiles(files).read(files[marks[0][1]])
+
+
+class _NginxFiles:
+    """The files of one configuration."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = files
+        self._folder = next(iter(files), "").rpartition("/")[0]
+
+    def read(self, text: str) -> Block:
+        top = Block()
+        self._into(top, text, 0)
+        return top
+
+    def _into(self, top: Block, text: str, depth: int) -> None:
+        """Read words up to a semicolon or a brace, in quotes where they hold spaces."""
+        open_blocks = [top]
+        words: list[str] = []
+        for kind, word in _tokens(text):
+            if kind == "word":
+                words.append(word)
+                continue
+            if word == "{":
+                block = Block(tuple(words))
+                open_blocks[-1].blocks.append(block)
+                if len(open_blocks) < _MOST_DEPTH:
+                    open_blocks.append(block)
+            elif word == "}":
+                del open_blocks[max(1, len(open_blocks) - 1) :]
+            elif words[:1] == ["include"] and depth < _MOST_INCLUDES:
+                self._include(open_blocks[-1], words[-1], depth)
+            elif words:
                 open_blocks[-1].settings.append((words[0], " ".join(words[1:])))
             words = []
-    return top
+
+    def _include(self, block: Block, pattern: str, depth: int) -> None:
+        wanted = pattern if pattern.startswith("/") else f"{self._folder}/{pattern}"
+        for path in sorted(self._files):
+            if fnmatchcase(path, wanted):
+                self._into(block, self._files[path], depth + 1)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:

@@ -1,30 +1,30 @@
 """The lines for nginx as a mail proxy (auth_http)."""
 
-from valetkey.app.connecting.parts import Lines, Need, Recipe, Setup, commands, whole_file
+from valetkey.app.connecting.parts import Lines, Need, Recipe, Setup, commands, lines_of, whole_file
 from valetkey.doors.asked.settings import DoorKind
 
-CONFIGURATION = "/etc/nginx/modules-enabled/90-valetkey-mail.conf"
+CONFIGURATION = "/etc/nginx/nginx.conf"
+SECRET = "/etc/nginx/valetkey-secret"  # noqa: S105  (a file)
 _MAIL = """\
 mail {{
   auth_http {place}/nginx;
-  auth_http_header Authorization "Bearer {secret}";
-  auth_http_timeout 10s;
+  include {secret_file};
+  auth_http_timeout 15s;
   proxy_pass_error_message on;
 
   ssl_protocols TLSv1.2 TLSv1.3;
-  ssl_certificate /etc/nginx/tls/fullchain.pem;
-  ssl_certificate_key /etc/nginx/tls/privkey.pem;
+  ssl_certificate     /etc/letsencrypt/live/{hostname}/fullchain.pem;
+  ssl_certificate_key /etc/letsencrypt/live/{hostname}/privkey.pem;
 
   imap_auth plain login;
   imap_capabilities IMAP4rev1 UIDPLUS IDLE LITERAL+ SASL-IR;
   pop3_auth plain;
   smtp_auth plain login;
 
-  server {{ listen 143; protocol imap; starttls on; proxy_protocol on; }}
+  server {{ listen 143;     protocol imap; starttls only; proxy_protocol on; }}
   server {{ listen 993 ssl; protocol imap; proxy_protocol on; }}
-  server {{ listen 110; protocol pop3; starttls on; proxy_protocol on; }}
   server {{ listen 995 ssl; protocol pop3; proxy_protocol on; }}
-  server {{ listen 587; protocol smtp; starttls only; xclient on; proxy_smtp_auth off; }}
+  server {{ listen 587;     protocol smtp; starttls only; xclient on; proxy_smtp_auth off; }}
   server {{ listen 465 ssl; protocol smtp; xclient on; proxy_smtp_auth off; }}
 }}
 """
@@ -37,18 +37,16 @@ _ADDRESSES = (
 
 def _lines(setup: Setup) -> Lines:
     place = setup.place(DoorKind.HTTP).authority
+    text = _MAIL.format(place=place, secret_file=SECRET, hostname=setup.hostname)
+    header = f'auth_http_header Authorization "Bearer {setup.secret}";\n'
     steps = (
         commands("nginx's mail module", "apt-get install nginx libnginx-mod-mail"),
-        whole_file(
-            "The mail proxy, beside http { }: nginx.conf reads this folder outside of it",
-            CONFIGURATION,
-            _MAIL.format(place=place, secret=setup.secret),
-            mode=0o600,
-            secret=setup.secret,
-        ),
+        whole_file("The secret", SECRET, header, mode=0o600, secret=setup.secret),
+        lines_of("The mail proxy, beside http { }", CONFIGURATION, text),
         commands("Begin", "nginx -t && systemctl reload nginx"),
     )
-    return Lines(steps, (_BEHIND, _ADDRESSES), (f"rm {CONFIGURATION}", "systemctl reload nginx"))
+    removal = (f"the mail {{ }} of {CONFIGURATION}", f"rm {SECRET}", "systemctl reload nginx")
+    return Lines(steps, (_BEHIND, _ADDRESSES), removal)
 
 
 NGINX = Recipe(

@@ -56,6 +56,7 @@ class Setup:
     places: Mapping[DoorKind, Place]
     secret: str = field(default="", repr=False)
     holds: frozenset[Held] = frozenset()
+    hostname: str = "mail.example.org"  # that mail programs connect to
     script: Path | None = None  # where the script for Dovecot goes, if not to its usual place
 
     def place(self, kind: DoorKind) -> Place:
