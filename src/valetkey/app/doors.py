@@ -13,6 +13,7 @@ from valetkey.doors.asked.desk import Desk, OpenDoor
 from valetkey.doors.asked.listening import ALPN, bind_door
 from valetkey.doors.asked.settings import Door, DoorKind, Settings
 from valetkey.doors.courier.door import open_courier
+from valetkey.doors.ldap.door import open_ldap
 from valetkey.doors.postfix.policy import open_policy
 from valetkey.doors.postfix.socketmap import open_socketmap
 from valetkey.doors.radius.door import open_radius
@@ -34,6 +35,7 @@ _OPENERS: Mapping[DoorKind, _Open] = {
     DoorKind.SOCKETMAP: open_socketmap,
     DoorKind.SASLAUTHD: open_saslauthd,
     DoorKind.AUTHDAEMON: open_courier,
+    DoorKind.LDAP: open_ldap,
 }
 
 

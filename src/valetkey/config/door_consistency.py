@@ -14,7 +14,7 @@ from valetkey.doors.gateway.settings import UpstreamLogin
 Contradiction = tuple[Place, str, str, str]  # where, the setting, what is wrong, the mend
 
 _SOCKETS_ONLY = {DoorKind.SASLAUTHD, DoorKind.AUTHDAEMON}
-_NEED_SECRET = {DoorKind.HTTP, DoorKind.RADIUS, DoorKind.LDAP}
+_NEED_SECRET = {DoorKind.HTTP, DoorKind.RADIUS}
 _MAY_HAVE_TLS = {DoorKind.HTTP, DoorKind.LDAP}
 _LONGEST_PATH = 100  # octets of a unix socket's address, with room for what it is called while it is made
 
