@@ -150,6 +150,7 @@ class Serving:
             address=decoded(request.client),
             tls=peer.tls_only,
             mechanism="PAP",
+            keeps_name=True,  # PAM and others go on with the name that was typed
         )
         try:
             async with asyncio.timeout(self._limits.answer):

@@ -35,6 +35,8 @@ from valetkey.core.scope import MailProtocol
 from valetkey.core.throttle import ThrottleLimits
 from valetkey.doors.asked.settings import DoorKind, Limits, Settings
 from valetkey.doors.serve.metrics import Metrics
+from valetkey.service import accounts
+from valetkey.service.ports import OPERATOR
 
 MX = peer(tls_only=True, holds=EVERYTHING_HELD)
 OLD = peer("old", tls_only=True, holds=EVERYTHING_HELD, secret="secret of an old one", message_authenticator=False)
@@ -109,6 +111,15 @@ async def test_the_service_is_the_protocol(site: DoorSite, client: Client, right
 @pytest.mark.parametrize("service", [b"sshd", b"firewall.example.org", b"imap ", b"imap\0", b"\xff", None])
 async def test_an_unknown_service_is_rejected(client: Client, right: Ask, service: bytes | None):
     assert (await client.ask(right.but(service=service))).code == ACCESS_REJECT
+
+
+async def test_an_alias_opens_nothing_because_the_server_would_open_a_mailbox_of_that_name(
+    site: DoorSite, client: Client, right: Ask
+):
+    account = await site.house.ports.store.read(lambda reader: reader.accounts()[0])
+    await accounts.add_alias(site.house.ports, OPERATOR, account.id, "sales@example.org")
+    assert (await client.ask(right.but(name=b"sales@example.org"))).code == ACCESS_REJECT
+    assert (await client.ask(right)).code == ACCESS_ACCEPT
 
 
 async def test_a_client_that_names_no_service_asks_for_the_doors_protocol(tmp_path):
