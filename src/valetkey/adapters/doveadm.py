@@ -95,9 +95,9 @@ def _failures_told(server: str) -> Iterator[None]:
 
 
 async def _close(way: Way, server: DovecotServer, sessions: Sessions) -> int:
-    app = sessions.app_password_id if server.by_app else None
-    if app is None and sessions.only == frozenset():
+    if sessions.only == frozenset():
         return 0
+    app = sessions.app_password_id if server.by_app else None
     open_now = await _connections(way, sessions.names)
     tagged = [each for each in open_now if app and each.app == app]
     # What is tagged with another app password, or with this one, needs no guess by its address.

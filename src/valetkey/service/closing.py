@@ -23,6 +23,7 @@ WITHIN = 2.0  # seconds that a verb waits for mail servers
 LEFT_ALONE = timedelta(seconds=5)  # what a verb has asked for it tells itself
 AGAIN_AFTER = timedelta(seconds=5)  # told once more, for a login that was on its way
 ON_ITS_WAY = timedelta(seconds=10)  # from a verdict to a session, at most
+SAME_MOMENT = timedelta(seconds=1)  # between the clocks' readings of two processes
 FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(minutes=10)
 _MOST_APART = 8  # app passwords of one account told one by one; of more, the whole account at once
@@ -159,8 +160,9 @@ def sessions_of(ports: Ports, reader: Reader, closing: Closing) -> Sessions | No
     proven = _proven(reader, account.id)
     meant = [each for each in proven if wanted is None or (each.credential_id or OF_MAIN_PASSWORD) == wanted]
     if closing.told_at is not None:
-        since = closing.made_at - ON_ITS_WAY
-        return Sessions(names, wanted, only=frozenset(each.network for each in meant if each.last_at >= since))
+        since, until = closing.made_at - ON_ITS_WAY, closing.made_at + SAME_MOMENT
+        on_their_way = (each.network for each in meant if each.last_at >= since and each.first_at <= until)
+        return Sessions(names, wanted, only=frozenset(on_their_way))
     live = {each.id for each in reader.app_passwords(account.id, live_only=True)} | {OF_MAIN_PASSWORD}
     others = {e.network for e in proven if (key := e.credential_id or OF_MAIN_PASSWORD) != wanted and key in live}
     return Sessions(names, wanted, spare=frozenset(others.difference(each.network for each in meant)))

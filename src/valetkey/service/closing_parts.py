@@ -13,7 +13,8 @@ class Sessions:
 
     A server that knows its sessions by app password goes by `credential_id` where there is one. Another goes by name
     and address: it closes those from addresses in `only`, or without that all but those from addresses in `spare`, from
-    where only what still passes has logged in. An address that nobody knows anything of is not spared.
+    where only what still passes has logged in. An address that nobody knows anything of is not spared. Where `only` is
+    empty, nothing is meant.
     """
 
     names: tuple[str, ...]  # that log in to the account

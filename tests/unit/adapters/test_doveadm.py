@@ -97,9 +97,10 @@ async def test_others_that_a_name_stands_for_are_left_alone() -> None:
     assert all(name != "kick" for name, _ in way.said)
 
 
-async def test_nobody_is_asked_when_nobody_is_meant() -> None:
-    way = Dovecot((ALICE, HOME, ""))
-    assert await told(way).close("mx1", Sessions((ALICE,), "ap_1", only=frozenset())) == 0
+@pytest.mark.parametrize("by_app", [False, True])
+async def test_nobody_is_asked_when_nobody_is_meant(by_app: bool) -> None:
+    way = Dovecot((ALICE, HOME, "ap_1"))
+    assert await told(way, by_app=by_app).close("mx1", Sessions((ALICE,), "ap_1", only=frozenset())) == 0
     assert way.said == []
 
 
