@@ -380,6 +380,9 @@ def test_our_gateway_comes_in_as_master_user_for_who_it_let_in(asking: Asking) -
         talk.line()
         wide = keys.issue(CAROL, "everything")
         assert answered(talk, "pop3", CAROL.address, wide.secret).startswith("+OK")
+    with dialogue(ports.sieves, context) as talk:
+        talk.until("OK")
+        assert answered(talk, "sieve", CAROL.address, keys.issue(CAROL, "everything").secret).startswith("OK")
 
 
 def test_the_master_user_comes_in_only_for_who_the_gateway_let_in(asking: Asking) -> None:

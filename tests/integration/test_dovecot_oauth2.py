@@ -225,16 +225,18 @@ async def test_policy_that_cannot_tell_leaves_it_to_the_administrator(
 
 
 async def test_policy_knows_the_app_password_that_dovecots_own_database_names(
-    site: DoorSite, authority: CertificateAuthority
+    site: DoorSite, authority: CertificateAuthority, version: str
 ) -> None:
     """An app password kept in Dovecot's file ends when it ends here, and its owner sees its use."""
     house = site.house
     alice = await house.person(ALICE.address)
     key = (await house.issue(alice)).app_password
-    with judged("2.3", authority, site.port()) as dovecot:
-        assert isinstance(dovecot, Dovecot)
-        users = dovecot.directory / "users"
-        users.write_text(f"{ALICE.address}:{{PLAIN}}kept::::::userdb_app_id={key.id}\n")
+    line = f"{ALICE.address}:{{PLAIN}}kept::::::userdb_app_id={key.id}\n"
+    with judged(version, authority, site.port()) as dovecot:
+        if isinstance(dovecot, Dovecot24):
+            dovecot.place.write("/etc/dovecot/users", line)
+        else:
+            (dovecot.directory / "users").write_text(line)
         assert (await beside(log_in, dovecot, "kept")).startswith("z OK")
         await house.recorder.flush()
         used = await app_passwords.get(house.ports, OPERATOR, key.id)
