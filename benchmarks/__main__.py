@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import decisions, logins, memory, pages, recording, relaying, servers
+from benchmarks import decisions, doors, logins, memory, pages, recording, relaying, servers
 from benchmarks.findings import Finding, machine, show, write_json
 from benchmarks.settings import QUICK, USUAL, Effort
 
@@ -19,7 +19,7 @@ _BESIDE_OTHERS: dict[str, _Part] = {
     "relay": relaying.measure,
     "memory": memory.measure,
 }
-_PARTS = ("decisions", "recording", *_BESIDE_OTHERS, "pages")
+_PARTS = ("decisions", "recording", *_BESIDE_OTHERS, "doors", "pages")
 
 
 def main() -> int:
@@ -55,6 +55,8 @@ def _measured(name: str, effort: Effort, lacking: dict[str, str], left_out: list
         return recording.measure(effort)
     if name == "pages":
         return pages.measure(effort, left_out)
+    if name == "doors":
+        return doors.measure(effort, left_out)
     with (
         tempfile.TemporaryDirectory(prefix="valetkey-bench-", ignore_cleanup_errors=True) as folder,
         servers.ground(Path(folder), relaying.MESSAGE) as where,

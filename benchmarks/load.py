@@ -4,7 +4,7 @@ import multiprocessing
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -115,7 +115,7 @@ def context_of(place: Place) -> ssl.SSLContext | None:
 def log_in_and_out(server: int, place: Place, seconds: float, clients: int) -> Done:
     """Connect, log in, log out, and again; counts logins. `server` is the process whose CPU, and whose children's, is read."""
 
-    def work(begin: _Begin) -> int:
+    def work(begin: Begin) -> int:
         context = context_of(place)
         count, until = 0, begin()
         while time.monotonic() < until or not count:
@@ -123,13 +123,13 @@ def log_in_and_out(server: int, place: Place, seconds: float, clients: int) -> D
             count += 1
         return count
 
-    return _in_parallel(work, server, seconds, clients)
+    return in_parallel(work, server, seconds, clients)
 
 
 def send_small_commands(server: int, place: Place, seconds: float, clients: int) -> Done:
     """Send NOOP on many connections, wait for the answers, and again; counts commands."""
 
-    def work(begin: _Begin) -> int:
+    def work(begin: Begin) -> int:
         context = context_of(place)
         sessions = [Client(place, context) for _ in range(_SESSIONS_EACH)]
         count, until = 0, begin()
@@ -141,13 +141,13 @@ def send_small_commands(server: int, place: Place, seconds: float, clients: int)
             count += len(sessions)
         return count
 
-    return _in_parallel(work, server, seconds, clients)
+    return in_parallel(work, server, seconds, clients)
 
 
 def fetch_much(server: int, place: Place, seconds: float, clients: int) -> Done:
     """Fetch the large message again and again; counts octets."""
 
-    def work(begin: _Begin) -> int:
+    def work(begin: Begin) -> int:
         client = Client(place, context_of(place))
         client.ask(b"s SELECT INBOX\r\n", b"s ")
         buffer = bytearray(262_144)
@@ -156,44 +156,46 @@ def fetch_much(server: int, place: Place, seconds: float, clients: int) -> Done:
             octets += client.fetch(buffer)
         return octets
 
-    return _in_parallel(work, server, seconds, clients)
+    return in_parallel(work, server, seconds, clients)
 
 
-def _in_parallel(work: Callable[["_Begin"], int], server: int, seconds: float, clients: int) -> Done:
-    """Run clients; what they do before they call `begin` is not measured, nor what follows the last one's count."""
+def in_parallel(work: Callable[["Begin"], int], server: int | Sequence[int], seconds: float, clients: int) -> Done:
+    """Run clients, and read the CPU of one server's processes, or of several; what they do before they call `begin` is not measured, nor what follows the last one's count."""
+    servers = (server,) if isinstance(server, int) else tuple(server)
     barrier = _FORK.Barrier(clients + 1)
     pipes, processes = [], []
     with on_cores(cores()[1]):
         for _ in range(clients):
             receive, send = _FORK.Pipe(duplex=False)
-            process = _FORK.Process(target=_run, args=(work, _Begin(barrier, seconds), send))
+            process = _FORK.Process(target=_run, args=(work, Begin(barrier, seconds), send))
             process.start()
             send.close()
             pipes.append(receive)
             processes.append(process)
         with suppress(BrokenBarrierError):  # why it broke is in a pipe
             barrier.wait(_TIMEOUT)
-        before, begin = cpu_seconds(server), time.monotonic()
+        before, begin = sum(map(cpu_seconds, servers)), time.monotonic()
         counts = [_result(pipe) for pipe in pipes]
-        elapsed, spent = time.monotonic() - begin, cpu_seconds(server) - before
+        elapsed, spent = time.monotonic() - begin, sum(map(cpu_seconds, servers)) - before
     for process in processes:
         process.join()
     return Done(sum(counts), elapsed, spent)
 
 
 @dataclass(frozen=True, slots=True)
-class _Begin:
+class Begin:
     """Called by a client that is ready: waits for the others, and gives the time until which to go on."""
 
     barrier: Barrier
     seconds: float
 
     def __call__(self) -> float:
+        """Wait for the others, and give the time until which to go on."""
         self.barrier.wait(_TIMEOUT)
         return time.monotonic() + self.seconds
 
 
-def _run(work: Callable[[_Begin], int], begin: _Begin, answer: Connection) -> None:
+def _run(work: Callable[[Begin], int], begin: Begin, answer: Connection) -> None:
     try:
         answer.send(work(begin))
     except (OSError, RuntimeError) as error:

@@ -23,6 +23,7 @@ error_log {room}/error.log crit;
 events {{ worker_connections 10000; }}
 http {{
   access_log off;
+  keepalive_requests 100000000;
   client_body_temp_path {room}/body;
   proxy_temp_path {room}/proxy;
   fastcgi_temp_path {room}/fastcgi;

@@ -15,6 +15,7 @@ class Effort:
     sessions: int = 2_000  # idle ones
     people: int = 500  # with an account, where pages are measured
     page_loads: int = 200  # of each page
+    door_seconds: float = 4.0  # of each server that asks, or is asked
 
 
 USUAL = Effort()
@@ -27,4 +28,5 @@ QUICK = Effort(
     sessions=300,
     people=50,
     page_loads=30,
+    door_seconds=1.5,
 )

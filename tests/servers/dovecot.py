@@ -47,6 +47,11 @@ class Dovecot:
         """The log that a failed test shows."""
         return [self.log]
 
+    @property
+    def pid(self) -> int:
+        """The process that all its others come from; 0 if it does not run."""
+        return self._process.pid if self._process else 0
+
     def start(self) -> None:
         """Start and wait until every port is open; raises RuntimeError with the log if that fails."""
         command = [_program(), "-F", "-c", str(self._configuration)]

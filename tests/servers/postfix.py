@@ -67,6 +67,11 @@ class Postfix:
         self._etc = self.directory / "etc"
         self._runs = False
 
+    @property
+    def pid(self) -> int:
+        """The process that all its others come from; only while it runs."""
+        return int((self.directory / "queue" / "pid" / "master.pid").read_text())
+
     def start(self) -> None:
         """Start and wait until every port is open; raises RuntimeError with the log if that fails."""
         self._write()

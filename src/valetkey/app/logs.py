@@ -101,6 +101,8 @@ def _clean_name(name: str) -> str:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
+        if len(value) < _SHORTEST_SECRET and value.isprintable():
+            return value  # most values of a login's line, which is written for every login
         return _shortened(_clean_text(value))
     if isinstance(value, bytes | bytearray | memoryview):
         return f"<{len(value)} octets>"
@@ -115,7 +117,7 @@ def _clean(value: Any) -> Any:
 
 def _clean_text(text: str) -> str:
     masked = text
-    if len(text) >= _SHORTEST_SECRET:
+    if len(text) >= _SHORTEST_SECRET and ("v" in text or "V" in text):
         masked = _TOKEN.sub(_TOKEN_MASK, _SECRET.sub(_MASK, text[:_MAX_TEXT]))
     masked = masked.rstrip("\n")
     if masked.isprintable():
