@@ -101,6 +101,7 @@ class Peer:
     holds: tuple[str, ...] = HOLDS
     master_user: str = "gateway"
     more: tuple[str, ...] = ()  # further lines of its section
+    separator: str = "/"  # between the levels of folders
     ca: Path | None = None  # who signed Valetkey's certificate; None: asked without TLS
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     port: int = field(default_factory=free_port)
@@ -116,10 +117,24 @@ class Peer:
         who = f'[[peer]]\nname = "dovecot"\nsecret_file = "{file}"\nholds = [{holds}]\n'
         return door, "\n".join([f'{who}master_user = "{self.master_user}"', *self.more]) + "\n"
 
+    @property
+    def spaces(self) -> str:
+        """What the script is told of namespaces."""
+        return f"separator = {self.separator}\nshared = Public{self.separator}\n"
+
+    def dotted(self, lines: str) -> str:
+        """Give all namespaces our separator, also that of a Dovecot's own configuration."""
+        if self.separator == "/":
+            return lines
+        public = lines.replace("separator = /", f"separator = {self.separator}").replace(
+            "Public/", f"Public{self.separator}"
+        )
+        return f"{public}\nnamespace inbox {{\n  separator = {self.separator}\n}}\n"
+
     def script_settings(self, rights: str, secret: str) -> str:
         """The lines of valetkey.settings."""
         url = f"https://localhost:{self.port}\nca_file = {CA_24}" if self.ca else f"http://127.0.0.1:{self.port}"
-        return f"url = {url}\nsecret = {secret}\nacl_directory = {rights}\nshared = Public/\n"
+        return f"url = {url}\nsecret = {secret}\nacl_directory = {rights}\n{self.spaces}"
 
 
 @dataclass(frozen=True)
@@ -175,7 +190,7 @@ class Script23:
     @property
     def options(self) -> DovecotOptions:
         """The lines of Dovecot's configuration."""
-        acl = ACL.replace("MAIL", str(self.peer.folder))
+        acl = self.peer.dotted(ACL).replace("MAIL", str(self.peer.folder))
         extra = f"{acl}\nssl_client_ca_file = {self.peer.ca}\n" if self.peer.ca else acl
         return DovecotOptions(passdbs=MASTERS + BY_LUA.replace("FOLDER", str(self.peer.folder)), extra=extra)
 
@@ -209,7 +224,7 @@ class Script24:
 
     def options(self, relay_port: int | None = None) -> Dovecot24Options:
         """The lines of Dovecot's configuration."""
-        return Dovecot24Options(passdbs=MASTERS_24 + BY_LUA_24, relay_port=relay_port, extra=ACL_24)
+        return Dovecot24Options(passdbs=MASTERS_24 + BY_LUA_24, relay_port=relay_port, extra=self.peer.dotted(ACL_24))
 
     def tell(self, secret: str) -> None:
         """Write its settings."""
