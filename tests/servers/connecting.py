@@ -12,6 +12,12 @@ from typing import Any
 from tests.servers.places import free_port
 from tests.servers.valetkey import PROGRAM, Valetkey
 
+from valetkey.app.connecting.finding import Wish, fit
+from valetkey.app.connecting.lines import setup_of, version_for
+from valetkey.app.connecting.local import local_findings
+from valetkey.app.connecting.servers import recipe_of
+from valetkey.config.reading import load
+
 Finding = tuple[str, str, str]  # how bad, of what, what
 
 
@@ -62,6 +68,20 @@ def added(
     valetkey.start()
     printed = valetkey.cli("connect", server, "--json", "--show-secrets", *options)
     return Printed(server, json.loads(printed), places)
+
+
+def looked(valetkey: Valetkey, server: str, config: Path) -> list[Finding]:
+    """Give what is found in the configuration of a server, without a login."""
+    ours, recipe = load(valetkey.config), recipe_of(server)
+    found = fit(ours, Wish(recipe))
+    assert found.peer is not None
+    setup = setup_of(ours, recipe, found, version_for(recipe, ""))
+    return [(each.level.value, each.subject, each.what) for each in local_findings(server, setup, found.peer, config)]
+
+
+def bad(found: Sequence[Finding]) -> str:
+    """Give all that is wrong."""
+    return "\n".join(f"{subject}: {what}" for level, subject, what in found if level == "problem")
 
 
 def tried(valetkey: Valetkey, server: str, *options: str) -> list[Finding]:
