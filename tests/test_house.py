@@ -155,6 +155,7 @@ BROAD_EXCEPTS: dict[str, str] = {
     "doors/api/app.py": "the outermost handler of the API: a bug is a problem with a reference",
     "doors/asked/http_talk.py": "a bug costs its own request, which is answered “try again later”, and no other",
     "doors/asked/listening.py": "a bug costs its own connection and no other",
+    "doors/gateway/counting.py": "a message waits for an answer, and a bug lets none through",
     "doors/gateway/filtered_relay.py": "a bug of a filter costs its own session and no other",
     "doors/gateway/session.py": "a bug costs its own connection and no other",
     "doors/gateway/worker.py": "the tick that follows changes goes on after a bug in it",
