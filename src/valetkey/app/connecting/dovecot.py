@@ -16,12 +16,13 @@ _NEW = (2, 4)
 _LUA = """\
 passdb {{
   driver = lua
-  args = file={script} blocking=yes
+  args = file={script} blocking=yes cache_key=%u%{{session}}
 }}
 userdb {{
   driver = prefetch
   result_success = continue
 }}
+auth_cache_size = 0
 imap_id_retain = yes
 """
 _LUA_NEW = """\
@@ -155,6 +156,7 @@ DOVECOT_OAUTH2 = Recipe(
     "Dovecot without its Lua package, by its oauth2 passdb: app passwords with limits are refused there",
     (Need(DoorKind.HTTP, 9080),),
     _by_oauth2,
+    peer=("tls_only = true",),
     versions=("2.3", "2.4"),
     asks_version=("dovecot", "--version"),
 )

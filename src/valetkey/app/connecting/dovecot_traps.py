@@ -1,7 +1,7 @@
 """What of a Dovecot's own configuration keeps it from asking, or lets people in beside Valetkey."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class DovecotFound:
     script: bool = True  # whether our script is where the configuration says
     settings: str | None = None  # of valetkey.settings beside it; None: not there, or not ours to read
     settings_mode: int = 0o640
+    rights: bool = True  # whether the folder for lists of rights is there
 
 
 def look(config: Path | None) -> DovecotFound | Finding | None:
@@ -49,7 +50,9 @@ def look(config: Path | None) -> DovecotFound | Finding | None:
     settings = file.with_name("valetkey.settings") if file else None
     text, mode = _read(settings)
     has_lua = any(Path("/").glob(_LUA_LIBRARY))
-    return DovecotFound(said.text, version, has_lua, bool(file and file.exists()), text, mode)
+    rights = dict(_pairs(text or "")).get("acl_directory", "")
+    is_room = bool(rights) and Path(rights).is_dir()
+    return DovecotFound(said.text, version, has_lua, bool(file and file.exists()), text, mode, is_room)
 
 
 def _read(path: Path | None) -> tuple[str | None, int]:
@@ -138,25 +141,44 @@ def _script(found: DovecotFound, script: Path, setup: Setup) -> Iterator[Finding
     if said.get("secret") != setup.secret:
         mend = f"Write that of the [[peer]] {setup.peer} into it, and restart Dovecot."
         yield problem(_SUBJECT, f"the secret in {settings} is not that of the [[peer]] {setup.peer}", mend)
-    if setup.holds & {Held.PERMISSIONS, Held.FOLDERS} and not said.get("acl_directory"):
-        mend = "acl_directory = /var/lib/dovecot/valetkey"
-        yield problem(_SUBJECT, f"{settings} has no acl_directory, and the [[peer]] holds permissions or folders", mend)
     if setup.holds & {Held.PERMISSIONS, Held.FOLDERS}:
-        yield from _namespaces(read_dovecot(found.text), settings, said.get("shared", ""))
+        yield from _lists(found, said, settings)
 
 
-def _namespaces(top: Block, settings: Path, shared: str) -> Iterator[Finding]:
-    """Find namespaces that are not one's own, and that the script does not know of."""
-    if not shared:
-        what = f"{settings} does not say which namespaces are shared: app passwords with limits cannot log in"
-        yield problem(_SUBJECT, what, "shared = none, or the prefixes of all that are shared or public")
-    named = {prefix.strip() for prefix in shared.split(",")}
-    for namespace in top.under("namespace"):
-        prefix = namespace.value("prefix")
-        if namespace.value("type") not in {"shared", "public"} or _fixed(prefix) in named:
-            continue
-        what = f"the namespace {prefix} is not one's own, and app passwords with limits can name folders in it"
-        yield problem(_SUBJECT, what, f"Add {_fixed(prefix)} to shared in {settings}, and restart Dovecot.")
+def _lists(found: DovecotFound, said: Mapping[str, str], settings: Path) -> Iterator[Finding]:
+    """Look at what lists of rights need: a folder for them, and the namespaces as they are."""
+    if not said.get("acl_directory"):
+        what = f"{settings} has no acl_directory, and the [[peer]] holds permissions or folders"
+        yield problem(_SUBJECT, what, "acl_directory = /var/lib/dovecot/valetkey")
+    elif not found.rights:
+        mend = f"install -d -o dovecot -g dovecot -m 711 {said['acl_directory']}"
+        yield problem(_SUBJECT, f"there is no folder {said['acl_directory']} for lists of rights", mend)
+    top = read_dovecot(found.text)
+    others = [
+        _fixed(each.value("prefix")) for each in top.under("namespace") if each.value("type") in {"shared", "public"}
+    ]
+    named = [each.strip() for each in said.get("shared", "").split(",")]
+    if "shared" not in said:
+        what = f"{settings} does not say which namespaces are shared: sessions with limits are told to try again later"
+        yield problem(_SUBJECT, what, f"shared = {', '.join(others) or 'none'}")
+    elif left_out := [prefix for prefix in others if prefix not in named]:
+        what = f"{settings} leaves out the namespace {left_out[0]}: limits are not held there"
+        yield problem(_SUBJECT, what, f"shared = {', '.join(others)}")
+    separator = _separator(top)
+    if said.get("separator", "/") != separator:
+        what = f"{settings} says separator = {said.get('separator', '/')}, and folders have {separator}: limits open too little"
+        yield problem(_SUBJECT, what, f"separator = {separator}")
+
+
+def _separator(top: Block) -> str:
+    """Give what stands between the levels of folders: as the namespace says, or as its way to keep mail has it."""
+    said = [each.value("separator") for each in top.under("namespace") if each.value("inbox") == "yes"]
+    if said and said[0]:
+        return said[0]
+    location = top.value("mail_location")
+    is_maildir = location.startswith("maildir:") or top.value("mail_driver") == "maildir"
+    is_tree = "LAYOUT=fs" in location or top.value("mailbox_list_layout") not in {"", "maildir++"}
+    return "." if is_maildir and not is_tree else "/"
 
 
 def _fixed(prefix: str) -> str:
@@ -181,12 +203,10 @@ def _lua_passdb(passdb: Block) -> Iterator[Finding]:
 def _passdbs(top: Block, ours: Block) -> Iterator[Finding]:
     for passdb in top.under("passdb"):
         driver = _driver(passdb)
-        if (
-            passdb is ours
-            or driver in {"lua", "oauth2"}
-            or passdb.value("master") == "yes"
-            or passdb.value("deny") == "yes"
-        ):
+        if passdb.value("master") == "yes" and passdb.value("result_success") != "continue":
+            mend = "result_success = continue in it, and master_user in the [[peer]]."
+            yield warning(_SUBJECT, "every master user comes in by itself: the script is not asked for it", mend)
+        if passdb is ours or driver in {"lua", "oauth2"} or "yes" in {passdb.value("master"), passdb.value("deny")}:
             continue
         what = f"its passdb {driver} lets people in by other passwords, beside Valetkey"
         mend = "Take it out; in Debian's conf.d/10-auth.conf it is !include auth-system.conf.ext."
@@ -199,7 +219,8 @@ def _cache(top: Block, *, is_new: bool, by_script: bool) -> Iterator[Finding]:
         return
     mend = "auth_cache_size = 0, then restart Dovecot."
     what = (
-        "it remembers logins (auth_cache_size): a scope is not asked about again, and a revoked app password stays good"
+        "it remembers logins (auth_cache_size): a scope is not asked about again, and a revoked app password stays good; "
+        "for Postfix and Exim whatever the cache_key"
     )
     yield problem(_SUBJECT, what, mend)
 
@@ -215,13 +236,26 @@ def _userdbs(top: Block, setup: Setup) -> Iterator[Finding]:
     elif len(drivers) == 1:
         what = "userdb prefetch stands alone: nobody says where mailboxes are and whose they are"
         yield warning(_SUBJECT, what, "Keep a userdb of your own behind it.")
-    plugins = top.value("mail_plugins").split()
-    plugins += [key for block in top.under("mail_plugins") for key, value in block.settings if value == "yes"]
-    if setup.holds & {Held.PERMISSIONS, Held.FOLDERS} and "acl" not in plugins:
+    if setup.holds & {Held.PERMISSIONS, Held.FOLDERS}:
+        yield from _plugins(top, setup)
+
+
+def _plugins(top: Block, setup: Setup) -> Iterator[Finding]:
+    mend = "mail_plugins = $mail_plugins acl (2.4: mail_plugins { acl = yes }), or mend holds."
+    if "acl" not in _plugins_of(top):
         what = f"the [[peer]] {setup.peer} says that it holds permissions or folders, and its plugin acl is off"
-        yield problem(
-            _SUBJECT, what, "mail_plugins = $mail_plugins acl (2.4: mail_plugins { acl = yes }), or mend holds."
-        )
+        yield problem(_SUBJECT, what, mend)
+        return
+    for section in top.under("protocol"):
+        sets_anew = section.has("mail_plugins")  # 2.4 adds to what stands outside
+        if sets_anew and set(section.head[1:]) & {"imap", "pop3"} and "acl" not in _plugins_of(section):
+            what = f"protocol {section.head[1]} sets mail_plugins anew, without acl: limits are not held there"
+            yield problem(_SUBJECT, what, mend)
+
+
+def _plugins_of(block: Block) -> list[str]:
+    lists = [key for inner in block.under("mail_plugins") for key, value in inner.settings if value == "yes"]
+    return [*block.value("mail_plugins").split(), *lists]
 
 
 def _settings(top: Block, *, is_new: bool) -> Iterator[Finding]:
