@@ -96,6 +96,8 @@ class HttpTalk:
         try:
             await self._app(_scope(request, client), answer.receive, answer.send)
         except BadRequest as bad:
+            where = client[0] if client else "unix"
+            _log.warning("bad_request", door=self._door.name, address=where, status=bad.status, what=bad.what)
             answer = _Answer(request)
             await send_reply(answer.send, error_reply(bad.status, bad.what))
         except Exception as bug:  # noqa: BLE001  a bug is the server's "try again later"

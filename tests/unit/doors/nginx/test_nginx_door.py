@@ -226,8 +226,10 @@ async def test_other_services_open_nothing(tmp_path, protocol):
 async def test_without_the_peers_secret_nothing_is_told_and_nothing_counts(tmp_path, bearer):
     async with nginx_site(tmp_path) as site:
         _, secret = await person_with(site)
-        told = await ask(site, "alice", secret, bearer=bearer)
+        with structlog.testing.capture_logs() as logs:
+            told = await ask(site, "alice", secret, bearer=bearer)
         assert told.status == 401
+        assert [(one["event"], one["status"], one["address"]) for one in logs] == [("bad_request", 401, LOCALHOST)]
         assert not [key for key in told.headers if key.startswith("auth-")]
         assert not [key for key in site.samples() if "logins" in key]
 
@@ -339,6 +341,19 @@ async def test_a_certificate_is_held_to_everything_that_its_app_password_is(tmp_
         assert (await ask(site, "", "", **CERTIFICATE))["status"] == "OK"
         await accounts.disable(site.house.ports, OPERATOR, person.account.id)
         assert (await ask(site, "", "", **CERTIFICATE))["status"].startswith("[AUTHENTICATIONFAILED]")
+
+
+async def test_a_certificate_that_cannot_be_looked_up_is_a_matter_of_time(tmp_path):
+    logins = {hashlib.sha256(DER).digest(): CertificateLogin("alice@example.org", "ap_aaaaaaaaaaaaaaaa")}
+    async with nginx_site(tmp_path, certificate_logins=logins) as site:
+        await site.house.person()
+        for fault in (Unavailable("the store is away"), RuntimeError("a bug")):
+
+            def fails(*_, fault=fault):
+                raise fault
+
+            site.house.store.find_proven = fails
+            assert (await ask(site, "", "", **CERTIFICATE))["status"].startswith("[UNAVAILABLE]")
 
 
 async def test_a_certificate_may_stand_for_an_app_password_of_its_account_only(tmp_path):
