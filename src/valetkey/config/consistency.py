@@ -36,7 +36,8 @@ def _ways_in(config: Config) -> Iterator[Contradiction]:
     if config.listener and not config.domain:
         mend = "add a [[domain]] with at least one of imap, pop3, smtp, sieve"
         yield (), "[[domain]]", "no mail server is named", mend
-    if not config.listener and (config.domain or not config.door):
+    goes_on = any(door.kind is DoorKind.HTTP for door in config.door)  # nginx, to the mail servers of [[domain]]
+    if not config.listener and not goes_on and (config.domain or not config.door):
         mend = "add at least one [[listener]], or a [[door]] for a mail server that asks (valetkey connect)"
         yield (), "[[listener]]", "no mail client could connect", mend
 

@@ -96,6 +96,12 @@ def test_nginx_goes_to_addresses_without_tls(place: Path) -> None:
     assert (found[SMTP].login, found[SMTP].local_part) == (BackendLogin.XCLIENT, True)
 
 
+def test_mail_servers_are_of_use_to_nginx_alone(place: Path) -> None:
+    assert door_settings(parse(START + DOMAIN, place)).backends["example.org"].keys() == {IMAP, SMTP}
+    with_sasl = START.replace('kind = "http"', 'kind = "sasl"') + DOMAIN
+    assert ("[[listener]]", "no mail client could connect") in mistakes(with_sasl)
+
+
 def test_nginx_may_have_a_port_of_its_own(place: Path) -> None:
     with_tls = DOMAIN.replace('tls = "implicit"', 'tls = "implicit"\nnginx_port = 10110').replace("not-there", "master")
     found = door_settings(parse(START + GATEWAY + with_tls.replace("10143", "10143\nnginx_port = 10144"), place))
