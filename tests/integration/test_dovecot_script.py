@@ -150,6 +150,7 @@ def test_all_that_dovecot_knows_is_asked(running: Running) -> None:
         "secured": facts["secured"],
         "session": "s",
         "separator": "/",
+        "shared": "Public/",
     }
     assert facts["secured"] == "secured"
     assert running.stub.headers[-1]["authorization"].startswith("Bearer ")
