@@ -83,6 +83,11 @@ class HttpReader:
             self._size += len(data)
             self._check_head()
 
+    @property
+    def has_next(self) -> bool:
+        """Whether a further request is there whole."""
+        return bool(self._whole)
+
     def next_request(self) -> HttpRequest | None:
         """Give the next request that is there whole."""
         return self._whole.popleft() if self._whole else None

@@ -1,5 +1,6 @@
 """One HTTP connection of a mail server: requests read, answered one after another, each wait with its deadline."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
@@ -63,6 +64,8 @@ class HttpTalk:
                 if not stays:
                     return
                 patience = self._limits.idle
+                if reader.has_next:
+                    await asyncio.sleep(0)  # whoever asks a thousand things at once does not keep others waiting
         except BadHttp as bad:
             _log.warning("bad_request", door=self._door.name, peer=peers[0].name, status=bad.status, what=bad.what)
             await self._send(link, await self._refusal(bad.status, bad.what))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ async def echo(scope, receive, send):
     match scope["path"]:
         case "/wait":
             await asyncio.sleep(30)
+        case "/busy":
+            time.sleep(0.002)
         case "/bug":
             raise RuntimeError("the peer's secret")
         case "/bad":
@@ -107,6 +110,19 @@ async def test_requests_sent_ahead_are_answered_in_turn():
         paths = [json.loads((await answer(talk))[2])["path"] for _ in range(50)]
         assert paths == [f"/{number}" for number in range(50)]
         talk.writer.close()
+
+
+async def test_whoever_asks_a_thousand_things_at_once_keeps_nobody_waiting():
+    async with served() as site:
+        greedy, other = await site.connect(), await site.connect()
+        begin = time.monotonic()
+        await greedy.say(b"GET /busy HTTP/1.1\r\nHost: vk\r\n\r\n" * 1000)
+        await other.say(GET)
+        assert (await answer(other))[0] == 200
+        assert time.monotonic() - begin < 1.5  # and not the two seconds and more that the thousand take
+        assert (await answer(greedy))[0] == 200
+        greedy.writer.transport.abort()
+        other.writer.close()
 
 
 @pytest.mark.parametrize(
