@@ -410,7 +410,7 @@ def test_a_wrong_secret_of_the_server_is_no_wrong_password(asking: Asking) -> No
     with asking.with_secret("another"):
         for protocol in ("imap", "submission"):
             assert answer(asking, protocol, key.secret).startswith(NOT_NOW[protocol])
-    assert asking.valetkey.events("asked_wrongly", what="no peer has this secret, or not from this address")
+    assert asking.valetkey.events("bad_request", what="no peer has this secret, or not from this address")
     assert not asking.valetkey.events("login")
     assert "it does not know this server's secret" in asking.dovecot.log.text()
     assert answer(asking, "imap", key.secret).startswith("z OK")

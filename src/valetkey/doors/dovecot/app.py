@@ -4,16 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-import structlog
-
 from valetkey.doors.asked.desk import Desk
-from valetkey.doors.asked.http import BadRequest, Receive, Reply, Send, body_of, send_reply, sender_of
+from valetkey.doors.asked.http import BadRequest, Receive, Reply, Send, body_of, send_reply
 from valetkey.doors.asked.settings import Door
 from valetkey.doors.dovecot.oauth2 import Introspection, Token
 from valetkey.doors.dovecot.passdb import Passdb
 from valetkey.doors.dovecot.policy import Policy
-
-_log = structlog.get_logger("valetkey.doors")
 
 _App = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 _Answer = Callable[[Mapping[str, Any], bytes], Awaitable[Reply]]
@@ -29,20 +25,12 @@ def create_dovecot(desk: Desk, door: Door) -> _App:
         "policy": Policy(asking, door),
     }
 
-    async def answered(scope: Mapping[str, Any], receive: Receive) -> Reply:
+    async def app(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         answer = answers.get(str(scope["path"]).removeprefix("/dovecot/"))
         if answer is None:
             raise BadRequest(HTTPStatus.NOT_FOUND, "there is nothing at this path")
         if scope["method"] != "POST":
             raise BadRequest(HTTPStatus.METHOD_NOT_ALLOWED, "this is asked by POST")
-        return await answer(scope, await body_of(receive))
-
-    async def app(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        try:
-            reply = await answered(scope, receive)
-        except BadRequest as bad:
-            _log.warning("asked_wrongly", door=door.name, address=str(sender_of(scope)), what=bad.what)
-            raise
-        await send_reply(send, reply)
+        await send_reply(send, await answer(scope, await body_of(receive)))
 
     return app

@@ -46,12 +46,12 @@ class Token:
         peer = self._peer(scope, form)
         if peer is None:
             # An error of this kind (401 invalid_client) Dovecot would take for the person's wrong password.
-            _log.warning("asked_wrongly", door=self._door.name, address=str(sender_of(scope)), what="no such client")
+            _log.warning("bad_request", door=self._door.name, address=str(sender_of(scope)), what="no such client")
             return _NOT_NOW
         question = _question(peer, scope, form)
         protocol = protocol_of(question.service, self._door)
         if protocol is None:
-            _log.warning("asked_wrongly", door=self._door.name, peer=peer.name, what="no protocol of ours is named")
+            _log.warning("bad_request", door=self._door.name, peer=peer.name, what="no protocol of ours is named")
             return _refusal(question.name)
         # Its fields cannot depend on the login, so that no session can be held to anything.
         attempt = self._asking.attempt(peer, question, protocol, holds=frozenset())
