@@ -18,23 +18,21 @@ from pyasn1.codec.ber.encoder import encode
 from pyasn1.error import PyAsn1Error
 from pyasn1_modules import rfc2251
 
-from valetkey.wire.ldap_frames import LdapFrames
+from valetkey.wire.ldap_frames import LdapFrame, LdapFrames
 from valetkey.wire.machine import PeerError
 
 START_TLS = "1.3.6.1.4.1.1466.20037"
 WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"  # RFC 4532
 _NOTICE_OF_DISCONNECTION = "1.3.6.1.4.1.1466.20036"
-_HIGHEST_NUMBER = 2**31 - 1
 _SCHEMA = rfc2251.LDAPMessage()
-_REPLY_TO = {
-    "modifyRequest": "modifyResponse",
-    "addRequest": "addResponse",
-    "delRequest": "delResponse",
-    "modDNRequest": "modDNResponse",
-    "compareRequest": "compareResponse",
-    "bindRequest": "bindResponse",
-    "searchRequest": "searchResDone",
-    "extendedReq": "extendedResp",
+_BIND, _UNBIND, _SEARCH, _ABANDON, _EXTENDED = 0x60, 0x42, 0x63, 0x50, 0x77  # tags of operations
+_REPLY_TO = {_BIND: "bindResponse", _SEARCH: "searchResDone", _EXTENDED: "extendedResp"}
+_REFUSAL_OF = {
+    0x66: "modifyResponse",
+    0x68: "addResponse",
+    0x4A: "delResponse",
+    0x6C: "modDNResponse",
+    0x6E: "compareResponse",
 }
 
 
@@ -159,17 +157,17 @@ class LdapServer:
         Raises:
             PeerError: The client does not speak LDAP; the connection ends, after `disconnect`.
         """
-        while (message := self._frames.next_message()) is not None:
+        while (frame := self._frames.next_message()) is not None:
             self.messages += 1
-            asked = self._take(message)
+            asked = self._take(frame)
             if asked is not None:
                 return asked
         return None
 
     def answer(self, asked: BindAsked | SearchAsked | ExtendedAsked, result: Result, text: str = "") -> None:
         """Answer a request; `text` is for whoever reads logs."""
-        kind = {BindAsked: "bindResponse", SearchAsked: "searchResDone", ExtendedAsked: "extendedResp"}[type(asked)]
-        self._say(asked.number, kind, result, text)
+        kind = {BindAsked: _BIND, SearchAsked: _SEARCH, ExtendedAsked: _EXTENDED}[type(asked)]
+        self._say(asked.number, _REPLY_TO[kind], result, text)
 
     def answer_who(self, asked: ExtendedAsked, name: bytes) -> None:
         """Answer "Who am I?" (RFC 4532); an empty name is nobody."""
@@ -192,38 +190,28 @@ class LdapServer:
         """Say that the connection ends because the client is not understood (RFC 4511 4.4.1)."""
         self._say(0, "extendedResp", Result.PROTOCOL_ERROR, text, responseName=_NOTICE_OF_DISCONNECTION.encode())
 
-    def _take(self, octets: bytes) -> Asked | None:
+    def _take(self, frame: LdapFrame) -> Asked | None:
+        if frame.operation == _UNBIND:
+            return UnbindAsked()
+        if frame.operation == _ABANDON:
+            return None  # each request has its answer before the next one is read
+        if frame.operation in _REFUSAL_OF:
+            text = "This directory answers logins only."
+            self._say(frame.number, _REFUSAL_OF[frame.operation], Result.UNWILLING_TO_PERFORM, text)
+            return None
+        if frame.operation not in _REPLY_TO:
+            raise PeerError("no request of LDAP")
         try:
-            message, rest = decode(octets, asn1Spec=_SCHEMA)
-            number, operation = int(message["messageID"]), message["protocolOp"]
-            kind: str = operation.getName()
-            if rest or not 0 < number <= _HIGHEST_NUMBER:
-                raise PeerError("a message has no number, or more than a request")
-            if kind in _REPLY_TO and _has_critical_control(message):
-                self._say(number, _REPLY_TO[kind], Result.UNAVAILABLE_CRITICAL_EXTENSION, "This control is not known.")
+            message, _ = decode(frame.octets, asn1Spec=_SCHEMA)
+            if _has_critical_control(message):
+                code, text = Result.UNAVAILABLE_CRITICAL_EXTENSION, "This control is not known."
+                self._say(frame.number, _REPLY_TO[frame.operation], code, text)
                 return None
-            return self._read(number, kind, operation.getComponent())
+            return _read(frame.number, message["protocolOp"])
         except PyAsn1Error:
-            raise PeerError("a message that cannot be read") from None
-
-    def _read(self, number: int, kind: str, operation: Any) -> Asked | None:
-        match kind:
-            case "bindRequest":
-                return _bind(number, operation)
-            case "searchRequest":
-                return _search(number, operation)
-            case "extendedReq":
-                return ExtendedAsked(number, bytes(operation["requestName"]).decode("latin-1"))
-            case "unbindRequest":
-                return UnbindAsked()
-            case "abandonRequest":
-                return None  # each request has its answer before the next one is read
-            case _ if kind in _REPLY_TO:
-                text = "This directory answers logins only."
-                self._say(number, _REPLY_TO[kind], Result.UNWILLING_TO_PERFORM, text)
-                return None
-            case _:
-                raise PeerError("a reply where a request should be")
+            # Such as a filter that is nested deeper than pyasn1-modules has it. The next message can be read.
+            self._say(frame.number, _REPLY_TO[frame.operation], Result.PROTOCOL_ERROR, "This cannot be read.")
+            return None
 
     def _say(self, number: int, kind: str, result: Result, text: str, **others: bytes) -> None:
         message, reply = _reply(number, kind)
@@ -239,6 +227,16 @@ def _reply(number: int, kind: str) -> tuple[Any, Any]:
     message = rfc2251.LDAPMessage()
     message["messageID"] = number
     return message, message["protocolOp"][kind]
+
+
+def _read(number: int, operation: Any) -> Asked:
+    match operation.getName():
+        case "bindRequest":
+            return _bind(number, operation.getComponent())
+        case "searchRequest":
+            return _search(number, operation.getComponent())
+        case _:
+            return ExtendedAsked(number, bytes(operation["extendedReq"]["requestName"]).decode("latin-1"))
 
 
 def _has_critical_control(message: Any) -> bool:

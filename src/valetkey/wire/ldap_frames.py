@@ -4,6 +4,8 @@ Length, nesting and number of elements are held here, octet by octet and without
 message. So a hostile one costs no more than reading it.
 """
 
+from dataclasses import dataclass, field
+
 from valetkey.wire.buffer import Buffer
 from valetkey.wire.machine import PeerError
 
@@ -13,8 +15,19 @@ MOST_ELEMENTS = 256  # of one message; a search for a login has some thirty
 _MOST_LENGTH_OCTETS = 4
 _SEQUENCE, _SET = 0x30, 0x31
 _CONSTRUCTED, _CLASS, _NUMBER = 0x20, 0xC0, 0x1F
+_INTEGER = 0x02
 _LONG_FORM = 0x80
+_MOST_NUMBER_OCTETS = 4
 _HEAD = 2  # octets: a tag, and the first of the length
+
+
+@dataclass(frozen=True, slots=True)
+class LdapFrame:
+    """One message, and what it begins with: its number, above zero, and the tag of its operation."""
+
+    number: int
+    operation: int
+    octets: bytes = field(repr=False)  # all of it
 
 
 class LdapFrames:
@@ -34,7 +47,7 @@ class LdapFrames:
         """Whether the beginning of a message has arrived that is not whole."""
         return bool(self._head) or len(self._buffer) > 0
 
-    def next_message(self) -> bytes | None:
+    def next_message(self) -> LdapFrame | None:
         """Give the next message, or None while more bytes are needed.
 
         Raises:
@@ -48,7 +61,7 @@ class LdapFrames:
         message = self._head + body
         self._head, self._awaited = b"", None
         _check(message)
-        return message
+        return _frame(message)
 
     def _read_head(self) -> bool:
         """Read tag and length as far as they are there; True once they are whole."""
@@ -100,6 +113,16 @@ def _check(message: bytes) -> None:
             at = begin
         else:
             at = end
+
+
+def _frame(message: bytes) -> LdapFrame:
+    """Read how a message begins (RFC 4511 4.1.1)."""
+    _, begin, end = _element(message, 0, len(message))
+    tag, first, after = _element(message, begin, end)
+    number = int.from_bytes(message[first:after], signed=True)
+    if tag != _INTEGER or after - first > _MOST_NUMBER_OCTETS or number <= 0 or after == end:
+        raise PeerError("a message has no number, or nothing behind it")
+    return LdapFrame(number, message[after], message)
 
 
 def _element(message: bytes, at: int, limit: int) -> tuple[int, int, int]:
