@@ -21,6 +21,7 @@ from valetkey.app.doors import BoundDoors, bind_doors, serve_doors
 from valetkey.app.join import opened
 from valetkey.app.local_ca import LocalCertificate, ensure_local_certificate
 from valetkey.app.mailing import keep_sending, letterhead_of
+from valetkey.app.notifying import tell_ready
 from valetkey.app.one_site import OneSite
 from valetkey.app.settings import (
     api_settings,
@@ -102,6 +103,8 @@ def serve(
     def tell() -> None:
         ports = sorted({entry.listen.port for entry in config.listener})
         _log.info("ready", portal=portal_urls(config)[0], mail_ports=ports, workers=config.server.workers)
+        with contextlib.suppress(OSError):  # a manager that does not listen ends us by itself, after its own time
+            tell_ready(os.environ.get("NOTIFY_SOCKET"))
         on_ready()
 
     Supervisor(
