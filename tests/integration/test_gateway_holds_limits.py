@@ -67,6 +67,7 @@ def test_other_folders_are_neither_opened_nor_named(valetkey: Valetkey, folders:
                 "DELETE Secret",
                 "RENAME Secret Projects/Mine",
                 "RENAME Invoices Bills",
+                "RENAME Invoices Projects/Mine",  # what lies in it would come along
                 "SUBSCRIBE Secret",
                 "GETQUOTAROOT Secret",
             )
@@ -180,6 +181,27 @@ def test_a_days_recipients_are_counted(valetkey: Valetkey, smtp):
     assert send(talk, BOB.address, CAROL.address).startswith("250")
     assert send(talk, BOB.address, CAROL.address).startswith("550 5.7.1")
     assert send(talk, BOB.address).startswith("250")
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(messages_per_day=1),
+        Limits(recipients_per_day=2),
+        Limits(recipients_per_message=2),
+        Limits(recipients_per_message=2, messages_per_day=9),
+    ],
+)
+def test_a_second_mail_inside_a_message_makes_nothing_uncounted(valetkey: Valetkey, smtp, limits: Limits):
+    """The mail server refuses it (503), and keeps the recipients that it has."""
+    talk = smtp(valetkey.keys.issue(ALICE, "send-only", limits=limits))
+    assert send(talk, BOB.address).startswith("250")
+    assert talk.smtp(f"MAIL FROM:<{ALICE.address}>")[-1].startswith("250")
+    for _ in range(3):
+        if not talk.smtp(f"RCPT TO:<{BOB.address}>")[-1].startswith("250"):
+            break
+        assert talk.smtp(f"MAIL FROM:<{ALICE.address}>")[-1].startswith("503")
+    assert talk.smtp("DATA")[-1].startswith(("550 5.7.1", "452 4.5.3"))
 
 
 def test_narrower_limits_end_what_is_open(valetkey: Valetkey, smtp):

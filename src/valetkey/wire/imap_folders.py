@@ -57,14 +57,25 @@ class FolderGate:
 
     def permits(self, mailbox: bytes) -> bool:
         """Tell whether a mailbox, as the client wrote its name, may be used."""
+        name = self._name(mailbox)
+        return name is not None and self._permits(name)
+
+    def permits_whole(self, mailbox: bytes) -> bool:
+        """Tell whether a mailbox and whatever may lie in it may be used: RENAME takes along what lies in it."""
+        name = self._name(mailbox)
+        # No name of a folder holds NUL, so this one lies in it and is none that is permitted by name.
+        return name is not None and self._permits(name) and self._permits(f"{name}/\0")
+
+    def _name(self, mailbox: bytes) -> str | None:
+        """Give a name with "/" between the levels; None if it cannot be judged."""
         name = decode_mailbox(mailbox)
         if not self._is_known or not name:
-            return False
+            return None
         levels = name.split(self._separator) if self._separator else [name]
         # An empty level, or one that means another place, would be judged as one name and opened as another.
         if any(level in {"", ".", ".."} or "/" in level for level in levels):
-            return False
-        return self._permits("/".join(levels))
+            return None
+        return "/".join(levels)
 
     def receive(self, data: bytes | memoryview) -> bytes:
         """Take bytes that arrived, and give those that may pass.

@@ -1,7 +1,10 @@
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from valetkey.core.limits import Limits, permits_folder
 from valetkey.wire.imap_folders import FolderGate
 from valetkey.wire.machine import PeerError
 from valetkey.wire.mailbox_name import encode_mailbox
@@ -94,6 +97,16 @@ def test_what_is_of_other_folders_or_not_known_does_not_pass(response: bytes, si
 )
 def test_a_name_is_judged_as_it_would_be_opened(name: bytes):
     assert not gate().permits(name)
+
+
+def test_what_takes_along_all_that_lies_in_a_folder_needs_all_of_it():
+    made = FolderGate(partial(permits_folder, Limits(folders=("Archive", "Projects/*"))))
+    made.receive(b'* LIST () "." ""\r\nvaletkey OK Listed\r\n')
+    assert made.permits(b"Archive")
+    assert not made.permits_whole(b"Archive")
+    assert made.permits_whole(b"Projects.One")
+    assert not made.permits_whole(b"Projects")
+    assert not made.permits_whole(b"Secret")
 
 
 def test_a_separator_within_a_level_makes_no_other_name():

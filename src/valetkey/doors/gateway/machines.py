@@ -97,8 +97,7 @@ def session_filter(
     match grant.protocol:
         case MailProtocol.IMAP:
             folders = FolderGate(partial(permits_folder, grant.limits)) if grant.limits.folders else None
-            permits_mailbox = folders.permits if folders else None
-            return ImapFilter(imap_rule(grant.permissions, capabilities, permits_mailbox), capabilities, folders)
+            return ImapFilter(imap_rule(grant.permissions, capabilities, folders), capabilities, folders)
         case MailProtocol.POP3:
             return Pop3Filter(pop3_rule(grant.permissions, capabilities), capabilities)
         case MailProtocol.SMTP:

@@ -12,6 +12,7 @@ from valetkey.doors.replies import OVERSTEPS
 from valetkey.doors.words import decoded
 from valetkey.service.sending import judge_sender
 from valetkey.wire.imap_command import Forward, ImapAnswer, ImapCommand, ImapRule, Refuse
+from valetkey.wire.imap_folders import FolderGate
 from valetkey.wire.imap_syntax import Group, Node, Section, Word
 from valetkey.wire.pop3_command import Pop3Command
 from valetkey.wire.pop3_filter import Pop3Refusal, Pop3Rule
@@ -102,10 +103,10 @@ class _ImapRule:
         self,
         granted: frozenset[Permission],
         capabilities: tuple[bytes, ...],
-        permits_mailbox: Callable[[bytes], bool] | None,
+        folders: FolderGate | None,
     ) -> None:
         self._granted = granted
-        self._permits_mailbox = permits_mailbox
+        self._folders = folders
         self._has_unselect = b"UNSELECT" in {name.upper() for name in capabilities}
         self._softened: Mapping[str, Callable[[ImapCommand], ImapAnswer]] = {
             "LIST": self._list,
@@ -126,12 +127,12 @@ class _ImapRule:
 
     def _other_folder(self, command: ImapCommand) -> Refuse | None:
         """Refuse a folder that is not among those permitted. What answers say of others is kept back (`FolderGate`)."""
-        if self._permits_mailbox is None:
+        if self._folders is None:
             return None
         if command.name == "ENABLE" and any(_is_rev2(node) for node in command.arguments):
             return Refuse("Names of folders are read in modified UTF-7 only with this app password")
-        named = (command.mailbox, command.destination)
-        is_permitted = all(each is None or self._permits_mailbox(each) for each in named)
+        permits = self._folders.permits_whole if command.name == "RENAME" else self._folders.permits
+        is_permitted = all(each is None or permits(each) for each in (command.mailbox, command.destination))
         return None if is_permitted else Refuse("This app password may not use this folder")
 
     def _missing(self, needed: frozenset[Permission]) -> Refuse | None:
@@ -180,13 +181,13 @@ class _ImapRule:
 def imap_rule(
     granted: frozenset[Permission],
     capabilities: tuple[bytes, ...],
-    permits_mailbox: Callable[[bytes], bool] | None = None,
+    folders: FolderGate | None = None,
 ) -> ImapRule:
     """Make the rule of a limited IMAP session; `capabilities` are the upstream's.
 
-    `permits_mailbox` tells whether a mailbox may be used, by its name as the client wrote it; None: every one.
+    `folders` tells whether a mailbox may be used, by its name as the client wrote it; None: every one.
     """
-    return _ImapRule(granted, capabilities, permits_mailbox)
+    return _ImapRule(granted, capabilities, folders)
 
 
 def pop3_rule(granted: frozenset[Permission], capabilities: tuple[bytes, ...]) -> Pop3Rule:
