@@ -48,8 +48,9 @@ def _peer(peer: PeerSection) -> Iterator[Finding]:
     try:
         secret = read_secret(peer.secret_file, "its secret_file")
     except CannotStart as error:
+        what, _, mend = str(error).partition(" Mend it with: ")
         yield problem(
-            name, str(error), "" if "chmod" in str(error) else f"valetkey connect writes one: --add --peer {peer.name}"
+            name, what, mend or f"Write one: openssl rand -base64 24 > {peer.secret_file}, for its owner alone."
         )
         return
     if len(secret) < _LEAST_SECRET:

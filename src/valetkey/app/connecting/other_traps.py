@@ -17,7 +17,7 @@ _MOST = 1_000_000
 _IMAPD = Path("/etc/imapd.conf")
 _SENDMAIL = Path("/etc/mail/sasl/Sendmail.conf.2")
 _COURIER = Path("/etc/courier/authdaemonrc")
-_LEAST_WAIT = 5  # seconds: Valetkey answers a refusal after two
+_LEAST_WAIT = 4  # seconds: Valetkey answers a refusal after two
 _AUTHENTICATOR = re.compile(r"^(\w+) authenticator:$|^begin authenticators", re.MULTILINE)
 _OPEN = stat.S_IRWXG | stat.S_IRWXO
 
@@ -138,7 +138,7 @@ def pam_findings(text: str, setup: Setup, *, file: Path, message_authenticator: 
     line = _line_for(text, place)
     if line is None:
         shown = ", ".join(words[0] for words in _lines(text)) or "nobody"
-        yield problem("PAM", f"{file} asks {shown}, and the door is at {place}", f"{place} SECRET 5")
+        yield problem("PAM", f"{file} asks {shown}, and the door is at {place}", f"{place} SECRET 4")
         return
     if line[1:2] != [setup.secret]:
         mend = "Write the line of valetkey connect pam --show-secrets."

@@ -35,7 +35,7 @@ pre-proxy {
   }
 }
 """
-_PAM = "auth    required pam_radius_auth.so retry=2\naccount required pam_permit.so\n"
+_PAM = "auth    required pam_radius_auth.so retry=1\naccount required pam_permit.so\n"
 
 
 def _radius(setup: Setup) -> Lines:
@@ -61,7 +61,7 @@ def _pam(setup: Setup) -> Lines:
         whole_file(
             "Whom it asks, with the secret",
             PAM_SERVER,
-            f"{place.authority} {setup.secret} 5\n",
+            f"{place.authority} {setup.secret} 4\n",
             mode=0o600,
             secret=setup.secret,
         ),
