@@ -65,6 +65,11 @@ class Limits:
         """Whether what is sent in a day is limited, so that it has to be counted."""
         return self.messages_per_day is not None or self.recipients_per_day is not None
 
+    @property
+    def limit_counts(self) -> bool:
+        """Whether each message has to be looked at for its number, or that of its recipients."""
+        return self.limit_days or self.recipients_per_message is not None
+
 
 NO_LIMITS = Limits()
 

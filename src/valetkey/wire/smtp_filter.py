@@ -336,8 +336,8 @@ class SmtpFilter(TwoSides):
                 self._counting.not_taken(self._recipients)
             if command == "message":
                 self._recipients = 0
-        elif command in ("MAIL", "RSET"):
-            self._recipients = 0
+        elif command in ("MAIL", "RSET") and is_taken:
+            self._recipients = 0  # a MAIL inside a transaction is refused, and the recipients stay
 
     def _close(self, reason: str, farewell: str) -> None:
         if farewell:

@@ -78,6 +78,15 @@ def test_what_the_upstream_does_not_take_is_given_back(
     assert counting.heard == [("asked", 2), ("not taken", 2)]
 
 
+@pytest.mark.parametrize("refused", [b"MAIL FROM:<a@b.example>", b"RSET"])
+def test_what_the_upstream_refuses_makes_it_forget_no_recipient(
+    session: SmtpFilter, counting: Counting, refused: bytes
+):
+    session.from_client(ENVELOPE + refused + b"\r\nDATA\r\n")
+    session.from_server(b"250 Ok\r\n250 Ok\r\n250 Ok\r\n503 nested MAIL command\r\n")
+    assert counting.heard == [("asked", 2)]
+
+
 def test_without_recipients_the_upstream_itself_answers(session: SmtpFilter, counting: Counting):
     session.from_client(b"DATA\r\n")
     assert session.take_to_server() == b"DATA\r\n"

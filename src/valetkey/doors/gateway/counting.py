@@ -1,4 +1,4 @@
-"""Counts the messages of a submission session whose app password has limits of a day."""
+"""Counts the messages of a submission session whose app password has limits of a day, and the recipients of each."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

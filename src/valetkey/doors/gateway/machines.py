@@ -90,7 +90,7 @@ def session_filter(
 ) -> SessionFilter | None:
     """Make what stands between client and upstream, or None where octets may pass as they are.
 
-    `counting` counts the messages of a submission session that has limits of a day.
+    `counting` counts the messages of a submission session that has limits of a day or of a message.
     """
     if not must_be_parsed(grant, capabilities):
         return None

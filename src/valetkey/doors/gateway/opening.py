@@ -119,7 +119,7 @@ async def start(relay: Relay, machine: LoginMachine, grant: Grant, opened: OpenU
 def _new_relay(desk: Desk, client: Client, grant: Grant, opened: OpenUpstream) -> Relay:
     on_end = partial(_ended, desk, client.session_id, grant.protocol)
     counting = None
-    if grant.protocol is MailProtocol.SMTP and grant.limits.limit_days:
+    if grant.protocol is MailProtocol.SMTP and grant.limits.limit_counts:
         counting = MessageCounting(desk.ports, grant, client.session_id)
     parsed = session_filter(grant, opened.capabilities, desk.settings.hostname, counting)
     if parsed is None:
