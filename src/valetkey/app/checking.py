@@ -52,6 +52,8 @@ def findings(path: Path, account: str | None) -> Iterator[Finding]:
     yield from keys_and_store
     is_running = asyncio.run(_running_workers(config)) > 0
     yield from _ports(config, is_ours=is_running)
+    if not config.listener and not config.door:
+        yield warning("doors", "nobody can log in yet: no mail server asks", "See: valetkey connect")
     yield from door_findings(config, is_running=is_running)
     yield from certificate_findings(config, datetime.now(UTC))
     yield from mailer_findings(config)

@@ -17,6 +17,8 @@ _OTHERS_READ = 0o004
 
 def certificate_findings(config: Config, now: datetime) -> Iterator[Finding]:
     """Look at every certificate."""
+    if not config.certificate and not _shows_any(config):
+        return
     if not config.certificate:
         what = f"none named: the local authority in {config.server.tls_directory} is used"
         if config.server.hostname == "localhost":
@@ -33,6 +35,11 @@ def certificate_findings(config: Config, now: datetime) -> Iterator[Finding]:
     if names and not any(_matches(name, hostname) for name in names):
         what = f"no certificate is good for {hostname} (they name {', '.join(sorted(names))})"
         yield problem("certificates", what, "Get one for this name, or change hostname under [server].")
+
+
+def _shows_any(config: Config) -> bool:
+    """Say whether anybody is shown a certificate: where mail servers ask on this machine nobody is."""
+    return bool(config.listener or config.portal.tls_listen or any(door.tls for door in config.door))
 
 
 def _one(chain: Path, key: Path, now: datetime, names: set[str]) -> Iterator[Finding]:

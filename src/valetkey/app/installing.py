@@ -39,14 +39,14 @@ def install(answers: InitAnswers) -> InitDone:
     text = annotated(config)
     parse(text, answers.config)
     secret = _secret_path(answers)
-    files = (answers.config, config.store.path, config.keys.path, secret)
+    files = (answers.config, config.store.path, config.keys.path, *([secret] if secret else []))
     kept = tuple(path for path in files if path.exists())
     try:
         answers.config.parent.mkdir(parents=True, exist_ok=True)
         answers.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if config.keys.path not in kept:
             KeyFile.create(config.keys.path)
-        if secret not in kept:
+        if secret and secret not in kept:
             write_new(secret, PLACEHOLDER + "\n")
         asyncio.run(_first_account(config, answers))
         write_new(answers.config, text, mode=0o640)
@@ -76,8 +76,8 @@ def _require_user(user: str) -> None:
         raise InvalidInput("user", f"Only root can set it up for {user}.")
 
 
-def _secret_path(answers: InitAnswers) -> Path:
-    return answers.state.absolute() / "upstream-secret"
+def _secret_path(answers: InitAnswers) -> Path | None:
+    return answers.state.absolute() / "upstream-secret" if answers.gateway else None
 
 
 async def _first_account(config: Config, answers: InitAnswers) -> None:
@@ -94,8 +94,8 @@ def _config_of(answers: InitAnswers) -> Config:
         store=Store(state / "valetkey.db"),
         keys=Keys(state / "keys.toml"),
         portal=Portal(listen, _read(kinds.URL, answers.base_url, "base_url")),
-        listener=standard_listeners(),
-        domain=(_domain(answers),),
+        listener=standard_listeners() if answers.gateway else (),
+        domain=(_domain(answers),) if answers.gateway else (),
     )
 
 

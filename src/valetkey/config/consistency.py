@@ -32,13 +32,16 @@ def contradictions(config: Config) -> Iterator[Contradiction]:
 
 
 def _ways_in(config: Config) -> Iterator[Contradiction]:
-    """Hold that somebody can log in: mail clients here, by the gateway, or at mail servers that ask by a door."""
+    """Hold that no mail server is named in vain, and that mail clients that connect here find one.
+
+    With none of them only the portal is served, as after `valetkey init --no-gateway`; `valetkey check` says so.
+    """
     if config.listener and not config.domain:
         mend = "add a [[domain]] with at least one of imap, pop3, smtp, sieve"
         yield (), "[[domain]]", "no mail server is named", mend
     goes_on = any(door.kind is DoorKind.HTTP for door in config.door)  # nginx, to the mail servers of [[domain]]
-    if not config.listener and not goes_on and (config.domain or not config.door):
-        mend = "add at least one [[listener]], or a [[door]] for a mail server that asks (valetkey connect)"
+    if config.domain and not config.listener and not goes_on:
+        mend = "add at least one [[listener]], or take the [[domain]]s out if mail servers ask (valetkey connect)"
         yield (), "[[listener]]", "no mail client could connect", mend
 
 

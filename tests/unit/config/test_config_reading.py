@@ -221,9 +221,12 @@ def test_contradictions_are_found(addition: str, line: int, what: str) -> None:
     assert (line, True) in [(entry[0], what in entry[2]) for entry in found]
 
 
-def test_nothing_to_serve_is_a_mistake() -> None:
-    found = mistakes('[server]\nhostname = "mail.example.org"\n')
-    assert {entry[1] for entry in found} == {"[[listener]]"}
+def test_the_portal_alone_is_no_mistake_and_a_mail_server_that_nobody_reaches_is() -> None:
+    assert parse('[server]\nhostname = "mail.example.org"\n', Path("valetkey.toml")).door == ()
+    found = mistakes(
+        '[server]\nhostname = "mail.example.org"\n[[domain]]\nname = "*"\n[domain.imap]\nhost = "127.0.0.1"\n'
+    )
+    assert "[[listener]]" in {entry[1] for entry in found}
 
 
 def test_a_listener_needs_a_mail_server_behind_it() -> None:

@@ -42,6 +42,7 @@ class InitAnswers:
     upstream: str  # the mail server's host
     master_user: str
     user: str = ""  # the system user that runs it; the files become that user's
+    gateway: bool = True  # False: mail servers ask, and no mail client connects here
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class InitDone:
 
     written: tuple[Path, ...]
     kept: tuple[Path, ...]  # files that were there already and are used as they are
-    secret: Path  # holds the master user's password
+    secret: Path | None  # holds the master user's password; None without the gateway
 
 
 @dataclass(frozen=True, slots=True)

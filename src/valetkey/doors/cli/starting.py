@@ -46,6 +46,9 @@ def _add_init(app: typer.Typer, running: Running) -> None:
         master_user: Annotated[str, typer.Option(help="Its master user.")] = "",
         state: Annotated[Path | None, typer.Option(help="Where database and keys go.")] = None,
         user: Annotated[str, typer.Option(help="The system user that runs it, if started as root.")] = "",
+        no_gateway: Annotated[
+            bool, typer.Option("--no-gateway", help="No mail port here: your mail servers will ask (valetkey connect).")
+        ] = False,
         non_interactive: Annotated[
             bool, typer.Option("--non-interactive", help="Ask nothing: options and defaults only.")
         ] = False,
@@ -68,12 +71,24 @@ def _add_init(app: typer.Typer, running: Running) -> None:
             portal_at = ask(portal, "Where the portal listens", "127.0.0.1:8080")
             near = f"http://localhost:{portal_at.rpartition(':')[2]}"
             url = ask(base_url, "Address that people open for the portal", near)
-            mail = ask(upstream, "Mail server behind the gateway", "127.0.0.1")
-            master = ask(master_user, "Its master user", "valetkey")
+            mail = upstream if no_gateway else ask(upstream, "Mail server behind the gateway", "127.0.0.1")
+            master = master_user if no_gateway else ask(master_user, "Its master user", "valetkey")
             person = ask(admin, "Your own mail address, for the first account", f"admin@{_domain_of(name)}")
             runs_as = ask(user, "System user that runs it (empty: whoever starts it)", _service_user())
             password = _admin_password(from_stdin=password_stdin, quiet=ask.quiet)
-            return InitAnswers(config, Path(place), name, person, password, portal_at, url, mail, master, user=runs_as)
+            return InitAnswers(
+                config,
+                Path(place),
+                name,
+                person,
+                password,
+                portal_at,
+                url,
+                mail,
+                master,
+                user=runs_as,
+                gateway=not no_gateway,
+            )
 
         given, done = told(lambda: _until_accepted(running, ask, answers))
         for path in done.written:
@@ -172,15 +187,8 @@ def _admin_password(*, from_stdin: bool, quiet: bool) -> str:
 
 def _say_what_next(answers: InitAnswers, done: InitDone, drawn: str | None) -> None:
     config, admin = answers.config, answers.admin
-    verb = (
-        "See that the master user's password is in"
-        if done.secret in done.kept
-        else "Put the master user's password into"
-    )
     lines = [
-        f"1. {verb} {done.secret},",
-        "   and look over the configuration:",
-        f"     {config}",
+        *_first_step(done, config),
         "2. See whether everything is right:",
         f"     valetkey --config {config} check",
         "3. Start it:",
@@ -191,6 +199,21 @@ def _say_what_next(answers: InitAnswers, done: InitDone, drawn: str | None) -> N
         lines += ["", f"The password of {admin}, shown this once:  {drawn}"]
     out().print(Text.assemble("\n", ("Valetkey is set up.", "bold"), "\n"))
     say("\n".join(lines))
+
+
+def _first_step(done: InitDone, config: Path) -> list[str]:
+    if done.secret is None:
+        return [
+            f"1. Look over the configuration, {config},",
+            "   and have a mail server ask; which, and how, says:",
+            f"     valetkey --config {config} connect",
+        ]
+    verb = (
+        "See that the master user's password is in"
+        if done.secret in done.kept
+        else "Put the master user's password into"
+    )
+    return [f"1. {verb} {done.secret},", "   and look over the configuration:", f"     {config}"]
 
 
 def _is_root() -> bool:

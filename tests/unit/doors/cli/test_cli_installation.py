@@ -84,6 +84,16 @@ def test_init_asks_for_the_secret_of_a_new_installation(bare: Any, tmp_path: Pat
     assert bare.err.count("wrote ") == 4
 
 
+def test_init_without_the_gateway_opens_no_mail_port(bare: Any, tmp_path: Path) -> None:
+    said = bare("init", "--non-interactive", "--no-gateway", "--hostname", "mail.example.org", "--state", str(tmp_path))
+    assert "connect" in said
+    assert "master user" not in said
+    made = load(tmp_path / "valetkey.toml")
+    assert (made.listener, made.domain) == ((), ())
+    assert not (tmp_path / "upstream-secret").exists()
+    assert "no mail server asks" in bare("check", code=0)
+
+
 def test_init_overwrites_nothing(cli: Any) -> None:
     before = cli.config.read_bytes()
     cli("init", "--non-interactive", code=1)
