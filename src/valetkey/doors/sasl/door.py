@@ -8,6 +8,7 @@ import struct
 
 import structlog
 
+from valetkey.core.limits import Held
 from valetkey.core.login import Allowed, Grant, Reason, Refused
 from valetkey.core.scope import MailProtocol
 from valetkey.core.tagged_name import tagged
@@ -168,10 +169,15 @@ class _Talk:
             return self._asking.note(self._peer, question, protocol, Refused(Reason.WRONG_SECRET))
         try:
             async with asyncio.timeout(self._limits.answer):
-                return await self._asking.ask(self._peer, question)
+                return await self._asking.ask(self._peer, question, holds=self._holds(question))
         except TimeoutError:
             _log.error("login_undecided", door=self._door.name, peer=self._peer.name, why="it took too long")
             return None
+
+    def _holds(self, question: Question) -> frozenset[Held]:
+        """Give what the session can be held to: sending, by the name; of all else the answer has no word."""
+        sends = protocol_of(question.service, self._door) is MailProtocol.SMTP
+        return self._peer.holds & {Held.SENDING} if sends else frozenset()
 
     def _user(self, grant: Grant, asked: AuthAsked) -> str:
         """Give the name that the mail server shall know; with the app password in it where only mail is sent by it."""
