@@ -14,6 +14,7 @@ _MOST_ENTRIES = 50
 _LONGEST_FOLDER = 200  # characters
 _MOST = 1_000_000
 _BENEATH = "/*"
+_LEADS_ON = frozenset("%!")  # the routes of old: RFC 1123 5.2.16, and those of UUCP
 _JOINERS = str.maketrans("", "", "\u200c\u200d")  # not seen, and part of how Persian and Indic names are written
 
 
@@ -118,8 +119,15 @@ def permits_sender(limits: Limits, address: str) -> bool:
 
 
 def permits_recipient(limits: Limits, address: str) -> bool:
-    """Tell whether mail may be sent to this address."""
-    return not limits.recipients or _is_named(address, limits.recipients)
+    """Tell whether mail may be sent to this address.
+
+    A domain in the list is not for what leads on from there to another (user%elsewhere@here, elsewhere!user@here):
+    Postfix, as it comes, sends that on for whoever has logged in.
+    """
+    if not limits.recipients:
+        return True
+    leads_on = bool(_LEADS_ON.intersection(address))
+    return _is_named(address, tuple(each for each in limits.recipients if not (leads_on and each.startswith("@"))))
 
 
 def permits_message(limits: Limits, sent: Sent, recipients: int) -> bool:

@@ -74,6 +74,15 @@ def test_an_address_is_permitted_by_itself_or_by_its_domain(entries, address: st
 
 
 @pytest.mark.parametrize(
+    "address", ["eve%evil.test@example.net", "evil.test!eve@example.net", '"eve%evil.test"@example.net']
+)
+def test_no_domain_stands_for_what_leads_on_to_another(address: str) -> None:
+    assert not permits_recipient(Limits(recipients=("@example.net",)), address)
+    assert permits_recipient(Limits(recipients=(address,)), address)
+    assert permits_sender(Limits(senders=("@example.net",)), address)
+
+
+@pytest.mark.parametrize(
     ("limits", "sent", "recipients", "is_permitted"),
     [
         (NO_LIMITS, Sent(10**6, 10**6), 10**6, True),
