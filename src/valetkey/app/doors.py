@@ -92,6 +92,7 @@ async def serve_doors(
     driver = Driver(asyncio.get_running_loop())
     certificates = _certificates(bound.settings)
     desk = Desk(bound.settings, ports, driver, metrics, certificates)
+    metrics.watch("valetkey_door_connections", lambda: sum(each.connections for each in desk.open_to_streams))
     opened: list[OpenDoor] = []
     try:
         for door, sock in zip(bound.settings.doors, bound.sockets, strict=True):

@@ -15,6 +15,7 @@ async def test_doors_of_tcp_and_of_a_unix_socket_answer(tmp_path):
             talk = await site.connect(number)
             await talk.say("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
             assert (await talk.line()).startswith("HTTP/1.1 404")
+            assert site.samples()["valetkey_door_connections"] == number + 1
 
 
 async def test_a_taken_place_is_told(tmp_path):

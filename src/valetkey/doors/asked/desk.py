@@ -1,6 +1,6 @@
 """What all doors for mail servers share in one worker."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from valetkey.doors.asked.attempts import Asking
@@ -20,6 +20,7 @@ class Desk:
     driver: Driver
     metrics: Metrics
     certificates: ServerCertificates | None  # None: no door has TLS
+    open_to_streams: list[Listening] = field(default_factory=list)
 
     def asking(self, door: Door) -> Asking:
         """Give what asks the one decision on behalf of a door."""
@@ -27,7 +28,9 @@ class Desk:
 
     def listening(self, door: Door, talk: Talk) -> Listening:
         """Give what accepts the connections of a door."""
-        return Listening(self.driver, door, self.settings.limits, talk, self.certificates)
+        listening = Listening(self.driver, door, self.settings.limits, talk, self.certificates)
+        self.open_to_streams.append(listening)
+        return listening
 
 
 class OpenDoor(Protocol):
