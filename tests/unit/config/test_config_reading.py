@@ -222,11 +222,10 @@ def test_contradictions_are_found(addition: str, line: int, what: str) -> None:
 
 
 def test_the_portal_alone_is_no_mistake_and_a_mail_server_that_nobody_reaches_is() -> None:
-    assert parse('[server]\nhostname = "mail.example.org"\n', Path("valetkey.toml")).door == ()
-    found = mistakes(
-        '[server]\nhostname = "mail.example.org"\n[[domain]]\nname = "*"\n[domain.imap]\nhost = "127.0.0.1"\n'
-    )
-    assert "[[listener]]" in {entry[1] for entry in found}
+    start = '[server]\nhostname = "mail.example.org"\n'
+    assert parse(start, PLACE).door == ()
+    domain = '[[domain]]\nname = "*"\n[domain.smtp]\nhost = "127.0.0.1"\nport = 25\ntls = "none"\nlogin = "xclient"\n'
+    assert {entry[1] for entry in mistakes(start + domain)} == {"[[listener]]"}
 
 
 def test_a_listener_needs_a_mail_server_behind_it() -> None:
