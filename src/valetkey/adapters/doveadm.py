@@ -98,24 +98,38 @@ async def _close(way: Way, server: DovecotServer, sessions: Sessions) -> int:
     if sessions.only == frozenset():
         return 0
     app = sessions.app_password_id if server.by_app else None
-    open_now = await _connections(way, sessions.names)
+    open_now, ambiguous = await _connections(way, sessions.names)
     tagged = [each for each in open_now if app and each.app == app]
     # What is tagged with another app password, or with this one, needs no guess by its address.
     by_place = [each for each in open_now if not (app and each.app) and sessions.is_meant(each.address)]
+    closable = [each for each in by_place if each.user.casefold() not in ambiguous]
     commands = [doveadm.kick_app(app)] if app else []
-    commands += _kicks(by_place, shared=not server.by_app)
+    commands += _kicks(closable, shared=not server.by_app)
     flushes = [] if server.by_app and server.url else [doveadm.flush(name) for name in sessions.names]
     if commands or flushes:
         _require_done(await way.say([*flushes, *commands]), len(flushes))
+    if len(closable) < len(by_place):
+        raise Unavailable("doveadm takes this name for other people too, whose sessions would be closed")
     return len(tagged) + len(by_place)
 
 
-async def _connections(way: Way, names: Sequence[str]) -> list[Connection]:
-    """Ask who is there under some names; a name that stands for others too is taken literally."""
+async def _connections(way: Way, names: Sequence[str]) -> tuple[list[Connection], set[str]]:
+    """Ask who is there under some names, taken literally; and tell which of them doveadm takes for others' as well.
+
+    It has no way to say that `*` and `?` in a name stand for themselves, or that a name like 192.0.2.1 is no address.
+    """
     answers = await way.say([doveadm.who(name) for name in names])
     _require_done(answers)
     known = {name.casefold() for name in names}
-    return [each for answer in answers for each in doveadm.connections(answer) if each.user.casefold() in known]
+    found: list[Connection] = []
+    ambiguous: set[str] = set()
+    for name, answer in zip(names, answers, strict=True):
+        there = doveadm.connections(answer)
+        own = [each for each in there if each.user.casefold() in known]
+        found += own
+        if len(own) < len(there):
+            ambiguous.add(name.casefold())
+    return found, ambiguous
 
 
 def _kicks(meant: Sequence[Connection], *, shared: bool) -> list[Command]:

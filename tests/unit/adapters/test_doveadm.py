@@ -97,6 +97,21 @@ async def test_others_that_a_name_stands_for_are_left_alone() -> None:
     assert all(name != "kick" for name, _ in way.said)
 
 
+async def test_a_name_that_stands_for_others_closes_nothing_of_theirs() -> None:
+    everybody = "*@example.org"
+    way = Generous((everybody, HOME, "ap_1"), (everybody, HOME, ""), (ALICE, HOME, ""))
+    with pytest.raises(Unavailable, match="other people"):
+        await told(way).close("mx1", Sessions((everybody, "else@example.org")))
+    assert all(name != "kick" for name, _ in way.said)
+    with pytest.raises(Unavailable, match="other people"):
+        await told(way, by_app=True).close("mx1", Sessions((everybody,), "ap_1"))
+    assert [said for said in way.said if said[0] == "kick"] == [("kick", ["ap_1"])], "that names nobody else"
+    # Once nobody else is there it is closed by its name.
+    way.sessions = way.sessions[:2]
+    assert await told(way).close("mx1", Sessions((everybody,))) == 2
+    assert way.said[-1] == ("kick", [everybody, HOME])
+
+
 @pytest.mark.parametrize("by_app", [False, True])
 async def test_nobody_is_asked_when_nobody_is_meant(by_app: bool) -> None:
     way = Dovecot((ALICE, HOME, "ap_1"))
