@@ -1,5 +1,7 @@
 """`valetkey connect postfix`: what it prints is done to a real Postfix, which is then tried; and broken, each time in one way."""
 
+import re
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +11,7 @@ import pytest
 from tests.servers.certificates import CertificateAuthority
 from tests.servers.connecting import Finding, added, bad, looked, tried
 from tests.servers.people import ALICE
-from tests.servers.places import LOCALHOST, own_directory
+from tests.servers.places import LOCALHOST, own_directory, wait_until_listening
 from tests.servers.postfix import Postfix
 from tests.servers.site import MailSite
 from tests.servers.valetkey import Valetkey, running_valetkey
@@ -24,6 +26,7 @@ class ToldPostfix(Postfix):
     """A Postfix to which commands are done before it starts."""
 
     commands: Sequence[str] = field(default=())
+    reloads: int = 0
 
     @property
     def etc(self) -> Path:
@@ -34,6 +37,14 @@ class ToldPostfix(Postfix):
         super()._write()
         for command in self.commands:
             self.tell(command)
+
+    def reload(self) -> None:
+        """Start it anew with the settings as they are now."""
+        self.reloads += 1
+        self.stop()
+        subprocess.run(["/usr/sbin/postfix", "-c", str(self.etc), "start"], check=True, capture_output=True, timeout=60)
+        self._runs = True
+        assert wait_until_listening(self.ports.all()) == []
 
     def tell(self, command: str) -> None:
         """Do a command of postconf here; the port for submission is another one in a test."""
@@ -83,8 +94,11 @@ def broken(connected: Connected) -> Iterator[Connected]:
         path: path.read_bytes() for path in (connected.postfix.etc / "main.cf", connected.postfix.etc / "master.cf")
     }
     yield connected
+    is_changed = any(path.read_bytes() != octets for path, octets in kept.items())
     for path, octets in kept.items():
         path.write_bytes(octets)
+    if is_changed and connected.postfix.reloads:
+        connected.postfix.reload()
 
 
 def test_what_is_printed_works(connected: Connected):
@@ -116,6 +130,31 @@ def test_why_valetkey_refuses_is_said(connected: Connected):
 def test_each_setting_that_is_wrong_is_found(broken: Connected, command: str, said: str):
     broken.postfix.tell(command)
     assert said in bad(looked(broken.valetkey, "postfix", broken.postfix.etc))
+
+
+def test_a_socket_that_lost_its_place_or_its_rights_is_found(broken: Connected):
+    """By a unix socket in the chroot, in the place of the port."""
+    valetkey, socket = broken.valetkey, broken.postfix.directory / "queue" / "private" / "valetkey"
+    before = valetkey.config.read_text()
+    listen = re.search(r'\[\[door\]\]\nkind = "sasl"\nlisten = "[^"]+"', before)
+    assert listen is not None
+    section = f'[[door]]\nkind = "sasl"\nsocket = "{socket}"\nsocket_group = "postfix"'
+    valetkey.config.write_text(before.replace(listen[0], section))
+    valetkey.stop()
+    valetkey.start()
+    broken.postfix.tell("postconf -P submission/inet/smtpd_sasl_path=private/valetkey")
+    broken.postfix.reload()
+    try:
+        assert bad(broken.tried()) == ""
+        shutil.chown(socket, group="root")
+        assert "does not belong to the group postfix" in bad(broken.tried())
+        socket.unlink()
+        # Postfix goes on with the connection that it has; the next smtpd would find nobody.
+        assert f"{socket} is not there" in bad(broken.tried())
+    finally:
+        valetkey.config.write_text(before)
+        valetkey.stop()
+        valetkey.start()
 
 
 def test_a_valetkey_that_does_not_run_is_found(connected: Connected):

@@ -34,7 +34,7 @@ def door_findings(config: Config, *, is_running: bool) -> Iterator[Finding]:
     for peer in config.peer:
         yield from _peer(peer)
     for door in config.door:
-        yield from _door(config, door, is_running=is_running)
+        yield from one_door(config, door, is_running=is_running)
     yield from _servers(config)
 
 
@@ -63,7 +63,8 @@ def _peer(peer: PeerSection) -> Iterator[Finding]:
 # Doors
 
 
-def _door(config: Config, door: DoorSection, *, is_running: bool) -> Iterator[Finding]:
+def one_door(config: Config, door: DoorSection, *, is_running: bool) -> Iterator[Finding]:
+    """Look at a door: whether it is there, who can reach it, and what its protocol cannot say."""
     name = f"{door.kind.value} door"
     peers = peers_of(config, door)
     if door.socket is not None:

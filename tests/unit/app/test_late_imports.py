@@ -127,6 +127,8 @@ def test_what_needs_no_installation_loads_no_database_either(option: str) -> Non
         "policy show",
         "keys rotate",
         "dns example.org",
+        "connect",
+        "connect postfix --add",
     ],
 )
 def test_a_light_command_loads_nothing_heavy(config: Path, line: str) -> None:

@@ -153,4 +153,4 @@ def _machine(port: Port, credentials: Credentials) -> ClientMachine:
 
 def _of_server(text: str) -> str:
     """Say it in the words of who stands outside: our machines call every mail server their upstream."""
-    return text.replace("The upstream's", "its").replace("The upstream", "it")
+    return text.removeprefix("The upstream answers: ").replace("The upstream's", "its").replace("The upstream", "it")

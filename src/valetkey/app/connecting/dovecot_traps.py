@@ -1,5 +1,6 @@
 """What of a Dovecot's own configuration keeps it from asking, or lets people in beside Valetkey."""
 
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ class DovecotFound:
     version: str
     has_lua: bool = True
     script: bool = True  # whether our script is where the configuration says
-    settings: str | None = None  # of valetkey.settings beside it; None: not there, or not ours to read
+    settings: str | None = None  # of valetkey.settings beside it; None: not there
+    is_private: bool = False  # whether valetkey.settings is not ours to read
     settings_mode: int = 0o640
     rights: bool = True  # whether the folder for lists of rights is there
 
@@ -48,11 +50,12 @@ def look(config: Path | None) -> DovecotFound | Finding | None:
     version = version_of(("dovecot", "--version"))
     file = script_of(read_dovecot(said.text))
     settings = file.with_name("valetkey.settings") if file else None
+    is_private = settings is not None and settings.exists() and not os.access(settings, os.R_OK)
     text, mode = _read(settings)
     has_lua = any(Path("/").glob(_LUA_LIBRARY))
     rights = dict(_pairs(text or "")).get("acl_directory", "")
     is_room = bool(rights) and Path(rights).is_dir()
-    return DovecotFound(said.text, version, has_lua, bool(file and file.exists()), text, mode, is_room)
+    return DovecotFound(said.text, version, has_lua, bool(file and file.exists()), text, is_private, mode, is_room)
 
 
 def _read(path: Path | None) -> tuple[str | None, int]:
@@ -124,6 +127,9 @@ def _script(found: DovecotFound, script: Path, setup: Setup) -> Iterator[Finding
     if not found.script:
         yield problem(_SUBJECT, f"there is no script {script}", f"valetkey connect dovecot --write {script}")
     settings = script.with_name("valetkey.settings")
+    if found.is_private:
+        yield good(_SUBJECT, f"{settings} is not this user's to read, so what it says was not looked at")
+        return
     if found.settings is None:
         yield problem(
             _SUBJECT, f"{settings} cannot be read", "Write it as valetkey connect dovecot says: url and secret."

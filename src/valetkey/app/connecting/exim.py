@@ -48,8 +48,8 @@ def _lines(setup: Setup) -> Lines:
         recipient = _ASKED.format(condition=_FOR_LOGINS, place=place, state="RCPT", facts=_RECIPIENT)
         message = _ASKED.format(condition=_FOR_LOGINS, place=place, state="END-OF-MESSAGE", facts=_MESSAGE)
         steps += [
-            lines_of("Recipients, in the ACL of acl_smtp_rcpt, before what accepts", "acl_smtp_rcpt", recipient),
-            lines_of("Counts, in the ACL of acl_smtp_data, before what accepts", "acl_smtp_data", message),
+            lines_of("Recipients, before what accepts", "the ACL of acl_smtp_rcpt", recipient),
+            lines_of("Counts, the last before what accepts", "the ACL of acl_smtp_data", message),
         ]
     steps.append(commands("Begin", "update-exim4.conf && exim4 -bV > /dev/null && systemctl restart exim4"))
     notes = (

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from valetkey.app.checking_doors import one_door
 from valetkey.app.connecting.client import USUAL_PORTS, End, Port, listens, log_in
 from valetkey.app.connecting.explaining import Tried, explain
 from valetkey.app.connecting.finding import Wish, fit, is_here, require_whole
@@ -20,7 +21,7 @@ from valetkey.config.sections import Config
 from valetkey.core.errors import CannotStart
 from valetkey.core.login import Reason
 from valetkey.core.scope import MailProtocol
-from valetkey.doors.cli.front import Finding, TrialOptions
+from valetkey.doors.cli.front import Finding, Level, TrialOptions
 
 _ONLY_SMTP = {"postfix", "exim", "sendmail"}
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -52,6 +53,10 @@ def findings(path: Path, options: TrialOptions) -> Iterator[Finding]:
     seen = watch(config, options.account)
     kinds = frozenset(kind.value for kind in found.doors)
     trial = _Trial(options, config, kinds, seen, _context(options))
+    is_running = counts(config) is not None
+    for door in found.doors.values():
+        looked_at = one_door(config, door, is_running=is_running)
+        yield from (each for each in looked_at if each.level is not Level.GOOD)
     if is_here(peer):
         yield from local_findings(recipe.name, setup, peer, options.its_config)
     ports = _ports(options)

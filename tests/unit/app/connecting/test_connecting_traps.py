@@ -88,6 +88,10 @@ def test_a_cache_is_no_trap_for_lua_on_2_4() -> None:
     assert dovecot(more("auth_cache_size = 10 M")(NEW)) == ""
 
 
+def test_settings_that_are_not_ours_to_read_are_no_fault() -> None:
+    assert dovecot(replace(OLD, settings=None, is_private=True)) == ""
+
+
 def test_a_dovecot_that_asks_somebody_else() -> None:
     other = "passdb {\n  driver = pam\n}\nuserdb {\n  driver = passwd\n}\n"
     assert "no passdb of its configuration asks Valetkey" in dovecot(replace(OLD, text=other))
