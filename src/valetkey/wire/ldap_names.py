@@ -7,6 +7,7 @@ values (`a=1+b=2`), values in hexadecimal (`#04…`) and the quotes of older sta
 import re
 from collections.abc import Sequence
 
+MOST_OCTETS = 8_192
 MOST_PARTS = 64
 _CHAR = rb'[^\x00"+,;<>\\]|\\(?:["+,;<>\\ #=]|[0-9A-Fa-f]{2})'
 _PART = re.compile(rb" *([A-Za-z0-9.-]{1,64})=((?:" + _CHAR + rb")*)(,|\Z)")
@@ -26,8 +27,10 @@ def read_name(text: bytes) -> tuple[Part, ...]:
     """Take a distinguished name apart, the nearest part first.
 
     Raises:
-        InvalidName: It is none.
+        InvalidName: It is none, or a very long one.
     """
+    if len(text) > MOST_OCTETS:
+        raise InvalidName
     parts: list[Part] = []
     at = 0
     while at < len(text) or parts:

@@ -1,6 +1,6 @@
 import pytest
 
-from valetkey.wire.ldap_names import MOST_PARTS, InvalidName, read_name, write_name
+from valetkey.wire.ldap_names import MOST_OCTETS, MOST_PARTS, InvalidName, read_name, write_name
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,7 @@ def test_names_are_read(text, parts):
         ),
         *(b"uid=a\0", b"uid=a\0,dc=b", b"\xffid=a", b"u" * 65 + b"=a", b"uid=a\n,"),
         b",".join([b"dc=a"] * (MOST_PARTS + 1)),
+        b"uid=" + b"a" * MOST_OCTETS,
     ],
 )
 def test_what_could_mean_two_things_is_no_name(text):

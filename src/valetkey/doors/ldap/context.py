@@ -16,6 +16,7 @@ from valetkey.wire.ldap import All, AnyOf, Equal, Filter, Present
 from valetkey.wire.ldap_names import Part
 
 MOST_NAME = 512  # octets of a user's name
+_MOST_FACT = 256  # octets of anything else
 TICKET = "ticket"
 _NAMES = frozenset({"uid", "mail", "userprincipalname", "samaccountname"})
 _FACTS = {"service": "service", "rip": "rip", "tls": "tls", "session": "session", "sess": "session", "lip": "lip"}
@@ -129,6 +130,9 @@ def _facts(wanted: Filter) -> Iterator[tuple[str, bytes]]:
 
 
 def _context(facts: dict[str, bytes]) -> Context:
+    for key, value in facts.items():
+        if len(value) > _MOST_FACT and key != "uid":
+            raise NotUnderstood(f"{key} is too long")
     return Context(facts["uid"], facts["service"], facts.get("rip", b""), facts.get("tls"), facts.get("session", b""))
 
 

@@ -44,6 +44,7 @@ def test_filters_that_describe_a_login(parts, context):
         All((UID, SERVICE, Present("uid"))),
         All((UID, SERVICE, Equal("ticket", b"x"))),
         All((UID, SERVICE, OtherFilter())),
+        All((UID, SERVICE, Equal("session", b"x" * 257))),
         AnyOf((UID, SERVICE)),
         All((AnyOf((UID, Equal("mail", b"bob"))), SERVICE)),
         All((AnyOf(()), UID, SERVICE)),
