@@ -57,14 +57,28 @@ def findings(path: Path, options: TrialOptions) -> Iterator[Finding]:
     for door in found.doors.values():
         looked_at = one_door(config, door, is_running=is_running)
         yield from (each for each in looked_at if each.level is not Level.GOOD)
+    # Without a word where its settings are, those of this machine may be another server's, which does not ask.
+    is_sure = options.its_config is not None
+    looked: list[Finding] = []
     if is_here(peer):
-        yield from local_findings(recipe.name, setup, peer, options.its_config)
+        looked += local_findings(recipe.name, setup, peer, options.its_config, only_asking=not is_sure)
+    yield from looked
+    found_out: list[Finding] = []
+    for finding in _ports_tried(trial):
+        found_out.append(finding)
+        yield finding
+    if is_here(peer) and not looked and any(each.level is Level.PROBLEM for each in found_out):
+        yield from local_findings(recipe.name, setup, peer)
+
+
+def _ports_tried(trial: _Trial) -> Iterator[Finding]:
+    options = trial.options
     ports = _ports(options)
     if not ports:
         what = f"nobody answers on {options.host} at a port of mail"
         yield problem("ports", what, "Is the server running? Name its port: --port imaps=993")
     for port in ports:
-        yield from _taken_by_us(config, port)
+        yield from _taken_by_us(trial.config, port)
         yield from _try(trial, port)
 
 
