@@ -226,7 +226,11 @@ class _Talk:
         return peer, named.context
 
     async def _decide(self, peer: Peer, context: Context, secret: bytes) -> Answer | None:
-        """Have a login decided; None if it took too long."""
+        """Have a login decided; None if it took too long.
+
+        The answer does not say which app password it was. So whatever `holds` says of this peer, which may ask at other
+        doors as well, a login through this one is held to nothing.
+        """
         question = Question(
             name=decoded(context.name),
             secret=decoded(secret),
@@ -239,7 +243,7 @@ class _Talk:
         )
         try:
             async with asyncio.timeout(self._limits.answer):
-                return await self._asking.ask(peer, question)
+                return await self._asking.ask(peer, question, holds=frozenset())
         except TimeoutError:
             _log.error("login_undecided", door=self._door.name, peer=peer.name, why="it took too long")
             return None

@@ -35,7 +35,7 @@ from tests.servers.certificates import CertificateAuthority
 from tests.verbs.site import OPERATOR, House
 
 from valetkey.core.errors import Unavailable
-from valetkey.core.limits import Held, Limits
+from valetkey.core.limits import EVERYTHING_HELD, Limits
 from valetkey.core.policy import Policy
 from valetkey.core.restriction import NetworkRule
 from valetkey.core.throttle import ThrottleLimits
@@ -328,10 +328,13 @@ async def test_networks_tls_and_limits_hold(tmp_path):
 
 
 async def test_what_the_peer_is_set_up_for_counts(tmp_path):
-    async with open_doors(tmp_path, ldap(tls_only=True, holds=frozenset({Held.SENDING}))) as site:
-        _, secret = await person_with(site, limits=Limits(messages_per_day=5))
+    """Its TLS, and not what it holds: the answer does not say which app password it was."""
+    async with open_doors(tmp_path, ldap(tls_only=True, holds=EVERYTHING_HELD)) as site:
+        person, secret = await person_with(site)
         assert (await log_in(site, secret, login(ALICE, "smtp")))[0] == SUCCESS
         assert (await log_in(site, secret, login(ALICE, "smtp", tls="")))[0] == WRONG
+        limited = await site.house.issue(person, limits=Limits(messages_per_day=5))
+        assert "cannot hold" in (await log_in(site, limited.secret.shown, login(ALICE, "smtp")))[1]
 
 
 async def test_cannot_tell_is_unavailable(tmp_path):
