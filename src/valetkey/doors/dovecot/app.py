@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from valetkey.doors.asked.attempts import Asking
 from valetkey.doors.asked.desk import Desk
 from valetkey.doors.asked.http import BadRequest, Receive, Reply, Send, body_of, send_reply
 from valetkey.doors.asked.settings import Door
@@ -14,16 +15,19 @@ from valetkey.doors.dovecot.policy import Policy
 _App = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 _Answer = Callable[[Mapping[str, Any], bytes], Awaitable[Reply]]
 
+# The word of the path behind /dovecot/, and what makes that which answers there.
+_ANSWERS: Mapping[str, Callable[[Asking, Door], _Answer]] = {
+    "auth": Passdb,
+    "token": Token,
+    "introspect": lambda _asking, _door: Introspection(),
+    "policy": Policy,
+}
+
 
 def create_dovecot(desk: Desk, door: Door) -> _App:
     """Make the part of an HTTP door that answers below /dovecot/."""
     asking = desk.asking(door)
-    answers: Mapping[str, _Answer] = {
-        "auth": Passdb(asking, door),
-        "token": Token(asking, door),
-        "introspect": Introspection(),
-        "policy": Policy(asking, door),
-    }
+    answers = {word: make(asking, door) for word, make in _ANSWERS.items()}
 
     async def app(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         answer = answers.get(str(scope["path"]).removeprefix("/dovecot/"))
