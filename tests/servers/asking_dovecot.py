@@ -15,11 +15,12 @@ from tests.servers.certificates import CertificateAuthority
 from tests.servers.dovecot import Dovecot, running_dovecot
 from tests.servers.dovecot24 import Dovecot24, Dovecot24Options
 from tests.servers.dovecot_settings import DovecotOptions
+from tests.servers.listening import running
 from tests.servers.logs import ServerLog
 from tests.servers.maildirs import Maildirs
 from tests.servers.places import free_port, own_directory
 from tests.servers.postfix import Postfix
-from tests.servers.site import MailSite, running_site
+from tests.servers.site import MailSite, running_site, together
 from tests.servers.unpacked import Unpacked, unpacked
 from tests.servers.valetkey import Valetkey, running_valetkey
 from tests.servers.valetkey_settings import ValetkeyOptions
@@ -253,15 +254,11 @@ def asking_24(authority: CertificateAuthority) -> Iterator[Asking]:
         script = Script24(peer, place)
         postfix = Postfix(post_place, authority, place.path("/var/vmail"), place.path("/run/sasl"))
         dovecot = Dovecot24(place, authority, script.options(postfix.ports.relay))
-        try:
-            dovecot.start()
-            postfix.start()
-            site = MailSite(authority, dovecot, postfix)
-            with running_valetkey(site, ValetkeyOptions(workers=1, extra=peer.sections)) as valetkey:
-                yield Asking("2.4", site, peer, valetkey, script.rights, dovecot.mail, script.tell)
-        finally:
-            postfix.stop()
-            dovecot.stop()
+        with (
+            together(authority, dovecot, postfix) as site,
+            running_valetkey(site, ValetkeyOptions(workers=1, extra=peer.sections)) as valetkey,
+        ):
+            yield Asking("2.4", site, peer, valetkey, script.rights, dovecot.mail, script.tell)
 
 
 @contextmanager
@@ -271,10 +268,8 @@ def only_dovecot(version: str, authority: CertificateAuthority, peer: Peer) -> I
         with running_dovecot(authority, Script23(peer).options) as dovecot:
             yield dovecot
         return
-    with unpacked("dovecot24") as place:
-        newer = Dovecot24(place, authority, Script24(peer, place).options())
-        newer.start()
-        try:
-            yield newer
-        finally:
-            newer.stop()
+    with (
+        unpacked("dovecot24") as place,
+        running(Dovecot24(place, authority, Script24(peer, place).options())) as newer,
+    ):
+        yield newer

@@ -1,32 +1,30 @@
 """A real Courier in a Debian of its own, with its authdaemond or without: IMAP and POP3, in the clear."""
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from tests.servers.listening import InCopy, running
 from tests.servers.logs import ServerLog
 from tests.servers.maildirs import MAIL_UID, Maildirs
 from tests.servers.people import EVERYBODY, Person
-from tests.servers.places import LOCALHOST, free_ports, greeting, wait_until_closed, wait_until_listening
-from tests.servers.unpacked import Unpacked, unpacked
+from tests.servers.places import free_ports
+from tests.servers.unpacked import unpacked
 
 OWN_PASSWORDS = "authuserdb"  # the module that knows `people`
 NO_DAEMON = ""  # somebody else serves the socket
 
 
 @dataclass
-class Courier:
+class Courier(InCopy):
     """One Courier. `modules` is authdaemonrc's list, such as "authpam".
 
     With NO_DAEMON no authdaemond runs, and `socket` is the test's to serve; it must be writable for everybody.
     """
 
-    place: Unpacked
+    title = "Courier"
     modules: str = OWN_PASSWORDS
     people: Sequence[Person] = EVERYBODY
-    host: str = LOCALHOST
-    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.port, self.pop3_port = free_ports(2)
@@ -41,8 +39,10 @@ class Courier:
         """The log that a failed test shows."""
         return [self.log, self.place.log]
 
-    def start(self) -> None:
-        """Start and wait until it greets; raises RuntimeError with the log if that fails."""
+    def _listens_on(self) -> list[int]:
+        return [self.port, self.pop3_port]
+
+    def _launch(self) -> None:
         if self.modules != NO_DAEMON:
             daemon = "set -a; . /etc/courier/authdaemonrc; exec /usr/lib/courier/courier-authlib/authdaemond"
             self._processes.append(self.place.start("sh", "-c", daemon))
@@ -50,17 +50,6 @@ class Courier:
         rooms = "/usr/lib/courier/courier"
         self._listen("imapd", self.port, f"{rooms}/imaplogin /usr/bin/imapd Maildir")
         self._listen("pop3d", self.pop3_port, f"{rooms}/courierpop3login {rooms}/courierpop3d Maildir")
-        closed = wait_until_listening([self.port, self.pop3_port])
-        if closed or not greeting(self.port):
-            self.stop()
-            raise RuntimeError(f"Courier does not listen on {closed}\n{self.log.text()}")
-
-    def stop(self) -> None:
-        """Stop it and all its processes; sessions are closed. Does nothing if it does not run."""
-        while self._processes:
-            self.place.stop(self._processes.pop())
-        if still := wait_until_closed([self.port, self.pop3_port]):
-            raise RuntimeError(f"Courier still listens on {still}")
 
     def _listen(self, name: str, port: int, program: str) -> None:
         listener = f"couriertcpd -address={self.host} -maxprocs=40 -maxperip=40 -nodnslookup -noidentlookup {port}"
@@ -89,10 +78,5 @@ class Courier:
 @contextmanager
 def running_courier(modules: str = OWN_PASSWORDS, people: Sequence[Person] = EVERYBODY) -> Iterator[Courier]:
     """Run a Courier in a copy of its own."""
-    with unpacked("courier") as place:
-        courier = Courier(place, modules, people)
-        try:
-            courier.start()
-            yield courier
-        finally:
-            courier.stop()
+    with unpacked("courier") as place, running(Courier(place, modules, people)) as courier:
+        yield courier

@@ -4,12 +4,12 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.servers.certificates import CertificateAuthority
-from tests.servers.logs import ServerLog
+from tests.servers.listening import InCopy, running
 from tests.servers.people import EVERYBODY, Person
-from tests.servers.places import LOCALHOST, free_ports, greeting, wait_until_closed, wait_until_listening
+from tests.servers.places import free_ports
 from tests.servers.unpacked import Unpacked, unpacked
 
 # How passwords are asked for: from its own file of `people`, or from whoever serves `Cyrus.mux` as saslauthd does.
@@ -36,47 +36,25 @@ class CyrusPorts:
 
 
 @dataclass
-class Cyrus:
+class Cyrus(InCopy):
     """One Cyrus. `passwords` are lines of imapd.conf; `mux` is where it looks for saslauthd, to be served by the test."""
 
-    place: Unpacked
+    title = "Cyrus"
     authority: CertificateAuthority
     passwords: str = OWN_PASSWORDS
     people: Sequence[Person] = EVERYBODY
-    host: str = LOCALHOST
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.ports = CyrusPorts(*free_ports(4))
+        self.log = self.place.log  # it says all to syslog
         self.mux = self.place.folder("/run/saslauthd") / "mux"
         self._write()
 
-    @property
-    def log(self) -> ServerLog:
-        """What it sends to syslog, which is all it says."""
-        return self.place.log
+    def _listens_on(self) -> list[int]:
+        return self.ports.all()
 
-    @property
-    def logs(self) -> list[ServerLog]:
-        """The log that a failed test shows."""
-        return [self.log]
-
-    def start(self) -> None:
-        """Start and wait until every port is open; raises RuntimeError with the log if that fails."""
-        self._process = self.place.start("cyrmaster")
-        closed = wait_until_listening(self.ports.all())
-        if closed or not greeting(self.ports.imap):
-            self.stop()
-            raise RuntimeError(f"Cyrus does not listen on {closed}\n{self.place.output.read_text()}\n{self.log.text()}")
-
-    def stop(self) -> None:
-        """Stop it and all its processes; sessions are closed. Does nothing if it does not run."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        self.place.stop(process)
-        if still := wait_until_closed(self.ports.all()):
-            raise RuntimeError(f"Cyrus still listens on {still}")
+    def _launch(self) -> None:
+        self._processes.append(self.place.start("cyrmaster"))
 
     def _write(self) -> None:
         for each in _FOLDERS:
@@ -94,13 +72,8 @@ def running_cyrus(
     authority: CertificateAuthority, passwords: str = OWN_PASSWORDS, people: Sequence[Person] = EVERYBODY
 ) -> Iterator[Cyrus]:
     """Run a Cyrus in a copy of its own."""
-    with unpacked("cyrus") as place:
-        cyrus = Cyrus(place, authority, passwords, people)
-        try:
-            cyrus.start()
-            yield cyrus
-        finally:
-            cyrus.stop()
+    with unpacked("cyrus") as place, running(Cyrus(place, authority, passwords, people)) as cyrus:
+        yield cyrus
 
 
 _SETTINGS = """

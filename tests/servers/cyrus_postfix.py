@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.servers.certificates import CertificateAuthority
+from tests.servers.listening import running
 from tests.servers.places import own_directory
 from tests.servers.postfix import Postfix
 
@@ -41,10 +42,5 @@ class CyrusPostfix(Postfix):
 @contextmanager
 def cyrus_postfix(authority: CertificateAuthority, mail_root: Path) -> Iterator[CyrusPostfix]:
     """Run one in a directory of its own."""
-    with own_directory("postfix") as directory:
-        postfix = CyrusPostfix(directory, authority, mail_root)
-        try:
-            postfix.start()
-            yield postfix
-        finally:
-            postfix.stop()
+    with own_directory("postfix") as directory, running(CyrusPostfix(directory, authority, mail_root)) as postfix:
+        yield postfix

@@ -3,36 +3,39 @@
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.servers.certificates import CertificateAuthority
-from tests.servers.dovecot_settings import MASTER_NAME, USUAL, DovecotOptions, DovecotPorts, configuration
+from tests.servers.dovecot_settings import (
+    MASTER_NAME,
+    USUAL,
+    DovecotOptions,
+    DovecotPorts,
+    MasterAndPeople,
+    configuration,
+)
+from tests.servers.listening import InFolder, running
 from tests.servers.logs import ServerLog
 from tests.servers.maildirs import MAIL_UID, Maildirs
 from tests.servers.people import EVERYBODY, Person
-from tests.servers.places import LOCALHOST, free_ports, greeting, own_directory, wait_until_closed, wait_until_listening
+from tests.servers.places import LOCALHOST, free_ports, own_directory
 
 
 @dataclass
-class Dovecot:
-    """One Dovecot with its own configuration, users, mail and log, under `directory`.
+class Dovecot(MasterAndPeople, InFolder):
+    """One Dovecot with its own configuration, users, mail and log, under `directory`."""
 
-    `start` and `stop` may be called again and again: ports and mail stay the same.
-    """
-
-    directory: Path
+    title = "Dovecot"
     authority: CertificateAuthority
     options: DovecotOptions = USUAL
     people: Sequence[Person] = EVERYBODY
     host: str = LOCALHOST
     master_name: str = MASTER_NAME
     master_password: str = field(default_factory=lambda: secrets.token_urlsafe(16), repr=False)
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.ports = DovecotPorts(*free_ports(7))
@@ -43,49 +46,15 @@ class Dovecot:
         self._write()
 
     @property
-    def logs(self) -> list[ServerLog]:
-        """The log that a failed test shows."""
-        return [self.log]
-
-    @property
     def pid(self) -> int:
         """The process that all its others come from; 0 if it does not run."""
-        return self._process.pid if self._process else 0
+        return self._processes[0].pid if self._processes else 0
 
-    def start(self) -> None:
-        """Start and wait until every port is open; raises RuntimeError with the log if that fails."""
-        command = [_program(), "-F", "-c", str(self._configuration)]
-        with (self.directory / "output").open("ab") as output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
-        closed = wait_until_listening(self.ports.all())
-        if closed or not greeting(self.ports.imap):  # ports are open before anybody works behind them
-            self.stop()
-            said = (self.directory / "output").read_text()
-            raise RuntimeError(f"Dovecot does not listen on {closed}\n{said}\n{self.log.text()}")
+    def _listens_on(self) -> list[int]:
+        return self.ports.all()
 
-    def stop(self) -> None:
-        """Stop it and all its processes; sessions are closed. Does nothing if it does not run."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=1.5)  # if it has just been started it lingers for 6 s
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=10)
-        if still := wait_until_closed(self.ports.all()):
-            raise RuntimeError(f"Dovecot still listens on {still}")
-
-    def change_master_password(self, password: str) -> None:
-        """Let the master user have another password from now on; who still sends the old one is refused."""
-        self.master_password = password
-        self._write_masters()
-
-    def remove(self, person: Person) -> None:
-        """Let the mailbox's owner be unknown from now on."""
-        self.people = [each for each in self.people if each != person]
-        self._write_users()
+    def _command(self) -> list[str]:
+        return [_program(), "-F", "-c", str(self._configuration)]
 
     def _write(self) -> None:
         certificate = self.authority.issue()
@@ -118,13 +87,8 @@ def running_dovecot(
     authority: CertificateAuthority, options: DovecotOptions = USUAL, people: Sequence[Person] = EVERYBODY
 ) -> Iterator[Dovecot]:
     """Run a Dovecot in a directory of its own."""
-    with own_directory("dovecot") as directory:
-        dovecot = Dovecot(directory, authority, options, people)
-        dovecot.start()
-        try:
-            yield dovecot
-        finally:
-            dovecot.stop()
+    with own_directory("dovecot") as directory, running(Dovecot(directory, authority, options, people)) as dovecot:
+        yield dovecot
 
 
 def _program() -> str:

@@ -5,19 +5,19 @@ What it reads and writes lies in its copy (`dovecot.place`, see tests/servers/un
 """
 
 import secrets
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tests.servers.certificates import CertificateAuthority
 from tests.servers.commands import Outcome
-from tests.servers.dovecot_settings import MASTER_NAME, DovecotPorts
+from tests.servers.dovecot_settings import MASTER_NAME, DovecotPorts, MasterAndPeople
+from tests.servers.listening import InCopy, running
 from tests.servers.logs import ServerLog
 from tests.servers.maildirs import MAIL_UID, Maildirs
 from tests.servers.people import EVERYBODY, Person
-from tests.servers.places import LOCALHOST, free_ports, greeting, wait_until_closed, wait_until_listening
-from tests.servers.unpacked import Unpacked, unpacked
+from tests.servers.places import free_ports
+from tests.servers.unpacked import unpacked
 
 CONFIGURATION = "/etc/dovecot/dovecot.conf"
 # Everybody's own password, and the master user's before: `alice@example.test*gateway`, or an authorization identity.
@@ -62,17 +62,15 @@ USUAL = Dovecot24Options()
 
 
 @dataclass
-class Dovecot24:
-    """One Dovecot 2.4 in its copy of Debian. `start` and `stop` may be called again and again; ports and mail stay."""
+class Dovecot24(MasterAndPeople, InCopy):
+    """One Dovecot 2.4 in its copy of Debian."""
 
-    place: Unpacked
+    title = "Dovecot 2.4"
     authority: CertificateAuthority
     options: Dovecot24Options = USUAL
     people: Sequence[Person] = EVERYBODY
-    host: str = LOCALHOST
     master_name: str = MASTER_NAME
     master_password: str = field(default_factory=lambda: secrets.token_urlsafe(16), repr=False)
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.ports = DovecotPorts(*free_ports(7))
@@ -81,42 +79,15 @@ class Dovecot24:
         self.sasl_socket = self.place.path("/run/sasl")
         self._write()
 
-    @property
-    def logs(self) -> list[ServerLog]:
-        """The log that a failed test shows."""
-        return [self.log]
+    def _listens_on(self) -> list[int]:
+        return self.ports.all()
 
-    def start(self) -> None:
-        """Start and wait until every port is open; raises RuntimeError with the log if that fails."""
-        self._process = self.place.start("dovecot", "-F", "-c", CONFIGURATION)
-        closed = wait_until_listening(self.ports.all())
-        if closed or not greeting(self.ports.imap):  # ports are open before anybody works behind them
-            self.stop()
-            said = self.place.output.read_text()
-            raise RuntimeError(f"Dovecot 2.4 does not listen on {closed}\n{said}\n{self.log.text()}")
-
-    def stop(self) -> None:
-        """Stop it and all its processes; sessions are closed. Does nothing if it does not run."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        self.place.stop(process)
-        if still := wait_until_closed(self.ports.all()):
-            raise RuntimeError(f"Dovecot 2.4 still listens on {still}")
+    def _launch(self) -> None:
+        self._processes.append(self.place.start("dovecot", "-F", "-c", CONFIGURATION))
 
     def doveadm(self, *words: str) -> Outcome:
         """Run doveadm in the copy, to its end."""
         return self.place.command("doveadm", "-c", CONFIGURATION, *words).run()
-
-    def change_master_password(self, password: str) -> None:
-        """Let the master user have another password from now on; who still sends the old one is refused."""
-        self.master_password = password
-        self._write_masters()
-
-    def remove(self, person: Person) -> None:
-        """Let the mailbox's owner be unknown from now on."""
-        self.people = [each for each in self.people if each != person]
-        self._write_users()
 
     def _write(self) -> None:
         certificate = self.authority.issue()
@@ -144,13 +115,8 @@ def running_dovecot24(
     authority: CertificateAuthority, options: Dovecot24Options = USUAL, people: Sequence[Person] = EVERYBODY
 ) -> Iterator[Dovecot24]:
     """Run a Dovecot 2.4 in a copy of its own."""
-    with unpacked("dovecot24") as place:
-        dovecot = Dovecot24(place, authority, options, people)
-        try:
-            dovecot.start()
-            yield dovecot
-        finally:
-            dovecot.stop()
+    with unpacked("dovecot24") as place, running(Dovecot24(place, authority, options, people)) as dovecot:
+        yield dovecot
 
 
 def configuration(ports: DovecotPorts, options: Dovecot24Options) -> str:

@@ -3,11 +3,14 @@
 import grp
 import os
 import pwd
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.servers.certificates import ServerCertificate
 from tests.servers.maildirs import MAIL_UID
+from tests.servers.people import Person
 
 MASTER_NAME = "gateway"
 
@@ -52,6 +55,31 @@ class DovecotOptions:
 
 
 USUAL = DovecotOptions()
+
+
+class MasterAndPeople(ABC):
+    """What of a running Dovecot, older or newer, a test may change: the master user's password, and who has a mailbox."""
+
+    master_password: str
+    people: Sequence[Person]
+
+    def change_master_password(self, password: str) -> None:
+        """Let the master user have another password from now on; who still sends the old one is refused."""
+        self.master_password = password
+        self._write_masters()
+
+    def remove(self, person: Person) -> None:
+        """Let the mailbox's owner be unknown from now on."""
+        self.people = [each for each in self.people if each != person]
+        self._write_users()
+
+    @abstractmethod
+    def _write_masters(self) -> None:
+        """Write the file of the master user."""
+
+    @abstractmethod
+    def _write_users(self) -> None:
+        """Write the file of `people`."""
 
 
 def configuration(directory: Path, ports: DovecotPorts, certificate: ServerCertificate, options: DovecotOptions) -> str:

@@ -1,16 +1,16 @@
 """A real Exim in a Debian of its own: submission with TLS and SASL, delivering into Maildirs."""
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.servers.certificates import CertificateAuthority
+from tests.servers.listening import InCopy, running
 from tests.servers.logs import ServerLog
 from tests.servers.maildirs import Maildirs
 from tests.servers.people import EVERYBODY, Person
-from tests.servers.places import LOCALHOST, free_ports, greeting, wait_until_closed, wait_until_listening
-from tests.servers.unpacked import Unpacked, unpacked
+from tests.servers.places import free_ports
+from tests.servers.unpacked import unpacked
 
 # Everybody's own password. A `dovecot` authenticator finds a socket of ours as /run/… of the copy.
 OWN_PASSWORDS = """
@@ -52,19 +52,17 @@ class EximPorts:
 
 
 @dataclass
-class Exim:
+class Exim(InCopy):
     """One Exim, which takes mail from whoever has logged in.
 
     `authenticators` and `acls` (with the names "recipients" and "message") are those parts of its configuration, whole.
     """
 
-    place: Unpacked
+    title = "Exim"
     authority: CertificateAuthority
     authenticators: str = OWN_PASSWORDS
     people: Sequence[Person] = EVERYBODY
-    host: str = LOCALHOST
     acls: str = LOGGED_IN
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.ports = EximPorts(*free_ports(2))
@@ -79,23 +77,11 @@ class Exim:
         """The logs that a failed test shows."""
         return [self.log, self.refusals, self.alarms]
 
-    def start(self) -> None:
-        """Start and wait until both ports are open; raises RuntimeError with the log if that fails."""
-        self._process = self.place.start("exim4", "-bdf", "-q30m")
-        closed = wait_until_listening(self.ports.all())
-        if closed or not greeting(self.ports.submission):
-            self.stop()
-            said = self.place.output.read_text()
-            raise RuntimeError(f"Exim does not listen on {closed}\n{said}\n{self.log.text()}\n{self.alarms.text()}")
+    def _listens_on(self) -> list[int]:
+        return self.ports.all()
 
-    def stop(self) -> None:
-        """Stop it and all its processes; sessions are closed. Does nothing if it does not run."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        self.place.stop(process)
-        if still := wait_until_closed(self.ports.all()):
-            raise RuntimeError(f"Exim still listens on {still}")
+    def _launch(self) -> None:
+        self._processes.append(self.place.start("exim4", "-bdf", "-q30m"))
 
     def _write(self) -> None:
         for each in ("/var/spool/exim4", "/var/log/exim4"):
@@ -115,13 +101,8 @@ def running_exim(
     authority: CertificateAuthority, authenticators: str = OWN_PASSWORDS, people: Sequence[Person] = EVERYBODY
 ) -> Iterator[Exim]:
     """Run an Exim in a copy of its own."""
-    with unpacked("exim") as place:
-        exim = Exim(place, authority, authenticators, people)
-        try:
-            exim.start()
-            yield exim
-        finally:
-            exim.stop()
+    with unpacked("exim") as place, running(Exim(place, authority, authenticators, people)) as exim:
+        yield exim
 
 
 def configuration(ports: EximPorts, authenticators: str, acls: str = LOGGED_IN) -> str:

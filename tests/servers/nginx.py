@@ -2,15 +2,14 @@
 
 import os
 import secrets
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tests.servers.certificates import CertificateAuthority
+from tests.servers.listening import InFolder, running
 from tests.servers.logs import ServerLog
-from tests.servers.places import LOCALHOST, free_ports, own_directory, wait_until_closed, wait_until_listening
+from tests.servers.places import LOCALHOST, free_ports, own_directory
 
 PROGRAM = "/usr/sbin/nginx"
 MODULE = "/usr/lib/nginx/modules/ngx_mail_module.so"
@@ -34,18 +33,16 @@ class NginxPorts:
 
 
 @dataclass
-class Nginx:
+class Nginx(InFolder):
     """One nginx under `directory`. `door` is the port where it asks, by the secret in `secret_file`.
 
-    It passes on the client's address by the PROXY protocol (IMAP, POP3) and by XCLIENT (SMTP). `start` and `stop` may
-    be called again and again.
+    It passes on the client's address by the PROXY protocol (IMAP, POP3) and by XCLIENT (SMTP).
     """
 
-    directory: Path
+    title = "nginx"
     authority: CertificateAuthority
     door: int
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.ports = NginxPorts(*free_ports(6))
@@ -54,35 +51,15 @@ class Nginx:
         self.secret_file.touch(mode=0o600)
         self.secret_file.write_text(self.secret + "\n")
 
-    @property
-    def logs(self) -> list[ServerLog]:
-        """The log that a failed test shows."""
-        return [self.log]
+    def _listens_on(self) -> list[int]:
+        ports = self.ports
+        # Before it greets on the others it wants the PROXY protocol or TLS.
+        return [ports.submission, *(each for each in ports.all() if each != ports.submission)]
 
-    def start(self) -> None:
-        """Start and wait until every port is open; raises RuntimeError with the log if that fails."""
+    def _command(self) -> list[str]:
         configuration = self.directory / "nginx.conf"
         configuration.write_text(self._configuration())
-        command = [PROGRAM, "-p", str(self.directory), "-c", str(configuration)]
-        with (self.directory / "output").open("ab") as output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=output)
-        if closed := wait_until_listening(self.ports.all()):
-            self.stop()
-            said = (self.directory / "output").read_text()
-            raise RuntimeError(f"nginx does not listen on {closed}\n{said}\n{self.log.text()}")
-
-    def stop(self) -> None:
-        """Stop it. Does nothing if it does not run."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=10)
-        process.kill()
-        process.wait(timeout=10)
-        if still := wait_until_closed(self.ports.all()):
-            raise RuntimeError(f"nginx still listens on {still}")
+        return [PROGRAM, "-p", str(self.directory), "-c", str(configuration)]
 
     def _configuration(self) -> str:
         certificate = self.authority.issue()
@@ -127,13 +104,8 @@ mail {{
 @contextmanager
 def running_nginx(authority: CertificateAuthority, door: int) -> Iterator[Nginx]:
     """Run an nginx in a directory of its own; who it asks may start later."""
-    with own_directory("nginx") as directory:
-        nginx = Nginx(directory, authority, door)
-        nginx.start()
-        try:
-            yield nginx
-        finally:
-            nginx.stop()
+    with own_directory("nginx") as directory, running(Nginx(directory, authority, door)) as nginx:
+        yield nginx
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.servers.certificates import CertificateAuthority, ServerCertificate
+from tests.servers.listening import running
 from tests.servers.logs import ServerLog
 from tests.servers.maildirs import MAIL_UID
 from tests.servers.people import DOMAIN, EVERYBODY, Person
@@ -161,10 +162,8 @@ def running_postfix(
     authority: CertificateAuthority, mail_root: Path, sasl_socket: Path | None = None
 ) -> Iterator[Postfix]:
     """Run a Postfix in a directory of its own, delivering below `mail_root`."""
-    with own_directory("postfix") as directory:
-        postfix = Postfix(directory, authority, mail_root, sasl_socket)
-        postfix.start()
-        try:
-            yield postfix
-        finally:
-            postfix.stop()
+    with (
+        own_directory("postfix") as directory,
+        running(Postfix(directory, authority, mail_root, sasl_socket)) as postfix,
+    ):
+        yield postfix

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.servers.listening import running
 from tests.servers.logs import ServerLog
 from tests.servers.places import LOCALHOST, free_port, own_directory
 
@@ -149,13 +150,8 @@ server mail {{
 @contextmanager
 def running_freeradius(valetkey: RadiusPort) -> Iterator[FreeRadius]:
     """Run a FreeRADIUS in a directory of its own."""
-    with own_directory("freeradius") as directory:
-        radius = FreeRadius(directory, valetkey)
-        radius.start()
-        try:
-            yield radius
-        finally:
-            radius.stop()
+    with own_directory("freeradius") as directory, running(FreeRadius(directory, valetkey)) as radius:
+        yield radius
 
 
 @dataclass

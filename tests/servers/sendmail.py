@@ -1,15 +1,14 @@
 """A real sendmail in a Debian of its own: submission by Cyrus SASL in the clear on one port, sent on to a relay."""
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.servers.cyrus import write_sasldb
-from tests.servers.logs import ServerLog
+from tests.servers.listening import InCopy, running
 from tests.servers.people import EVERYBODY, Person
-from tests.servers.places import LOCALHOST, free_port, greeting, wait_until_closed, wait_until_listening
-from tests.servers.unpacked import Unpacked, unpacked
+from tests.servers.places import free_port
+from tests.servers.unpacked import unpacked
 
 # Lines of Sendmail.conf: its own file of `people`, or whoever serves `Sendmail.mux` as saslauthd does.
 OWN_PASSWORDS = "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: /etc/sasldb2\n"
@@ -18,48 +17,25 @@ _MACROS = "/usr/share/sendmail/cf"
 
 
 @dataclass
-class Sendmail:
+class Sendmail(InCopy):
     """One sendmail, which takes mail from whoever has logged in and hands it to `relay_port`."""
 
-    place: Unpacked
+    title = "sendmail"
     relay_port: int
     passwords: str = OWN_PASSWORDS
     people: Sequence[Person] = EVERYBODY
-    host: str = LOCALHOST
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.port = free_port()
+        self.log = self.place.log  # it says all to syslog
         self.mux = self.place.folder("/run/saslauthd") / "mux"
         self._write()
 
-    @property
-    def log(self) -> ServerLog:
-        """What it sends to syslog, which is all it says."""
-        return self.place.log
+    def _listens_on(self) -> list[int]:
+        return [self.port]
 
-    @property
-    def logs(self) -> list[ServerLog]:
-        """The log that a failed test shows."""
-        return [self.log]
-
-    def start(self) -> None:
-        """Start and wait until it greets; raises RuntimeError with the log if that fails."""
-        self._process = self.place.start("/usr/libexec/sendmail/sendmail", "-bD", "-q30m")
-        closed = wait_until_listening([self.port])
-        if closed or not greeting(self.port):
-            self.stop()
-            said = self.place.output.read_text()
-            raise RuntimeError(f"sendmail does not listen on {closed}\n{said}\n{self.log.text()}")
-
-    def stop(self) -> None:
-        """Stop it and all its processes; sessions are closed. Does nothing if it does not run."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        self.place.stop(process)
-        if still := wait_until_closed([self.port]):
-            raise RuntimeError(f"sendmail still listens on {still}")
+    def _launch(self) -> None:
+        self._processes.append(self.place.start("/usr/libexec/sendmail/sendmail", "-bD", "-q30m"))
 
     def _write(self) -> None:
         self.place.folder("/run/sendmail/mta")
@@ -80,13 +56,8 @@ def running_sendmail(
     relay_port: int, passwords: str = OWN_PASSWORDS, people: Sequence[Person] = EVERYBODY
 ) -> Iterator[Sendmail]:
     """Run a sendmail in a copy of its own."""
-    with unpacked("sendmail") as place:
-        sendmail = Sendmail(place, relay_port, passwords, people)
-        try:
-            sendmail.start()
-            yield sendmail
-        finally:
-            sendmail.stop()
+    with unpacked("sendmail") as place, running(Sendmail(place, relay_port, passwords, people)) as sendmail:
+        yield sendmail
 
 
 def _macros(port: int, relay_port: int) -> str:

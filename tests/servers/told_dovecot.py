@@ -11,7 +11,7 @@ from tests.servers.dovecot24 import Dovecot24
 from tests.servers.logs import ServerLog
 from tests.servers.places import free_port, own_directory
 from tests.servers.postfix import Postfix
-from tests.servers.site import MailSite, running_site
+from tests.servers.site import MailSite, running_site, together
 from tests.servers.unpacked import unpacked
 from tests.servers.valetkey import Valetkey, running_valetkey
 from tests.servers.valetkey_settings import ValetkeyOptions
@@ -78,10 +78,5 @@ def _site_24(authority: CertificateAuthority, peer: Peer, api: str) -> Iterator[
         postfix = Postfix(post_place, authority, place.path("/var/vmail"), place.path("/run/sasl"))
         options = Script24(peer, place).options(postfix.ports.relay)
         dovecot = Dovecot24(place, authority, replace(options, extra=options.extra + api))
-        try:
-            dovecot.start()
-            postfix.start()
-            yield MailSite(authority, dovecot, postfix)
-        finally:
-            postfix.stop()
-            dovecot.stop()
+        with together(authority, dovecot, postfix) as site:
+            yield site

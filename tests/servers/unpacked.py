@@ -12,14 +12,13 @@ A Unix socket of ours that a server shall find must lie in the copy: `exim.path(
 
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.servers.commands import Command
+from tests.servers.commands import Command, end_group
 from tests.servers.logs import ServerLog
 from tests.servers.places import own_directory
 from tests.servers.syslog import syslog_into
@@ -102,12 +101,7 @@ class Unpacked:
         """End what `start` has started, and all its children; politely first, for a moment."""
         if process in self._started:
             self._started.remove(process)
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=1.5)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=10)
+        end_group(process)
 
     def stop_all(self) -> None:
         """End all that is still running."""
