@@ -112,6 +112,7 @@ SETUPS = {
     "userdn": lambda directory, _: directory.binding(),
     "userdn-by-place": lambda directory, _: directory.binding_by_place(),
     "search-2.4": lambda directory, _: directory.searching_24(),
+    "userdn-2.4": lambda directory, _: directory.binding_24(),
 }
 
 

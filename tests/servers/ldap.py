@@ -23,11 +23,10 @@ SECRET = "otter-lamp-seven"
 FILTER = "(&(uid=%u)(service=%s)(rip=%r)(tls=%c)(session=%{session}))"
 USERDN = f"uid=%u,service=%s,rip=%r,tls=%c,session=%{{session}},{BASE}"
 PASSDB_24 = """
-passdb ldap {
-  passdb_ldap_bind = yes
-  passdb_ldap_filter = (&(uid=%{user})(service=%{protocol})(rip=%{remote_ip})(tls=%{secured})(session=%{session}))
-}
+passdb_ldap_bind = yes
+passdb_ldap_filter = (&(uid=%{user})(service=%{protocol})(rip=%{remote_ip})(tls=%{secured})(session=%{session}))
 """
+USERDN_24 = f"uid=%{{user}},service=%{{protocol}},rip=%{{remote_ip}},tls=%{{secured}},session=%{{session}},{BASE}"
 
 
 @dataclass
@@ -109,11 +108,16 @@ class Directory:
         """Let Dovecot bind alone, on a socket that is its own."""
         return self.dovecot(f"auth_bind_userdn = {USERDN}", url=self.url("ldapi"))
 
-    def searching_24(self) -> Dovecot24Options:
-        """Let Dovecot 2.4 search, then bind."""
+    def searching_24(self, *lines: str) -> Dovecot24Options:
+        """Let Dovecot 2.4 search, then bind; with these lines in its passdb."""
         place = f"ldap_uris = {self.url()}\nldap_base = {BASE}\n"
         service = f"ldap_auth_dn = cn=mx1,{BASE}\nldap_auth_dn_password = {SECRET}\n"
-        return Dovecot24Options(passdbs=place + service + PASSDB_24, extra="auth_username_chars =\n")
+        passdb = "\n".join(("passdb ldap {", PASSDB_24, *lines, "}"))
+        return Dovecot24Options(passdbs=place + service + passdb, extra="auth_username_chars =\n")
+
+    def binding_24(self) -> Dovecot24Options:
+        """Let Dovecot 2.4 bind alone; it wants the filter all the same."""
+        return self.searching_24(f"passdb_ldap_bind_userdn = {USERDN_24}")
 
     # Postfix
 

@@ -87,8 +87,9 @@ class PeerSection:
     )
     tls_only: bool = value(
         FLAG,
-        "It takes passwords from its clients over TLS alone, as it is set up. For saslauthd, authdaemon, radius and "
-        "ldap, which cannot say so of a login; without it policy refuses logins there while it demands TLS.",
+        "It takes passwords from its clients over TLS alone, as it is set up. For saslauthd, authdaemon and radius, "
+        "which cannot say so of a login, and for ldap where the filter does not; without it policy refuses logins "
+        "there while it demands TLS.",
         False,
     )
     master_user: str = value(
