@@ -31,7 +31,7 @@ class Printed:
 
     def text(self, name: str) -> str:
         """Give the text of the step that writes or changes the file of this name."""
-        (text,) = [step["text"] for step in self.facts["steps"] if Path(step["file"]).name == name]
+        (text,) = [step["text"] for step in self.facts["steps"] if name in {step["file"], Path(step["file"]).name}]
         return self._placed(text)
 
     def commands(self, word: str) -> list[str]:
@@ -56,17 +56,29 @@ class Printed:
 
 
 def added(
-    valetkey: Valetkey, server: str, *ports: int, places: Mapping[str, str], options: Sequence[str] = ()
+    valetkey: Valetkey,
+    server: str,
+    *ports: int,
+    places: Mapping[str, str],
+    options: Sequence[str] = (),
+    sockets: Mapping[str, str] | None = None,
 ) -> Printed:
-    """Let `valetkey connect --add` write what is missing, on free ports in the place of its own, and read the lines."""
+    """Let `valetkey connect --add` write what is missing, and read the lines.
+
+    Ports of its own are put in the place of the usual ones. `sockets`: where those are to Valetkey that a server in a
+    Debian of its own has at a usual place.
+    """
     valetkey.cli("connect", server, "--add", *options)
     text = valetkey.config.read_text()
     for port in ports:
         text = text.replace(f'"127.0.0.1:{port}"', f'"127.0.0.1:{free_port()}"')
     valetkey.config.write_text(text)
+    printed = valetkey.cli("connect", server, "--json", "--show-secrets", *options)
+    for usual, place in (sockets or {}).items():
+        text = text.replace(usual, place)
+    valetkey.config.write_text(text)
     valetkey.stop()
     valetkey.start()
-    printed = valetkey.cli("connect", server, "--json", "--show-secrets", *options)
     return Printed(server, json.loads(printed), places)
 
 

@@ -22,7 +22,7 @@ from valetkey.doors.cli.front import Finding
 
 _CONNECT_WITHIN = 3.0
 _LEAST_SECRET = 16  # characters
-_TELL_NO_TLS = {DoorKind.SASLAUTHD, DoorKind.AUTHDAEMON, DoorKind.RADIUS, DoorKind.LDAP}
+_TELL_NO_TLS = {DoorKind.SASLAUTHD, DoorKind.AUTHDAEMON, DoorKind.RADIUS}
 _WITHOUT_SECRET = {DoorKind.SASL, DoorKind.POLICY, DoorKind.SOCKETMAP}
 _IN_THE_CLEAR = {DoorKind.HTTP, DoorKind.SASL, DoorKind.RADIUS, DoorKind.LDAP}
 _OTHERS = stat.S_IROTH | stat.S_IWOTH

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from valetkey.app.connecting.dovecot import DOVECOT, DOVECOT_OAUTH2
 from valetkey.app.connecting.exim import EXIM
+from valetkey.app.connecting.ldap import LDAP
 from valetkey.app.connecting.nginx import NGINX
 from valetkey.app.connecting.parts import Recipe
 from valetkey.app.connecting.postfix import POSTFIX
@@ -11,7 +12,7 @@ from valetkey.app.connecting.radius import PAM, RADIUS
 from valetkey.app.connecting.sasl_programs import COURIER, CYRUS, SENDMAIL
 from valetkey.core.errors import InvalidInput
 
-_ALL = (DOVECOT, DOVECOT_OAUTH2, POSTFIX, EXIM, NGINX, CYRUS, SENDMAIL, COURIER, RADIUS, PAM)
+_ALL = (DOVECOT, DOVECOT_OAUTH2, POSTFIX, EXIM, NGINX, CYRUS, SENDMAIL, COURIER, RADIUS, PAM, LDAP)
 RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
 
 

@@ -16,6 +16,7 @@ PLACES = {
     DoorKind.POLICY: Place("127.0.0.1", 9082),
     DoorKind.SOCKETMAP: Place("127.0.0.1", 9083),
     DoorKind.RADIUS: Place("127.0.0.1", 1812),
+    DoorKind.LDAP: Place("127.0.0.1", 3890),
     DoorKind.SASLAUTHD: Place(socket=Path("/var/spool/valetkey/saslauthd")),
     DoorKind.AUTHDAEMON: Place(socket=Path("/run/courier/authdaemon/socket")),
 }
