@@ -62,7 +62,8 @@ class PolicyJudge:
         self._help_url = desk.settings.help_url
         self._door = door
         self._peer = peer
-        self._counted: tuple[str, str, str] | None = None  # the last message: instance, name, what was answered
+        # The last message: instance, name, number of recipients, and what was answered.
+        self._counted: tuple[tuple[str, str, int], str] | None = None
 
     async def answer(self, request: PolicyRequest) -> bytes:
         """Give the answer to one request."""
@@ -94,15 +95,16 @@ class PolicyJudge:
 
     async def _counted_once(self, request: PolicyRequest, grant: Grant) -> bytes:
         """Judge and count a message; asked twice about the same one, as two lists of Postfix do, answer the same."""
-        instance, name = request["instance"], request["sasl_username"]
-        if instance and self._counted is not None and self._counted[:2] == (instance, name):
-            return policy_reply(self._counted[2])
+        instance, recipients = request["instance"], max(1, request.recipients)
+        message = (instance, request["sasl_username"], recipients)
+        if instance and self._counted is not None and self._counted[0] == message:
+            return policy_reply(self._counted[1])
         overstep: Overstep | CannotTell | None = judge_sender(grant.limits, request["sender"])
         if overstep is None:
-            overstep = await count_message(self._ports, grant, max(1, request.recipients))
+            overstep = await count_message(self._ports, grant, recipients)
         reply = self._judged(request, grant, overstep)
         if not isinstance(overstep, CannotTell):
-            self._counted = (instance, name, _action(reply))
+            self._counted = (message, _action(reply))
         return reply
 
     async def _untagged(self, name: str) -> bytes:

@@ -119,6 +119,7 @@ async def test_recipients_of_a_message_and_of_a_day(tmp_path):
         assert many == "action=REJECT 5.5.3 This app password may not send one message to so many recipients"
         assert await ask(talk, name, protocol_state="DATA", recipient_count="4") == many
         assert await end(talk, name, "a.1", 3) == DUNNO
+        assert await end(talk, name, "a.1", 4) == many, "it comes again, and with one more"
         assert "as many recipients today" in await end(talk, name, "a.2", 3)
         assert await end(talk, name, "a.3", 2) == DUNNO
         assert "as many recipients today" in await ask(talk, name)
