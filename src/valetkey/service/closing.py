@@ -231,5 +231,11 @@ def _proven(reader: Reader, account_id: str) -> tuple[LoginEvent, ...]:
 def _names(ports: Ports, reader: Reader, account: Account) -> tuple[str, ...]:
     """Give the names that a mail server may know an account by: its addresses, and without the domain of bare names."""
     full = (account.address, *reader.aliases(account.id))
-    bare = [name.rpartition("@")[0] for name in full if name.rpartition("@")[2] == ports.default_domain]
-    return tuple(dict.fromkeys((*full, *bare)))[:_MOST_NAMES]
+    # Each with its bare name beside it: of many aliases some are left out, and never what the primary address is called.
+    names = [name for each in full for name in (each, _bare(each, ports.default_domain)) if name]
+    return tuple(dict.fromkeys(names))[:_MOST_NAMES]
+
+
+def _bare(name: str, domain: str | None) -> str:
+    local, _, behind = name.rpartition("@")
+    return local if behind == domain else ""

@@ -128,7 +128,17 @@ async def test_names_that_a_server_may_know_an_account_by(house: House, servers:
     alice = await house.person()
     await accounts.add_alias(house.ports, OPERATOR, alice.account.id, "al@example.net")
     await accounts.disable(house.ports, OPERATOR, alice.account.id)
-    assert servers.of("mx1") == [Sessions(("alice@example.org", "al@example.net", "alice"))]
+    assert servers.of("mx1") == [Sessions(("alice@example.org", "alice", "al@example.net"))]
+
+
+async def test_many_aliases_push_out_none_of_the_names_of_the_primary_address(
+    house: House, servers: ToldServers
+) -> None:
+    alice = await house.person()
+    for number in range(20):
+        await accounts.add_alias(house.ports, OPERATOR, alice.account.id, f"a{number:02}@example.net")
+    await accounts.disable(house.ports, OPERATOR, alice.account.id)
+    assert {"alice@example.org", "alice"} <= set(servers.of("mx1")[0].names)
 
 
 async def test_lost_rights_are_told_for_what_had_them(house: House, servers: ToldServers) -> None:
