@@ -85,6 +85,10 @@ _NAMESPACES = (
     "app passwords with limits could else name folders of other people. separator is what stands between folders; with "
     'Maildir it is "." unless the namespace says otherwise.'
 )
+_HTTPS = (
+    "With https Dovecot has to know who signed Valetkey's certificate: ca_file in valetkey.settings on 2.4, its own "
+    "ssl_client_ca_file on 2.3."
+)
 
 
 def _by_lua(setup: Setup) -> Lines:
@@ -115,6 +119,8 @@ def _by_lua(setup: Setup) -> Lines:
     ]
     removal = (f"rm {CONFIGURATION} {script} {settings}", f"rm -rf {RIGHTS}", "systemctl restart dovecot")
     notes = (_ALONE, _USERDB, _NAMESPACES) if holds_acl else (_ALONE, _USERDB)
+    if setup.place(DoorKind.HTTP).tls:
+        notes = (*notes, _HTTPS)
     return Lines(tuple(steps), notes, removal)
 
 

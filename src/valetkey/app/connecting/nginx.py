@@ -33,6 +33,7 @@ _ADDRESSES = (
     "proxy_protocol on wants a port of the IMAP and POP3 server that reads it (Dovecot: haproxy = yes and "
     "haproxy_trusted_networks); xclient on wants smtpd_authorized_xclient_hosts in Postfix."
 )
+_NO_TLS = "nginx asks without TLS, and this [[door]] has tls = true: give nginx one without, on a private link."
 
 
 def _lines(setup: Setup) -> Lines:
@@ -46,7 +47,8 @@ def _lines(setup: Setup) -> Lines:
         commands("Begin", "nginx -t && systemctl reload nginx"),
     )
     removal = (f"the mail {{ }} of {CONFIGURATION}", f"rm {SECRET}", "systemctl reload nginx")
-    return Lines(steps, (_BEHIND, _ADDRESSES), removal)
+    notes = (_BEHIND, _ADDRESSES, *([_NO_TLS] if setup.place(DoorKind.HTTP).tls else []))
+    return Lines(steps, notes, removal)
 
 
 NGINX = Recipe(
