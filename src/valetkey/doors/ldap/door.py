@@ -68,6 +68,7 @@ class _Talk:
         self._proven: Peer | None = None  # whose secret was proven on this connection
         self._searches: Peer | None = None  # who is bound now, if it is a peer
         self._bound = b""  # the name that is bound now; empty: nobody
+        self._logins = 0  # of people, on this connection
         self._messages = 0  # that had come when we began to wait
 
     async def run(self) -> None:
@@ -202,12 +203,14 @@ class _Talk:
             _log.warning("peer_misunderstood", door=self._door.name, peer=self._peers[0].name, why=str(why))
             return Result.UNWILLING_TO_PERFORM, _told(str(why))
         begun = self._now()
+        is_shared = self._proven is not None or self._logins > 0
+        self._logins += 1
         answer = await self._decide(peer, context, secret)
         if answer is not None and isinstance(answer.verdict, Allowed):
             return Result.SUCCESS, ""
-        if self._proven is None:
-            # The same wait whatever the reason. A server that has proven itself has the logins of many on this one
-            # connection, one behind the other; it makes who fails wait, and not the next.
+        if not is_shared:
+            # The same wait whatever the reason. But a mail server has the logins of many on one connection, one behind
+            # the other; it makes who fails wait, and we do not make the next one wait.
             await asyncio.sleep(begun + self._limits.failure_delay - self._now())
         if answer is None or answer.refusal is None or answer.refusal.kind is RefusalKind.TRY_LATER:
             return Result.UNAVAILABLE, _told(answer.refusal.text if answer and answer.refusal else "")
