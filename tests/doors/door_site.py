@@ -27,8 +27,8 @@ __all__ = ["HELP", "LOCALHOST", "QUICK", "SECRET", "DoorSite", "door", "open_doo
 
 
 def peer(name: str = "mx1", **changes: Any) -> Peer:
-    """Give a mail server on localhost, with a secret."""
-    given = {"networks": (ip_network("127.0.0.1/32"),), "secret": SECRET}
+    """Give a mail server on localhost, with a secret; it may also be an nginx."""
+    given = {"networks": (ip_network("127.0.0.1/32"),), "secret": SECRET, "is_nginx": True}
     return Peer(name, **(given | changes))
 
 

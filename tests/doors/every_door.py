@@ -112,6 +112,7 @@ def _peer(kind: DoorKind, asker: Asker) -> Peer:
         holds=EVERYTHING if is_holding else frozenset(),
         tls_only=is_holding,
         master_user=asking_by_http.MASTER_USER,
+        is_nginx=True,
     )
 
 

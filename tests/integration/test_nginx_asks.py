@@ -89,7 +89,7 @@ def provider(authority: CertificateAuthority) -> Iterator[Provider]:
         sections = (
             *postfix.sections()[:-1],  # nginx alone sends there
             f'[[door]]\nkind = "http"\nlisten = "{LOCALHOST}:{door}"\npeers = ["nginx"]\n',
-            f'[[peer]]\nname = "nginx"\nsecret_file = "{nginx.secret_file}"\nholds = ["sending"]\ngateway = "{LOCALHOST}"\n',
+            f'[[peer]]\nname = "nginx"\nsecret_file = "{nginx.secret_file}"\nholds = ["sending"]\nnginx = true\ngateway = "{LOCALHOST}"\n',
             f'[[listener]]\nprotocol = "imap"\nlisten = "{LOCALHOST}:{behind}"\n{BEFORE}',
         )
         site = MailSite(authority, dovecot, postfix)

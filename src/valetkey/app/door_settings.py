@@ -71,6 +71,7 @@ def _peer(entry: PeerSection, config: Config) -> Peer:
         master_user=entry.master_user,
         message_authenticator=entry.message_authenticator,
         doveadm=_doveadm(entry, where) if entry.doveadm or entry.doveadm_url else None,
+        is_nginx=entry.nginx,
         gateway=_gateway_places(entry.gateway, config) if entry.gateway else (),
     )
 

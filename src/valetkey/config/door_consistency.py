@@ -96,6 +96,8 @@ def _peer(peer: PeerSection, place: Place) -> Iterator[Contradiction]:
 def _gateway(peer: PeerSection, place: Place, config: Config) -> Iterator[Contradiction]:
     if not peer.gateway:
         return
+    if not peer.nginx:
+        yield (*place, "gateway"), "[peer] gateway", "it is for an nginx", "add nginx = true to this [[peer]]"
     try:
         ip_address(peer.gateway)
     except ValueError:

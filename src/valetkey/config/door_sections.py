@@ -107,6 +107,12 @@ class PeerSection:
     )
     doveadm_ca_file: Path | None = value(PATH_OR_NONE, "Verify it with this authority and not with the system's.", None)
     doveadm_by_app: bool = value(FLAG, "Dovecot 2.4 or newer: sessions are known by their app password.", False)
+    nginx: bool = value(
+        FLAG,
+        "It is an nginx: with each login it is told how to log in to the mail servers of [[domain]], by the secret of "
+        "their master user too. No other peer is.",
+        False,
+    )
     gateway: str = value(
         HOST_OR_NONE,
         "For nginx: this machine's IP address, as nginx reaches it. Sessions with limits that nginx cannot hold go to "

@@ -22,6 +22,7 @@ listen = "127.0.0.1:9080"
 [[peer]]
 name = "nginx1"
 secret_file = "nginx1"
+nginx = true
 """
 GATEWAY = """\
 gateway = "192.0.2.9"

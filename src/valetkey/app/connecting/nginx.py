@@ -56,5 +56,7 @@ NGINX = Recipe(
     "nginx as a mail proxy in front of any IMAP, POP3 and SMTP server, by auth_http",
     (Need(DoorKind.HTTP, 9080),),
     _lines,
+    peer=("nginx = true",),
+    suits=lambda peer: peer.nginx,
     asks_version=("nginx", "-v"),
 )

@@ -46,6 +46,7 @@ class Peer:
     master_user: str = ""  # the gateway's, whose logins on behalf of others it may confirm; empty: none
     message_authenticator: bool = True  # RADIUS: ask for one in every request
     doveadm: Doveadm | None = None  # None: nobody to be told of a revocation
+    is_nginx: bool = False  # it is told how to log in to the mail servers behind it
     gateway: tuple["GatewayPlace", ...] = ()  # nginx: where sessions go that it cannot hold to their limits
 
 

@@ -52,12 +52,19 @@ class NginxPart:
         if scope["method"] != "GET":
             await send_reply(send, Reply(405, b'{"error":"nginx asks with GET"}', ((b"allow", b"GET"),)))
             return
-        peer = peer_by_bearer(scope, self._door)
+        peer = self._peer(scope)
         try:
             asked = read_request(scope["headers"])
         except NotNginx as error:
             raise BadRequest(400, str(error)) from None
         await send_reply(send, Reply(200, headers=await self._headers(peer, asked)))
+
+    def _peer(self, scope: Mapping[str, Any]) -> Peer:
+        """Give who asks. The answer holds what opens mailboxes elsewhere, which is no other mail server's business."""
+        peer = peer_by_bearer(scope, self._door)
+        if not peer.is_nginx:
+            raise BadRequest(403, "this peer is no nginx: its [[peer]] does not say nginx = true")
+        return peer
 
     async def _headers(self, peer: Peer, asked: NginxAsks) -> Headers:
         place = self._gateway(peer, asked)

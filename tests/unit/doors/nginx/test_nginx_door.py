@@ -222,6 +222,15 @@ async def test_other_services_open_nothing(tmp_path, protocol):
 # Who may ask
 
 
+async def test_another_mail_server_is_not_told_what_opens_mailboxes_elsewhere(tmp_path):
+    async with nginx_site(tmp_path, peer("dovecot", is_nginx=False)) as site:
+        _, secret = await person_with(site)
+        told = await ask(site, "alice", secret)
+        assert told.status == 403
+        assert not [key for key in told.headers if key.startswith("auth-")]
+        assert not [key for key in site.samples() if "logins" in key]
+
+
 @pytest.mark.parametrize("bearer", [None, "", "wrong", SECRET + "x", SECRET[:-1]])
 async def test_without_the_peers_secret_nothing_is_told_and_nothing_counts(tmp_path, bearer):
     async with nginx_site(tmp_path) as site:
