@@ -26,7 +26,7 @@ class FewerPorts(NginxPorts):
 
     def all(self) -> list[int]:
         """Give every port."""
-        return [self.imap, self.imaps, self.pop3s]
+        return [self.imap, self.imaps, self.pop3s, self.submission]
 
 
 @dataclass
@@ -43,9 +43,10 @@ class ToldNginx(Nginx):
         assert self.printed is not None
         certificate = self.authority.issue()
         mail = self.printed.text("nginx.conf")
-        for usual, port in {"143": self.ports.imap, "993": self.ports.imaps, "995": self.ports.pop3s}.items():
+        ports = {"143": self.ports.imap, "993": self.ports.imaps, "995": self.ports.pop3s, "587": self.ports.submission}
+        for usual, port in ports.items():
             mail = mail.replace(f"listen {usual}", f"listen {LOCALHOST}:{port}")
-        mail = re.sub(r"\n.*listen (587|465).*", "", mail)
+        mail = re.sub(r"\n.*listen 465.*", "", mail)
         mail = re.sub(r"ssl_certificate .*;", f"ssl_certificate {certificate.certificate};", mail)
         mail = re.sub(r"ssl_certificate_key .*;", f"ssl_certificate_key {certificate.key};", mail)
         head = f"load_module {MODULE};\nuser root;\ndaemon off;\npid {self.directory}/pid;\nevents {{ }}\n"

@@ -1,6 +1,5 @@
 """What `valetkey check` says of doors and peers."""
 
-import os
 import socket
 from dataclasses import replace
 from ipaddress import ip_network
@@ -84,7 +83,7 @@ def test_a_socket(config: Config, tmp_path: Path) -> None:
         assert "everybody on this machine can ask" in bad(config, door, is_running=True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a socket to another group")
+@pytest.mark.needs("root")
 def test_a_socket_of_another_group(config: Config, tmp_path: Path) -> None:
     path = tmp_path / "sasl"
     with socket.socket(socket.AF_UNIX) as listening:

@@ -6,7 +6,6 @@ import stat
 from pathlib import Path
 
 from valetkey.app.connecting.finding import Fit, Wish, added, secret_file
-from valetkey.app.private_files import replace, write_new
 from valetkey.config.reading import parse
 from valetkey.config.sections import Config
 from valetkey.core.errors import CannotStart
@@ -50,20 +49,34 @@ def _write_secret(path: Path, *, owned_like: Path) -> None:
     owner = owned_like.stat()
     if not path.parent.exists():
         path.parent.mkdir(mode=0o700)
-        _give(path.parent, owner)
-    write_new(path, secrets.token_urlsafe(_SECRET_OCTETS) + "\n")
-    _give(path, owner)
-
-
-def _give(path: Path, owner: os.stat_result) -> None:
-    if os.geteuid() == 0:
-        os.chown(path, owner.st_uid, owner.st_gid)
+        if os.geteuid() == 0:
+            os.chown(path.parent, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    write_for(path, (secrets.token_urlsafe(_SECRET_OCTETS) + "\n").encode(), mode=0o600, owner=owner)
 
 
 def _write_config(path: Path, text: str) -> None:
     """Replace the file in one step; owner and rights stay."""
     target = path.resolve()  # what a link leads to is replaced, and the link stays
     before = target.stat()
-    replace(target, text.encode(), mode=stat.S_IMODE(before.st_mode))
-    if os.geteuid() == 0:
-        os.chown(target, before.st_uid, before.st_gid)
+    write_for(target, text.encode(), mode=stat.S_IMODE(before.st_mode), owner=before)
+
+
+def write_for(path: Path, octets: bytes, *, mode: int, owner: os.stat_result | None = None) -> None:
+    """Write a file, or put another in its place, in one step; rights and owner are right before it has its name.
+
+    They are given by its descriptor: the folder may belong to somebody who would put a link there meanwhile.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    passing = path.with_name(f".{path.name}.new")
+    passing.unlink(missing_ok=True)
+    descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(octets)
+        file.flush()
+        if owner is not None and os.geteuid() == 0:
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        os.fchmod(file.fileno(), mode)  # whatever the umask is
+        os.fsync(file.fileno())
+    passing.replace(path)

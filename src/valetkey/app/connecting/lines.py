@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from valetkey.app.connecting.adding import add
+from valetkey.app.connecting.adding import add, write_for
 from valetkey.app.connecting.finding import Fit, Wish, added, fit, place_of
 from valetkey.app.connecting.parts import Recipe, Setup, number_of
 from valetkey.app.connecting.programs import version_of
@@ -83,10 +83,7 @@ def write_script(target: Path) -> None:
         CannotStart: It cannot be written.
     """
     source = Path(next(iter(dovecot.__path__))) / _SCRIPT
-    passing = target.with_name(f".{target.name}.new")
     try:
-        passing.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
-        passing.chmod(0o644)
-        passing.replace(target)
+        write_for(target, source.read_bytes(), mode=0o644)
     except OSError as error:
         raise CannotStart(f"{target} cannot be written: {error.strerror}.") from None

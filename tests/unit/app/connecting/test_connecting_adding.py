@@ -1,5 +1,6 @@
 """`valetkey connect SERVER --add`: what is added to the configuration, and that all that stood there stays."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -93,6 +94,28 @@ def test_a_secret_is_drawn_into_a_file_of_its_own(config: Path) -> None:
     assert file.read_text() == kept
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+def test_rights_stay_whatever_the_umask(config: Path, mode: int) -> None:
+    config.chmod(mode)
+    before = os.umask(0o077)
+    try:
+        connect(config, "nginx", add=True)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(config.stat().st_mode) == mode
+    assert [each.name for each in config.parent.iterdir() if each.name.startswith(".")] == []
+
+
+@pytest.mark.needs("root")
+def test_files_belong_to_whom_the_service_runs_as(config: Path) -> None:
+    os.chown(config, 0, 65534)
+    os.chown(config.parent, 65534, 65534)
+    connect(config, "nginx", add=True)
+    assert (config.stat().st_uid, config.stat().st_gid) == (0, 65534)
+    for path in (config.parent / "peers", config.parent / "peers" / "nginx"):
+        assert path.stat().st_uid == 65534
+
+
 def test_a_port_that_is_taken_in_the_configuration_is_not_chosen(config: Path) -> None:
     connect(config, "postfix", add=True)
     assert [str(door.listen) for door in load(config).door] == ["127.0.0.1:9082", "127.0.0.1:9083", "127.0.0.1:9084"]
@@ -120,6 +143,13 @@ def test_what_would_be_a_mistake_is_not_written(config: Path) -> None:
         connect(config, "dovecot", add=True)
     assert config.read_text() == text
     assert not (config.parent / "peers").exists()
+
+
+@pytest.mark.parametrize("name", ["../evil", "..", "a/b", 'x"', "line\nbreak", "a" * 200])
+def test_a_name_that_is_none_is_refused(config: Path, name: str) -> None:
+    with pytest.raises(BadConfig):
+        connect(config, "dovecot", add=True, peer=name)
+    assert list(config.parent.rglob("*")) == [config]
 
 
 def test_a_configuration_with_mistakes_is_refused(config: Path) -> None:
