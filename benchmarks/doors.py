@@ -289,7 +289,7 @@ def _valetkey(room: Path, authority: CertificateAuthority, sasl: AskingPostfix) 
     logins = [login for login in population.groups[0].logins if login.name == name]
     population.store.close()
     peer_room = _room(room, "peer")
-    peer = Peer(peer_room)
+    peer = Peer(peer_room, more=("nginx = true",))  # and a Dovecot
     sasl.socket.parent.mkdir(parents=True, mode=0o700)
     if os.geteuid() == 0:
         shutil.chown(sasl.socket.parent, "postfix")
