@@ -43,12 +43,12 @@ class RadiusPort:
         return (*peers, door)
 
 
-def radclient(port: int, secret: str, attributes: Mapping[str, str], *, command: str = "auth") -> str:
-    """Send a request with Debian's client and give what it writes; it tries once, for eight seconds."""
+def radclient(port: int, secret: str, attributes: Mapping[str, str], *, command: str = "auth", seconds: int = 8) -> str:
+    """Send a request with Debian's client and give what it writes; it tries once."""
     lines = "\n".join(
         f'{name} = "{value}"' if value[:2] != "0x" else f"{name} = {value}" for name, value in attributes.items()
     )
-    arguments = ["radclient", "-x", "-r", "1", "-t", "8", f"{LOCALHOST}:{port}", command, secret]
+    arguments = ["radclient", "-x", "-r", "1", "-t", str(seconds), f"{LOCALHOST}:{port}", command, secret]
     run = subprocess.run(arguments, input=lines + "\n", capture_output=True, text=True, timeout=30, check=False)
     return run.stdout + run.stderr
 

@@ -1,14 +1,18 @@
 """A real Valetkey: set up by its own command line, run as `valetkey serve`, in front of real servers."""
 
+import atexit
+import functools
 import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -157,11 +161,22 @@ class Valetkey:
         path.write_text(secret + "\n")
 
     def _install(self) -> None:
-        options = ("--hostname", "imap.example.test", "--admin", ADMIN, "--state", str(self.directory))
-        self.cli("init", *options, "--non-interactive", "--password-stdin", stdin="a test admin's password\n")
+        shutil.copytree(_fresh(), self.directory, dirs_exist_ok=True)
         text = configuration(self.site, self.ports, self.certificate, self.options)
         self.config.write_text(text)
         self.change_master_secret(self.site.dovecot.master_password)
+
+
+@functools.cache
+def _fresh() -> Path:
+    """Set one up by its own command line, once in a process of tests: every Valetkey begins as a copy of it."""
+    directory = Path(tempfile.mkdtemp(prefix="valetkey-fresh-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    options = ("--hostname", "imap.example.test", "--admin", ADMIN, "--state", str(directory))
+    command = [*PROGRAM, "--config", str(directory / "valetkey.toml"), "init", *options, "--non-interactive"]
+    said = "a test admin's password\n"
+    subprocess.run([*command, "--password-stdin"], input=said, capture_output=True, text=True, timeout=60, check=True)
+    return directory
 
 
 @contextmanager
