@@ -60,7 +60,7 @@ async def judge_message(ports: Ports, grant: Grant, recipients: int) -> Overstep
     """Tell whether one more message to so many recipients has its place today. Counts nothing."""
     if grant.credential_id is None or not grant.limits.limit_days:
         return overstep_of_message(grant.limits, Sent(), recipients)
-    credential_id, day = grant.credential_id, _today(ports)
+    credential_id, day = grant.credential_id, today(ports)
     try:
         sent = await ports.store.read(lambda reader: reader.sent_on(credential_id, day))
     except Unavailable as fault:
@@ -68,22 +68,30 @@ async def judge_message(ports: Ports, grant: Grant, recipients: int) -> Overstep
     return overstep_of_message(grant.limits, sent, recipients)
 
 
-async def count_message(ports: Ports, grant: Grant, recipients: int) -> Overstep | CannotTell | None:
+async def count_message(
+    ports: Ports, grant: Grant, recipients: int, *, day: date | None = None
+) -> Overstep | CannotTell | None:
     """Take a place in the day's count for a message to so many recipients; one that has none counts nothing.
 
     Called once for each message, when it is there as a whole. Nothing is counted where no day is limited.
+
+    Args:
+        ports: What the verbs work with.
+        grant: Of the login.
+        recipients: How many recipients the message has.
+        day: Of which the place is; None: today.
 
     Returns:
         The limit that it oversteps; None: it may be sent, and is counted.
     """
     if grant.credential_id is None or not grant.limits.limit_days:
         return overstep_of_message(grant.limits, Sent(), recipients)
-    credential_id, day = grant.credential_id, _today(ports)
+    credential_id, counted = grant.credential_id, day or today(ports)
 
     def take(writer: Writer) -> Overstep | None:
-        overstep = overstep_of_message(grant.limits, writer.sent_on(credential_id, day), recipients)
+        overstep = overstep_of_message(grant.limits, writer.sent_on(credential_id, counted), recipients)
         if overstep is None:
-            writer.count_sent(credential_id, day, recipients)
+            writer.count_sent(credential_id, counted, recipients)
         return overstep
 
     try:
@@ -92,12 +100,12 @@ async def count_message(ports: Ports, grant: Grant, recipients: int) -> Overstep
         return CannotTell(str(fault))
 
 
-async def uncount_message(ports: Ports, grant: Grant, recipients: int) -> None:
-    """Give back the place of a message that was counted and then not taken.
+async def uncount_message(ports: Ports, grant: Grant, recipients: int, day: date) -> None:
+    """Give back the place of a message that was counted on a day and then not taken.
 
     What cannot be given back stays counted: less may be sent, never more.
     """
-    credential_id, day = grant.credential_id, _today(ports)
+    credential_id = grant.credential_id
     if credential_id is None or not grant.limits.limit_days:
         return
     with suppress(Unavailable):
@@ -140,5 +148,6 @@ def _may_send_as(app_password: AppPassword, rights: frozenset[Permission], addre
     return may_send and permits_sender(app_password.restrictions.limits, address)
 
 
-def _today(ports: Ports) -> date:
+def today(ports: Ports) -> date:
+    """Give the day, in UTC, that is counted now."""
     return ports.clock.now().date()

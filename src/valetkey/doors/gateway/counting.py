@@ -10,7 +10,7 @@ from valetkey.core.login import CannotTell, Grant
 from valetkey.doors.gateway.rules import overstep_refusal
 from valetkey.service.faults import place_of
 from valetkey.service.ports import Ports
-from valetkey.service.sending import count_message, uncount_message
+from valetkey.service.sending import count_message, today, uncount_message
 from valetkey.wire.smtp_command import SmtpRefusal
 
 _log = structlog.get_logger("valetkey.gateway")
@@ -28,20 +28,24 @@ class MessageCounting:
         self._ports = ports
         self._grant = grant
         self._session_id = session_id
+        self._day = today(ports)  # of the last message: it may end on another
         self._tasks: set[asyncio.Task[None]] = set()
         self.answer: Callable[[SmtpRefusal | None], None] = _nobody
 
     def asked(self, recipients: int) -> None:
         """Take a place, and answer."""
+        self._day = today(self._ports)
         self._begin(self._count(recipients))
 
     def not_taken(self, recipients: int) -> None:
         """Give the place back."""
-        self._begin(uncount_message(self._ports, self._grant, recipients))
+        self._begin(uncount_message(self._ports, self._grant, recipients, self._day))
 
     async def _count(self, recipients: int) -> None:
         try:
-            found: Overstep | CannotTell | None = await count_message(self._ports, self._grant, recipients)
+            found: Overstep | CannotTell | None = await count_message(
+                self._ports, self._grant, recipients, day=self._day
+            )
         except Exception as bug:  # noqa: BLE001  the message waits for an answer, and a bug lets none through
             _log.error("counting_failed", session=self._session_id, bug=place_of(bug))
             found = CannotTell("a bug")
