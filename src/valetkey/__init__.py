@@ -1,3 +1,3 @@
 """App passwords for mail that do not undo two-factor sign-in."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
