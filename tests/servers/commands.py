@@ -15,11 +15,15 @@ from typing import NamedTuple
 MOST = 2_000_000  # characters of output that a program may write
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all its children; politely first, for a moment: a Dovecot just started lingers for 6 s."""
-    process.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=1.5)
+MOMENT = 1.5  # seconds for ending politely: a Dovecot that was just started would linger for six
+
+
+def end_group(process: subprocess.Popen[bytes], seconds: float = MOMENT) -> None:
+    """End a process and all its children; politely first, for so long."""
+    if seconds:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=seconds)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(timeout=10)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
 
-from tests.servers.commands import end_group
+from tests.servers.commands import MOMENT, end_group
 from tests.servers.logs import ServerLog
 from tests.servers.places import LOCALHOST, greeting, wait_until_closed, wait_until_listening
 from tests.servers.unpacked import Unpacked
@@ -20,8 +20,8 @@ class Startable(Protocol):
     def start(self) -> None:
         """Start and wait until it is ready; raises RuntimeError with its log."""
 
-    def stop(self) -> None:
-        """Stop it; does nothing if it does not run."""
+    def end(self) -> None:
+        """Stop it for good; does nothing if it does not run."""
 
 
 S = TypeVar("S", bound=Startable)
@@ -34,7 +34,7 @@ def running(server: S) -> Iterator[S]:
         server.start()
         yield server
     finally:
-        server.stop()
+        server.end()
 
 
 @dataclass
@@ -62,10 +62,17 @@ class Listening(ABC):
 
     def stop(self) -> None:
         """Stop it and all its processes; sessions are closed. Does nothing if it does not run."""
+        self._stop(MOMENT)
+
+    def end(self) -> None:
+        """Stop it as nobody needs it any more: at once, as some take their second or two to end politely."""
+        self._stop(0)
+
+    def _stop(self, seconds: float) -> None:
         if not self._processes:
             return
         while self._processes:
-            self._end(self._processes.pop())
+            self._end(self._processes.pop(), seconds)
         if still := wait_until_closed(self._listens_on()):
             raise RuntimeError(f"{self.title} still listens on {still}")
 
@@ -77,8 +84,8 @@ class Listening(ABC):
     def _launch(self) -> None:
         """Start its processes and put them into `_processes`, each the leader of a group."""
 
-    def _end(self, process: subprocess.Popen[bytes]) -> None:
-        end_group(process)
+    def _end(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        end_group(process, seconds)
 
     @abstractmethod
     def _output(self) -> Path:
@@ -114,5 +121,5 @@ class InCopy(Listening):
     def _output(self) -> Path:
         return self.place.output
 
-    def _end(self, process: subprocess.Popen[bytes]) -> None:
-        self.place.stop(process)
+    def _end(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        self.place.stop(process, seconds)

@@ -94,6 +94,10 @@ class Postfix:
         if still := wait_until_closed(self.ports.all()):
             raise RuntimeError(f"Postfix still listens on {still}")
 
+    def end(self) -> None:
+        """Stop it as nobody needs it any more."""
+        self.stop()
+
     def _postfix(self, verb: str) -> subprocess.CompletedProcess[str]:
         command = ["/usr/sbin/postfix", "-c", str(self._etc), verb]
         return subprocess.run(

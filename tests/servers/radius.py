@@ -92,6 +92,10 @@ class FreeRadius:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(timeout=10)
 
+    def end(self) -> None:
+        """Stop it as nobody needs it any more."""
+        self.stop()
+
     def _configuration(self) -> str:
         return f"""
 prefix = /usr

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.servers.commands import Command, end_group
+from tests.servers.commands import MOMENT, Command, end_group
 from tests.servers.logs import ServerLog
 from tests.servers.places import own_directory
 from tests.servers.syslog import syslog_into
@@ -97,16 +97,16 @@ class Unpacked:
         self._started.append(process)
         return process
 
-    def stop(self, process: subprocess.Popen[bytes]) -> None:
-        """End what `start` has started, and all its children; politely first, for a moment."""
+    def stop(self, process: subprocess.Popen[bytes], seconds: float = MOMENT) -> None:
+        """End what `start` has started, and all its children; politely first, for so long."""
         if process in self._started:
             self._started.remove(process)
-        end_group(process)
+        end_group(process, seconds)
 
     def stop_all(self) -> None:
-        """End all that is still running."""
+        """End all that is still running, at once."""
         for process in list(self._started):
-            self.stop(process)
+            self.stop(process, 0)
 
     @property
     def output(self) -> Path:
