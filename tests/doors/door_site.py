@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tests.doors.gateway_site import Talk, replaced
 from tests.servers.certificates import CertificateAuthority
@@ -69,6 +69,18 @@ class DoorSite:
             )
         self.writers.append(writer)
         return Talk(reader, writer)
+
+    def break_store(self, fault: Exception, *, once: bool = False) -> None:
+        """Let look-ups of logins fail from now on, or the next one alone."""
+        store = self.house.store
+        real = store.find_login
+
+        def broken(*_: object) -> NoReturn:
+            if once:
+                store.find_login = real  # type: ignore[method-assign]
+            raise fault
+
+        store.find_login = broken  # type: ignore[method-assign]
 
     def samples(self) -> dict[str, float]:
         """Give the counters, with their labels' values in the name."""

@@ -2,14 +2,12 @@
 
 import pwd
 import shutil
-import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from random import Random
 
 import pytest
 from tests.doors.door_site import door, peer
@@ -19,6 +17,7 @@ from tests.servers.dialogue import dialogue
 from tests.servers.maildirs import a_message
 from tests.servers.people import ALICE, BOB, CAROL, SCANNER
 from tests.servers.site import MailSite
+from tests.servers.strangers import strangers
 from tests.servers.valetkey import Valetkey, running_valetkey
 from tests.servers.valetkey_keys import scope
 from tests.servers.valetkey_settings import ValetkeyOptions
@@ -166,7 +165,7 @@ def test_while_nobody_can_tell_courier_says_so_or_ends_the_connection(
     try:
         broken = door(DoorKind.AUTHDAEMON, peer(secret=""), path=courier.socket, **told)
         with doors_beside(tmp_path, broken) as beside:
-            beside.site.house.store.find_login = unavailable
+            beside.site.break_store(Unavailable("The store is away."))
             assert imap_login(courier, ALICE.address, key.secret) == ""
             assert "Temporary problem, please try again later" in pop3_login(courier, ALICE.address, key.secret)
         courier.socket.unlink()
@@ -176,26 +175,8 @@ def test_while_nobody_can_tell_courier_says_so_or_ends_the_connection(
     assert imap_login(courier, ALICE.address, key.secret).startswith("a OK")
 
 
-def unavailable(*_: object) -> None:
-    raise Unavailable("The store is away.")
-
-
 def test_hostile_passwords_and_octets_harm_nobody(courier: Courier, valetkey: Valetkey):
     key = valetkey.keys.issue(ALICE)
-    for seed in range(20):
-        with connected(courier.socket) as asking:
-            asking.sendall(Random(seed).randbytes(10_000))
-            asking.shutdown(socket.SHUT_WR)
-            assert asking.recv(100) in {b"", b"FAIL\n"}
-    silent = [connected(courier.socket) for _ in range(20)]
-    assert imap_login(courier, ALICE.address, '"' + "x" * 1500 + '"') == FAILED
-    assert imap_login(courier, ALICE.address, key.secret).startswith("a OK")
-    for each in silent:
-        each.close()
-
-
-def connected(path: Path) -> socket.socket:
-    asking = socket.socket(socket.AF_UNIX)
-    asking.settimeout(10)
-    asking.connect(str(path))
-    return asking
+    with strangers(courier.socket, {b"", b"FAIL\n"}):
+        assert imap_login(courier, ALICE.address, '"' + "x" * 1500 + '"') == FAILED
+        assert imap_login(courier, ALICE.address, key.secret).startswith("a OK")

@@ -1,12 +1,10 @@
 """Programs with Cyrus SASL ask Valetkey in the place of saslauthd: testsaslauthd, Postfix, sendmail."""
 
 import smtplib
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
 import pytest
 from tests.doors.door_site import door, peer
@@ -19,6 +17,7 @@ from tests.servers.people import ALICE, BOB
 from tests.servers.sendmail import SASLAUTHD, Sendmail, running_sendmail
 from tests.servers.sink import Sink, running_sink
 from tests.servers.site import MailSite
+from tests.servers.strangers import strangers
 from tests.servers.valetkey import Valetkey, running_valetkey
 from tests.servers.valetkey_keys import scope
 from tests.servers.valetkey_settings import ValetkeyOptions
@@ -175,7 +174,7 @@ def test_while_nobody_can_tell_postfix_says_come_again_and_sendmail_knows_no_suc
         try:
             broken = door(DoorKind.SASLAUTHD, peer(secret=""), path=mux, group="postfix")
             with doors_beside(folder, broken) as beside:
-                beside.site.house.store.find_login = unavailable
+                beside.site.break_store(Unavailable("The store is away."))
                 log.mark()
                 assert ask(mux, ALICE.address, key.secret) == (255, "0: size read failed")
                 assert login(port, ALICE.address, key.secret, authority).startswith(code)
@@ -184,29 +183,11 @@ def test_while_nobody_can_tell_postfix_says_come_again_and_sendmail_knows_no_suc
             away.rename(mux)
 
 
-def unavailable(*_: object) -> None:
-    raise Unavailable("The store is away.")
-
-
 def test_hostile_octets_on_the_socket_harm_nobody(postfix: CyrusPostfix, valetkey: Valetkey):
     key = valetkey.keys.issue(ALICE)
-    silent = [connected(postfix.mux) for _ in range(20)]
-    for seed in range(20):
-        with connected(postfix.mux) as asking:
-            asking.sendall(Random(seed).randbytes(10_000))
-            asking.shutdown(socket.SHUT_WR)
-            assert asking.recv(100) in {b"", b"\0\2NO"}
-    assert ask(postfix.mux, ALICE.address, "x" * 3000)[0] == 255
-    assert ask(postfix.mux, ALICE.address, key.secret)[0] == 0
-    for each in silent:
-        each.close()
-
-
-def connected(mux: Path) -> socket.socket:
-    asking = socket.socket(socket.AF_UNIX)
-    asking.settimeout(10)
-    asking.connect(str(mux))
-    return asking
+    with strangers(postfix.mux, {b"", b"\0\2NO"}):
+        assert ask(postfix.mux, ALICE.address, "x" * 3000)[0] == 255
+        assert ask(postfix.mux, ALICE.address, key.secret)[0] == 0
 
 
 def test_while_valetkey_is_down_nobody_logs_in_and_afterwards_everybody(

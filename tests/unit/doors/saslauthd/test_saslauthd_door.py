@@ -1,7 +1,6 @@
 """The door for what asks saslauthd, asked on real sockets with a real store."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -191,7 +190,7 @@ async def test_cannot_tell_ends_without_an_answer(tmp_path):
     """There is no word for it; the server's log then says that reading failed, not that the password was wrong."""
     async with open_doors(tmp_path, mux(tmp_path)) as site:
         _, secret = await person_with(site)
-        break_store(site, Unavailable("The store is away."))
+        site.break_store(Unavailable("The store is away."), once=True)
         assert await ask(site, secret) == b""
         assert await ask(site, "wrong") == NO
         assert site.samples()["valetkey_door_logins_total saslauthd imap cannot-tell"] == 1
@@ -305,16 +304,3 @@ async def test_no_secret_is_logged(tmp_path):
             await send(site, counted(ALICE, "a secret too long" * 100, "imap", ""))
         assert secret not in repr(logs)
         assert "secret" not in repr([{**each, "result": ""} for each in logs])
-
-
-def break_store(site: DoorSite, fault: Exception) -> None:
-    """Let the next look-up fail."""
-    real: Callable[..., object] = site.house.store.find_login
-    faults = [fault]
-
-    def broken(*given: object) -> object:
-        if faults:
-            raise faults.pop()
-        return real(*given)
-
-    site.house.store.find_login = broken  # type: ignore[method-assign]
