@@ -38,8 +38,13 @@ class LoginAttempt:
             object.__setattr__(self, "holds", self.holds | {Held.RECIPIENTS})
 
     def may_mean(self, account: Account, name: str) -> bool:
-        """Whether the account may be logged in to here by this canonical name, which is its address or an alias."""
-        return not self.keeps_name or name == account.address
+        """Whether the account may be logged in to here by this canonical name, which is its address or an alias.
+
+        Where the server goes on with what was typed, that has to be a name: nothing unseen may stand in or around it.
+        """
+        if not self.keeps_name:
+            return True
+        return name == account.address and self.name.isprintable() and self.name == self.name.strip()
 
 
 class Reason(StrEnum):

@@ -154,6 +154,10 @@ class NginxPart:
         user = grant.address.rpartition("@")[0] if backend.local_part else grant.address
         match backend.login:
             case BackendLogin.MASTER_USER:
+                if _MASTER_SEPARATOR in user:
+                    raise Unavailable(
+                        "Dovecot would read another name out of one with the separator of its master users"
+                    )
                 name = f"{user}{_MASTER_SEPARATOR}{backend.master_user}"
                 return name.encode(), backend.master_secret.encode()
             case BackendLogin.XCLIENT:
