@@ -4,7 +4,7 @@ import base64
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from tests.doors.ways_in import EVERYTHING, IMAP, POP3, SIEVE, SMTP, Asker, Login, Way, holding
+from tests.doors.ways_in import EVERYTHING, IMAP, POP3, SIEVE, SMTP, Asker, Login, Way, holding, octets_of
 
 from valetkey.core.scope import MailProtocol
 
@@ -24,7 +24,7 @@ def b64(octets: bytes) -> bytes:
 
 def plain(login: Login) -> bytes:
     """Give the message of PLAIN (RFC 4616)."""
-    return b64(f"\0{login.name}\0{login.secret}".encode())
+    return b64(octets_of(f"\0{login.name}\0{login.secret}"))
 
 
 async def greeted(site: "EveryDoor", login: Login) -> "Line":
@@ -62,7 +62,7 @@ def _way(protocol: MailProtocol, mechanism: str, words: _Words) -> Way:
 
 
 async def _imap_login(line: "Line", login: Login) -> None:
-    name, secret = login.name.encode(), login.secret.encode()
+    name, secret = octets_of(login.name), octets_of(login.secret)
     await line.say(b"a LOGIN {%d+}\r\n%b {%d+}\r\n%b\r\n" % (len(name), name, len(secret), secret))
 
 
@@ -75,9 +75,9 @@ async def _auth_plain(line: "Line", login: Login) -> None:
 
 
 async def _pass(line: "Line", login: Login) -> None:
-    await line.say(b"USER %b\r\n" % login.name.encode())
+    await line.say(b"USER %b\r\n" % octets_of(login.name))
     await line.until("+OK")
-    await line.say(b"PASS %b\r\n" % login.secret.encode())
+    await line.say(b"PASS %b\r\n" % octets_of(login.secret))
 
 
 async def _sieve_plain(line: "Line", login: Login) -> None:
@@ -90,7 +90,7 @@ def _login_by(command: bytes, protocol: MailProtocol) -> _Words:
         await line.say(command + b"\r\n")
         for said in (login.name, login.secret):
             await line.until(_GOES_ON[protocol])
-            encoded = b64(said.encode())
+            encoded = b64(octets_of(said))
             await line.say((b'"%b"\r\n' if protocol is SIEVE else b"%b\r\n") % encoded)
 
     return words

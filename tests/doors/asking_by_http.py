@@ -91,11 +91,15 @@ def facts_of(login: Login, **changes: Any) -> bytes:
     return json.dumps(facts | changes).encode()
 
 
+def lua_request(login: Login, **changes: Any) -> bytes:
+    """Write a question of the Lua script."""
+    return request_of("/dovecot/auth", _bearer(login), facts_of(login, **changes))
+
+
 def _lua(mechanism: str, **changes: Any) -> Any:
     async def ask(site: "EveryDoor", asker: Asker, login: Login) -> str:
         given = {key: value(login) if callable(value) else value for key, value in changes.items()}
-        request = request_of("/dovecot/auth", _bearer(login), facts_of(login, mechanism=mechanism, **given))
-        return heard_of(await exchanged(site, asker, request))
+        return heard_of(await exchanged(site, asker, lua_request(login, mechanism=mechanism, **given)))
 
     return ask
 
@@ -103,7 +107,7 @@ def _lua(mechanism: str, **changes: Any) -> Any:
 def token_request(login: Login) -> bytes:
     """Write a password grant as Dovecot does."""
     form = {"grant_type": "password", "username": login.name, "password": login.secret}
-    body = urlencode(form | {"client_id": PEER, "client_secret": login.peer_secret}).encode()
+    body = urlencode(form | {"client_id": PEER, "client_secret": login.peer_secret}, errors="surrogateescape").encode()
     place = {
         "X-Dovecot-Auth-Service": _SERVICES[login.protocol],
         "X-Dovecot-Auth-Remote": f"{login.address}:50123" if login.address else "",
@@ -116,7 +120,7 @@ async def _token(site: "EveryDoor", asker: Asker, login: Login) -> str:
 
 
 async def _introspect(site: "EveryDoor", asker: Asker, login: Login) -> str:
-    body = urlencode({"token": login.secret}).encode()
+    body = urlencode({"token": login.secret}, errors="surrogateescape").encode()
     return heard_of(await exchanged(site, asker, request_of("/dovecot/introspect", {}, body)))
 
 
@@ -142,8 +146,8 @@ def nginx_request(login: Login, method: str = "plain", **more: str) -> bytes:
     """Write a request of auth_http."""
     said = {
         "Auth-Method": method,
-        "Auth-User": quote(login.name),
-        "Auth-Pass": quote(login.secret),
+        "Auth-User": quote(login.name, errors="surrogateescape"),
+        "Auth-Pass": quote(login.secret, errors="surrogateescape"),
         "Auth-Protocol": login.protocol.value,
         "Auth-Login-Attempt": "1",
         "Client-IP": login.address,

@@ -4,19 +4,19 @@ import re
 from typing import TYPE_CHECKING
 
 from tests.doors import ldap_client as ldap
-from tests.doors.ways_in import ALL_PROTOCOLS, PEER, Asker, Login, Way
+from tests.doors.ways_in import ALL_PROTOCOLS, PEER, Asker, Login, Way, octets_of
 
 from valetkey.doors.asked.settings import DoorKind
 
 if TYPE_CHECKING:
     from tests.doors.every_door import EveryDoor, Line
 
-_TO_ESCAPE = re.compile(r'[,+"\\<>;=# \x00-\x1f]')
+_TO_ESCAPE = re.compile(r'[,+"\\<>;=# \x00-\x1f\x7f-\uffff]')
 
 
 def escaped(value: str) -> str:
     """Write a value into a name (RFC 4514 2.4)."""
-    return _TO_ESCAPE.sub(lambda found: "\\" + found[0].encode().hex(), value)
+    return _TO_ESCAPE.sub(lambda found: "".join(f"\\{octet:02x}" for octet in octets_of(found[0])), value)
 
 
 async def bound(line: "Line", login: Login) -> tuple[ldap.Client, str]:
@@ -27,7 +27,7 @@ async def bound(line: "Line", login: Login) -> tuple[ldap.Client, str]:
 
 
 async def _bind(client: ldap.Client, name: str, secret: str) -> str:
-    reply = await client.ask(ldap.bind(name, secret))
+    reply = await client.ask(ldap.bind(octets_of(name), octets_of(secret)))
     return f"{reply.code} {reply.text}"
 
 
@@ -36,9 +36,10 @@ def _tls(login: Login) -> str:
 
 
 async def searched(client: ldap.Client, login: Login) -> str:
-    """Search for the name to bind as."""
+    """Search for the name to bind as; nothing is found of a name that nobody could have."""
     facts = {"rip": login.address, "tls": _tls(login)}
-    return await client.name_for(ldap.login(login.name, login.protocol.value, **facts))
+    entries, _ = await client.find(ldap.login(octets_of(login.name), login.protocol.value, **facts))
+    return entries[0].name if entries else ""
 
 
 async def made(client: ldap.Client, login: Login) -> str:
@@ -53,7 +54,10 @@ def _way(mechanism: str, named: object) -> Way:
         line = await site.connect(DoorKind.LDAP, asker)
         try:
             client, refused = await bound(line, login)
-            return refused or await _bind(client, await named(client, login), login.secret)  # type: ignore[operator]
+            if refused:
+                return refused
+            name = await named(client, login)  # type: ignore[operator]
+            return await _bind(client, name, login.secret) if name else "49 "
         except (ConnectionError, EOFError):
             return ""
         finally:

@@ -14,7 +14,7 @@ from tests.doors.radius_client import (
     checked,
     connected,
 )
-from tests.doors.ways_in import ALL_PROTOCOLS, EVERYTHING, IMAP, SMTP, Asker, Login, Shown, Way, holding
+from tests.doors.ways_in import ALL_PROTOCOLS, EVERYTHING, IMAP, SMTP, Asker, Login, Shown, Way, holding, octets_of
 
 from valetkey.core.limits import Held
 from valetkey.core.tagged_name import tagged
@@ -79,11 +79,11 @@ def _sasl(mechanism: str, steps: Any) -> Any:
 
 
 def _bearer(login: Login) -> list[bytes]:
-    return [b64(f"user={login.name}\1auth=Bearer {_token(login)}\1\1".encode()), b""]
+    return [b64(octets_of(f"user={login.name}\1auth=Bearer {_token(login)}\1\1")), b""]
 
 
 def _oauthbearer(login: Login) -> list[bytes]:
-    return [b64(f"n,a={login.name},\1auth=Bearer {_token(login)}\1\1".encode()), b64(b"\1")]
+    return [b64(octets_of(f"n,a={login.name},\1auth=Bearer {_token(login)}\1\1")), b64(b"\1")]
 
 
 def _token(login: Login) -> str:
@@ -91,7 +91,7 @@ def _token(login: Login) -> str:
 
 
 def _login(login: Login) -> list[bytes | None]:
-    return [None, b64(login.name.encode()), b64(login.secret.encode())]
+    return [None, b64(octets_of(login.name)), b64(octets_of(login.secret))]
 
 
 # saslauthd and authdaemon
@@ -104,7 +104,7 @@ def saslauthd_request(login: Login) -> bytes:
 
 def counted(*strings: str | bytes) -> bytes:
     """Write strings with their lengths before them."""
-    octets = [each.encode() if isinstance(each, str) else each for each in strings]
+    octets = [octets_of(each) if isinstance(each, str) else each for each in strings]
     return b"".join(len(each).to_bytes(2) + each for each in octets)
 
 
@@ -116,7 +116,7 @@ async def _saslauthd(site: "EveryDoor", asker: Asker, login: Login) -> str:
 
 def authdaemon_request(login: Login, mechanism: str = "login") -> bytes:
     """Write a request of Courier's."""
-    body = "\n".join((login.protocol.value, mechanism, login.name, login.secret, "")).encode()
+    body = octets_of("\n".join((login.protocol.value, mechanism, login.name, login.secret, "")))
     place = f"TCPREMOTEIP=::ffff:{login.address}\n" if login.address else ""
     return place.encode() + b"AUTH %d\n%b" % (len(body), body)
 
@@ -125,7 +125,7 @@ def _authdaemon(mechanism: str) -> Any:
     async def ask(site: "EveryDoor", asker: Asker, login: Login) -> str:
         request = authdaemon_request(login, mechanism)
         if mechanism == "PRE":
-            request = f"PRE . {login.protocol.value} {login.name}\n".encode()
+            request = octets_of(f"PRE . {login.protocol.value} {login.name}\n")
         return " ".join((await asked_once(site, DoorKind.AUTHDAEMON, asker, request)).decode().splitlines())
 
     return ask
@@ -137,8 +137,8 @@ def _authdaemon(mechanism: str) -> Any:
 def radius_ask(login: Login) -> Ask:
     """Give a request as FreeRADIUS makes it of a PAM login."""
     return Ask(
-        name=login.name.encode(),
-        password=login.secret.encode(),
+        name=octets_of(login.name),
+        password=octets_of(login.secret),
         secret=login.peer_secret.encode(),
         service=login.protocol.value.encode(),
         client=login.address.encode() or None,
@@ -193,7 +193,7 @@ def policy_request(login: Login, state: str = "RCPT") -> bytes:
         "sasl_username": tagged(login.name, login.app_password),
         "encryption_protocol": "TLSv1.3" if login.tls else "",
     }
-    return "".join(f"{key}={value}\n" for key, value in facts.items()).encode() + b"\n"
+    return octets_of("".join(f"{key}={value}\n" for key, value in facts.items())) + b"\n"
 
 
 async def _policy(site: "EveryDoor", asker: Asker, login: Login) -> str:

@@ -40,6 +40,11 @@ class Login:
     peer_secret: str = SECRET
 
 
+def octets_of(text: str) -> bytes:
+    """Give the octets of a text; any that are no UTF-8 stand in it as surrogates do (PEP 383)."""
+    return text.encode(errors="surrogateescape")
+
+
 class Shown(Enum):
     """What stands for the person."""
 
