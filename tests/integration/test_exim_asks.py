@@ -11,6 +11,7 @@ from tests.servers import clients
 from tests.servers.certificates import CertificateAuthority
 from tests.servers.dialogue import Dialogue, dialogue, plain
 from tests.servers.exim import Exim
+from tests.servers.mailing import send
 from tests.servers.people import ALICE, BOB, CAROL
 from tests.servers.places import LOCALHOST, free_ports
 from tests.servers.site import MailSite
@@ -117,16 +118,6 @@ def test_what_may_not_send_does_not_log_in(exim: Exim, valetkey: Valetkey):
     with greeted(exim) as talk:
         assert talk.smtp(f"AUTH PLAIN {plain(ALICE.address, reading.secret)}")[-1].startswith("535")
     assert valetkey.keys.last_refusal(reading) == "protocol"
-
-
-def send(talk: Dialogue, *recipients: str, sender: str = ALICE.address) -> str:
-    """Send a message and give the first answer that refuses, or the last."""
-    for line in (f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{each}>" for each in recipients), "DATA"):
-        answer = talk.smtp(line)[-1]
-        if not answer.startswith(("250", "354")):
-            talk.smtp("RSET")
-            return answer
-    return talk.smtp("Subject: x\r\n\r\nHello.\r\n.")[-1]
 
 
 def test_exim_holds_limits_by_asking_the_policy_service(exim: Exim, valetkey: Valetkey):

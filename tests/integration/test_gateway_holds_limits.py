@@ -7,6 +7,7 @@ from email import policy
 import pytest
 from tests.servers.dialogue import Dialogue, dialogue, plain
 from tests.servers.maildirs import a_message
+from tests.servers.mailing import send
 from tests.servers.people import ALICE, BOB, CAROL
 from tests.servers.valetkey import Valetkey
 from tests.servers.valetkey_keys import AppPasswordOf, scope
@@ -141,17 +142,6 @@ def smtp(valetkey: Valetkey):
     yield log_in
     for entered in opened:
         entered.__exit__(None, None, None)
-
-
-def send(talk: Dialogue, *recipients: str, sender: str = ALICE.address) -> str:
-    """Send a message and give the answer that decided it."""
-    for command in (f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{each}>" for each in recipients), "DATA"):
-        answer = talk.smtp(command)[-1]
-        if not answer.startswith(("250", "354")):
-            talk.smtp("RSET")
-            return answer
-    talk.send("Subject: limits\r\n\r\ntext\r\n.")
-    return talk.until("[245]")[-1]
 
 
 def test_senders_and_recipients_are_held(valetkey: Valetkey, smtp):

@@ -18,6 +18,7 @@ from tests.servers.asking_postfix import AskingPostfix, asking_postfix
 from tests.servers.certificates import CertificateAuthority
 from tests.servers.dialogue import Dialogue, dialogue, plain
 from tests.servers.maildirs import a_message
+from tests.servers.mailing import send
 from tests.servers.people import ALICE, BOB, CAROL
 from tests.servers.site import MailSite
 from tests.servers.valetkey import Valetkey, running_valetkey
@@ -80,20 +81,6 @@ def logged_in(postfix: AskingPostfix, key: AppPasswordOf) -> Iterator[Dialogue]:
     with greeted(postfix) as talk:
         assert talk.smtp(f"AUTH PLAIN {plain(key.person.address, key.secret)}")[-1].startswith("235 2.7.0")
         yield talk
-
-
-def send(talk: Dialogue, *recipients: str, sender: str = ALICE.address) -> str:
-    """Send a message and give the first answer that refuses, or the last."""
-    lines = [f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{each}>" for each in recipients), "DATA"]
-    for line in lines:
-        answer = talk.smtp(line)[-1]
-        if not answer.startswith(("250", "354")):
-            talk.smtp("RSET")
-            return answer
-    answer = talk.smtp("Subject: hello\r\n\r\nHello.\r\n.")[-1]
-    if not answer.startswith("250"):
-        talk.smtp("RSET")  # Postfix forgets the transaction only when it is told to
-    return answer
 
 
 def b64(text: str) -> str:
