@@ -24,6 +24,7 @@ from valetkey.wire.sasl import MECHANISMS, SaslAborted, SaslError, SaslServer, d
 MOST_LINE = 65_536  # octets; Postfix lets 12,288 of a client through unless told otherwise
 _MOST_FIELDS = 64
 _MOST_FACTS = 8_192  # octets of all fields but the client's response
+_MOST_UNKNOWN = 100  # lines of a connection
 _MOST_EXCHANGES = 64  # that wait for their client; one more ends the oldest
 _HIGHEST_NUMBER = 0xFFFF_FFFF
 _VERSION = b"1"
@@ -70,6 +71,7 @@ class AuthServer:
         self._waiting: dict[int, _Exchange] = {}
         self._asked: dict[int, _Exchange] = {}
         self._has_version = False
+        self._unknown = 0  # lines
         self.lines = 0  # that were taken
 
     def greet(self, process: int, connection: int, cookie: str, mechanisms: Sequence[str] = MECHANISMS) -> None:
@@ -146,8 +148,10 @@ class AuthServer:
                 return self._continue(_number(number), data)
             case b"CANCEL":
                 self._waiting.pop(_number(rest.partition(b"\t")[0]), None)
-            case _:
-                pass  # CPID, and what later versions may say
+            case _:  # CPID, and what later versions may say
+                self._unknown += 1
+                if self._unknown > _MOST_UNKNOWN:
+                    raise PeerError("too much that is not understood")
         return None
 
     def _begin(self, rest: bytes) -> AuthAsked | None:
