@@ -14,8 +14,8 @@ _TLS_PORT = (
     "is your word that this Postfix asks the policy service on every port where people log in."
 )
 _FIRST = (
-    "Valetkey has to run before Postfix does: a smtpd that finds nobody to ask ends, and Postfix waits a minute. A restart of "
-    "Valetkey costs each smtpd process one 454."
+    "Valetkey has to run before Postfix does: a smtpd that finds nobody to ask ends, and Postfix waits a minute. With systemd, "
+    "After=valetkey.service under [Unit] in /etc/systemd/system/postfix@-.service.d/valetkey.conf orders them."
 )
 
 
