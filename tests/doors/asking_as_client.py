@@ -76,7 +76,7 @@ async def _auth_plain(line: "Line", login: Login) -> None:
 
 async def _pass(line: "Line", login: Login) -> None:
     await line.say(b"USER %b\r\n" % octets_of(login.name))
-    await line.until("+OK")
+    await line.until("+OK", "-ERR")
     await line.say(b"PASS %b\r\n" % octets_of(login.secret))
 
 

@@ -195,8 +195,8 @@ async def test_any_octet_in_a_name_or_a_password_is_a_wrong_one_and_breaks_no_an
             for where, changes in tried:
                 login = replace(world.right, protocol=protocol, **changes)
                 heard = await way.ask(world.doors, Asker.HOLDING, login)
-                plainly = heard.replace(login.name, "NAME").replace(ALICE, "NAME").replace(login.app_password, "APP")
-                if re.fullmatch(expectation(way.row, protocol, PASSES), plainly):
+                passes = expectation(way.row, protocol, PASSES).replace("APP", re.escape(login.app_password))
+                if any(re.fullmatch(passes.replace("NAME", re.escape(name)), heard) for name in (ALICE, login.name)):
                     passing.add((where, octet))
                 elif not re.fullmatch(wrong, heard) and not is_misunderstood(heard):
                     broken.append(f"{where} {octet:#04x}: {heard!r}")
@@ -214,7 +214,7 @@ def is_misunderstood(heard: str) -> bool:
     """Tell whether the protocol itself was broken by an octet, and said so in its own words, or ended."""
     return (
         re.fullmatch(
-            r"|a BAD .*|-ERR [A-Z][a-z ]+|50[0-9] .*|NO \"[A-Z][A-Za-z ]+\"|FAIL(\t1)?|400 \{.*\}|34 .*|53 .*", heard
+            r"|a BAD .*|-ERR [A-Z][^.]*|50[0-9] .*|NO \"[A-Z][A-Za-z ]+\"|FAIL(\t1)?|400 \{.*\}|34 .*|53 .*", heard
         )
         is not None
     )
@@ -294,7 +294,7 @@ async def test_many_connections_that_say_nothing_keep_nobody_out(world: World) -
 
     async def crowd() -> None:
         for frame in STREAMS:
-            part = frame.octets(world.wrong)
+            part = frame.octets(world.wrong).replace(b"198.51.100.7", b"203.0.113.7")  # each network has its share
             for number in range(90):
                 line = await frame.connect(world.doors)
                 lines.append(line)
