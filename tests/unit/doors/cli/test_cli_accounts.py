@@ -151,7 +151,11 @@ def test_audit_is_listed_and_verified(people: Any, tmp_path: Path) -> None:
     [
         ("account disable alice@example.org", "", {"account": ALICE, "state": "disabled"} | NOTHING_CLOSED),
         ("account enable alice@example.org", "", {"account": ALICE, "state": "active"}),
-        ("account rights alice@example.org read,send", "", {"account": ALICE, "rights": ["read", "send"]} | NOTHING_CLOSED),
+        (
+            "account rights alice@example.org read,send",
+            "",
+            {"account": ALICE, "rights": ["read", "send"]} | NOTHING_CLOSED,
+        ),
         ("account alias add alice@example.org al@example.org", "", {"account": ALICE, "alias": "al@example.org"}),
         ("account owner remove scanner@example.org alice@example.org", "", {"account": SCANNER, "removed": ALICE}),
         ("account reset-2fa alice@example.org --yes", "", {"account": ALICE, "has_second_factor": False}),
