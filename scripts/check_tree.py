@@ -10,7 +10,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST = 1_000_000  # octets of one file
 # Recorded conversations hold white space that means something.
-AS_RECORDED = ("tests/unit/app/connecting/recorded/", "tests/dialogues/",)
+AS_RECORDED = (
+    "tests/unit/app/connecting/recorded/",
+    "tests/dialogues/",
+)
 
 
 def git(*arguments: str) -> list[str]:

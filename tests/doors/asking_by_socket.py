@@ -14,7 +14,7 @@ from tests.doors.radius_client import (
     checked,
     connected,
 )
-from tests.doors.ways_in import ALL_PROTOCOLS, EVERYTHING, IMAP, SMTP, Asker, Login, Shown, Way, holding, octets_of
+from tests.doors.ways_in import ALL_PROTOCOLS, IMAP, SMTP, Asker, Login, Shown, Way, octets_of
 
 from valetkey.core.limits import Held
 from valetkey.core.tagged_name import tagged
@@ -220,7 +220,7 @@ WAYS = (
     Way("authdaemon", "PRE", "authdaemon", (IMAP,), _authdaemon("PRE"), opens=False, **_AT_ITS_PLACE),
     Way(
         "radius", "PAP", "radius", ALL_PROTOCOLS, _pap,
-        holds=holding(*EVERYTHING), tells_tls=False, keeps_name=True, has_peer_secret=True,
+        tells_tls=False, keeps_name=True, has_peer_secret=True,
     ),
     Way("radius", "CHAP", "radius", (IMAP,), _chap, opens=False, has_peer_secret=True),
     Way("policy", "RCPT", "policy", (SMTP,), _policy, shown=Shown.PROVEN, holds=_SENDING, holds_itself=True, is_in_use=True),

@@ -154,7 +154,8 @@ class Serving:
         )
         try:
             async with asyncio.timeout(self._limits.answer):
-                return await self._asking.ask(peer, question)
+                # Few who ask by RADIUS look at Class, and whatever else this peer asks by holds nothing here.
+                return await self._asking.ask(peer, question, holds=frozenset())
         except TimeoutError:
             _log.error("login_undecided", door=self._door.name, peer=peer.name, why="it took too long")
             return None
