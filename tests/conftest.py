@@ -6,11 +6,13 @@ has left out; the process that started them names it, counts it and judges by it
 
 import os
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
 from tests.servers.logs import ServerLog
 from tests.servers.presence import BY_FIXTURE, BY_MARK, missing
@@ -25,6 +27,14 @@ settings.register_profile("valetkey", deadline=None, print_blob=True)
 settings.load_profile("valetkey")
 
 
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Let no test decide where the log lines of the next one go."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+
+
 @dataclass
 class Deselected:
     """A test of a worker that did not run, as the closing line counts it."""
@@ -36,9 +46,20 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the mark `needs` known, and let the programs that tests start keep their bytecode."""
     # Where it may not be written, every start of `valetkey` compiles all of Valetkey anew: half a second, hundreds of times.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    structlog.configure = _uncached(structlog.configure)
     config.addinivalue_line("markers", NEEDS)
     config.stash[LEFT_OUT] = Counter()
     config.stash[DESELECTED] = []
+
+
+def _uncached(configure: Callable[..., None]) -> Callable[..., None]:
+    """Configure loggers that do not keep what they were configured with: in one process many tests log."""
+
+    @wraps(configure)
+    def configured(*args: Any, **settings: Any) -> None:
+        configure(*args, **(settings | {"cache_logger_on_first_use": False}))
+
+    return configured
 
 
 @pytest.hookimpl(optionalhook=True)

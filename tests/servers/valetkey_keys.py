@@ -148,6 +148,14 @@ class Keyring:
                 raise TimeoutError(f"still open after {seconds} s: {opened}")
             time.sleep(0.02)  # a session's end can only be asked for
 
+    def wait_until_none(self, person: Person, seconds: float = 5) -> None:
+        """Wait until a person has no session; raises TimeoutError."""
+        end = time.monotonic() + seconds
+        while opened := self.sessions(person):
+            if time.monotonic() > end:
+                raise TimeoutError(f"still open after {seconds} s: {opened}")
+            time.sleep(0.02)  # a session's end can only be asked for
+
     def last_refusal(self, key: AppPasswordOf) -> str | None:
         """Give the reason of an app password's last refusal, as its owner sees it."""
         refusal = self.do(lambda ports: app_passwords.get(ports, OPERATOR, key.id)).last_refusal
