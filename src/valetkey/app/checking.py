@@ -11,6 +11,7 @@ from valetkey.adapters.keys import KeyFile
 from valetkey.adapters.live_sessions import ControlSockets
 from valetkey.adapters.store import check_file
 from valetkey.app.checking_certificates import certificate_findings
+from valetkey.app.checking_clock import clock_finding
 from valetkey.app.checking_closing import closing_findings
 from valetkey.app.checking_doors import door_findings
 from valetkey.app.checking_mailer import mailer_findings
@@ -32,7 +33,6 @@ from valetkey.service.policy import Origin, ShownRules
 from valetkey.service.ports import OPERATOR
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_CLOCK_SLACK_SECONDS = 60
 
 
 def findings(path: Path, account: str | None) -> Iterator[Finding]:
@@ -143,11 +143,9 @@ def _keys_and_store(config: Config) -> Iterator[Finding]:
 
 async def _store(config: Config) -> Finding:
     async with opened(config) as ports:
+        if (behind := await clock_finding(ports)) is not None:
+            return behind
         newest = await ports.store.read(lambda reader: reader.audit(limit=1))
-        behind = (newest[0].at - ports.clock.now()).total_seconds() if newest else 0.0
-        if behind > _CLOCK_SLACK_SECONDS:
-            what = f"this machine's clock is {behind:.0f} seconds before the newest audit record"
-            return problem("clock", what, "Set the clock; expiry and one-time codes depend on it.")
         count = newest[0].number if newest else 0
         return good(
             "store", f"{config.store.path} is whole, with audit records up to {count}, and the keys belong to it"

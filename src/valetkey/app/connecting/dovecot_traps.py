@@ -1,6 +1,7 @@
 """What of a Dovecot's own configuration keeps it from asking, or lets people in beside Valetkey."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ _LUA_LIBRARY = "usr/lib*/dovecot/modules/auth/libauthdb_lua.so"
 _MOST = 100_000
 _NEEDS_PASSWORD = {"CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "APOP", "NTLM", "OTP", "RPA", "SKEY"}
 _NEW = (2, 4)
+_NOLOGIN = re.compile(r"(?:^|[\s=])nologin\b")
 _OTHERS = stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP
 
 
@@ -100,6 +102,7 @@ def findings(found: DovecotFound, setup: Setup) -> Iterator[Finding]:
         yield from _script(found, script, setup)
         yield from _lua_passdb(ours)
     yield from _passdbs(top, ours)
+    yield from _nologin(top)
     yield from _cache(top, is_new=is_new, by_script=script is not None)
     yield from _userdbs(top, setup)
     yield from _settings(top, is_new=is_new)
@@ -217,6 +220,15 @@ def _passdbs(top: Block, ours: Block) -> Iterator[Finding]:
         what = f"its passdb {driver} lets people in by other passwords, beside Valetkey"
         mend = "Take it out; in Debian's conf.d/10-auth.conf it is !include auth-system.conf.ext."
         yield warning(_SUBJECT, what, mend)
+
+
+def _nologin(top: Block) -> Iterator[Finding]:
+    """Find a passdb that says nologin of its own: for whoever is not Dovecot's own login process it is a login."""
+    for passdb in top.under("passdb"):
+        said = [*passdb.settings, *(each for inner in passdb.under("fields") for each in inner.settings)]
+        if any(_NOLOGIN.search(f"{key}={value}") for key, value in said):
+            what = "a passdb of its configuration adds nologin: Postfix and Exim, which ask through Dovecot, let people in all the same"
+            yield problem(_SUBJECT, what, "Take nologin out. Valetkey says it itself, to Dovecot's own logins alone.")
 
 
 def _cache(top: Block, *, is_new: bool, by_script: bool) -> Iterator[Finding]:

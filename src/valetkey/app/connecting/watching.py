@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from valetkey.adapters.live_sessions import ControlSockets
+from valetkey.app.checking_clock import clock_finding
 from valetkey.app.join import opened
 from valetkey.config.sections import Config
 from valetkey.core.errors import ValetkeyError
 from valetkey.core.scope import MailProtocol
+from valetkey.doors.cli.front import Finding
 from valetkey.service import accounts, activity
 from valetkey.service.ports import OPERATOR, LoginEvent
 
@@ -81,6 +83,21 @@ def watch(config: Config, account: str) -> Watch:
         CannotStart: There is no store, or the keys are not its.
     """
     return asyncio.run(_watch(config, account))
+
+
+def clock(config: Config) -> Finding | None:
+    """Say that this machine's clock is behind; None if it is not.
+
+    Raises:
+        Unavailable: The store failed.
+        CannotStart: There is no store, or the keys are not its.
+    """
+    return asyncio.run(_clock(config))
+
+
+async def _clock(config: Config) -> Finding | None:
+    async with opened(config) as ports:
+        return await clock_finding(ports)
 
 
 async def _watch(config: Config, name: str) -> Watch:
