@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from valetkey.core.errors import Conflict, Unavailable, ValetkeyError
 
-_PRIMARY_CODE = 0xFF  # SQLite's extended codes keep the primary code in the low octet
+PRIMARY_CODE = 0xFF  # SQLite's extended codes keep the primary code in the low octet
 
 DAMAGED = "The database is damaged: run `valetkey check`, and restore a backup if it says so."
 CLOSED = "The database is closed."
@@ -56,7 +56,7 @@ def _translated(error: sqlite3.Error) -> ValetkeyError | None:
         return None
     if code == sqlite3.SQLITE_READONLY_DBMOVED:
         return Unavailable(GONE)
-    return Unavailable(_SENTENCES.get(code & _PRIMARY_CODE, f"{DAMAGED} ({error.sqlite_errorname})"))
+    return Unavailable(_SENTENCES.get(code & PRIMARY_CODE, f"{DAMAGED} ({error.sqlite_errorname})"))
 
 
 @contextmanager

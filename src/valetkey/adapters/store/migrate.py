@@ -1,16 +1,18 @@
 """Bringing a database file to the schema of this version, or saying why that cannot be."""
 
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from valetkey.adapters.store.connect import APPLICATION_ID, connect, copy_pages, create_file
-from valetkey.adapters.store.failures import failures_translated, raise_ours
+from valetkey.adapters.store.failures import PRIMARY_CODE, failures_translated, raise_ours
 from valetkey.core.errors import CannotStart, Unavailable
 from valetkey.late import late
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT = 60.0  # seconds that a process waits while another migrates
+_LOOK_AGAIN = 0.05  # seconds between two attempts to get what another process holds
 _OLDEST_SQLITE = (3, 38, 0)  # STRICT, RETURNING and JSON functions
 _upgrade: Callable[..., None] = late("valetkey.adapters.store.upgrade:upgrade")
 
@@ -108,8 +110,23 @@ def _keep_copy(path: Path, revision: str | None) -> None:
 def _use_wal(path: Path) -> None:
     connection = connect(path, busy_timeout=_BUSY_TIMEOUT)
     try:
-        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        mode = _journal_mode(connection)
     finally:
         connection.close()
     if mode != "wal":
         raise CannotStart(f"{path}: its file system does not carry SQLite's WAL; put the database on a local disk.")
+
+
+def _journal_mode(connection: sqlite3.Connection) -> str:
+    """Set the journal to WAL, and give what it is then.
+
+    SQLite does not wait for other processes' locks while it changes the journal, whatever its busy timeout; we do.
+    """
+    deadline = time.monotonic() + _BUSY_TIMEOUT
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(_LOOK_AGAIN)
