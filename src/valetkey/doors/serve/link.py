@@ -265,9 +265,15 @@ class Link:
     # Closing
 
     def release(self) -> None:
-        """Hand the socket to a relay, which puts its own callbacks in place of ours."""
+        """Hand the socket to a relay, which puts its own callbacks in place of ours.
+
+        A callback of ours that stayed would take itself away at the next event, and with it our knowledge that the
+        socket is watched: closed while still registered with the loop, its number would be deaf for who gets it next.
+        """
         self._reader = self._writer = None
         self._on_event = _nothing
+        if self._is_watched:
+            self._unwatch()
         self._is_watched = self._is_writing = True  # by the relay, as far as we know
         self.unlimit()
 

@@ -47,16 +47,21 @@ class Stumbling:
 class Pair:
     """A relay between two ends that the test holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, logged_in: bool = True) -> None:
         self.driver = Driver(asyncio.get_running_loop())
         self.ended = asyncio.get_running_loop().create_future()
         (self.client, inner), (self.server, outer) = socket.socketpair(), socket.socketpair()
         for each in (self.client, inner, self.server, outer):
             each.setblocking(False)
         links = [Link(self.driver, each) for each in (inner, outer)]
-        self.relay = FilteredRelay(self.driver, *links, self._end, Stumbling())
-        for link in links:
-            link.release()
+        self.filter = Stumbling()
+        self.relay = FilteredRelay(self.driver, *links, self._end, self.filter)
+        if logged_in:
+            self.release()
+
+    def release(self) -> None:
+        self.relay.client.release()
+        self.relay.server.release()
 
     def _end(self, _: Relay, reason: str) -> None:
         self.ended.set_result(reason)
@@ -87,6 +92,29 @@ async def test_a_bug_in_what_came_behind_the_login_ends_it_too(first: tuple[byte
     pair.relay.start(*first)
     assert await asyncio.wait_for(pair.ended, 2) == "a bug"
     pair.close()
+
+
+async def test_a_relay_that_is_over_leaves_no_socket_watched() -> None:
+    """The client talks while the filter still waits for the server, with the socket watched since the login.
+
+    What stayed registered with the loop at the end would be the next connection's number, which then is never heard.
+    """
+    loop = asyncio.get_running_loop()
+    pair = Pair(logged_in=False)
+    receiving = loop.create_task(pair.relay.client.receive())
+    await loop.sock_sendall(pair.client, b"login")
+    assert await receiving == b"login"
+    pair.release()
+    pair.filter.waits_for_server = True
+    pair.relay.start(b"", b"")
+    await loop.sock_sendall(pair.client, b"early")
+    await asyncio.sleep(0.01)  # the loop sees it, and nobody reads
+    pair.filter.waits_for_server = False
+    await loop.sock_sendall(pair.server, b"done")
+    assert await loop.sock_recv(pair.server, 99) == b"early"
+    numbers = {pair.relay.client.fd, pair.relay.server.fd}
+    pair.close()
+    assert not numbers & set(loop._selector.get_map())  # type: ignore[attr-defined]  # asked where nobody else can tell
 
 
 async def test_goodbye_is_heard_before_the_end() -> None:
