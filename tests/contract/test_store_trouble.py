@@ -74,7 +74,7 @@ async def test_locked_by_another_process(alice, path):
         began = time.monotonic()
         with pytest.raises(Unavailable, match="locked"):
             await alice.write(add_person)
-        assert 0.2 < time.monotonic() - began < 5
+        assert 0.2 < time.monotonic() - began < 30
         assert alice.find_login("alice@example.org", [index_of("phone")]).is_named
         assert (await alice.read(lambda reader: reader.account("ac_alice"))).id == "ac_alice"
         holder.stdin.close()
@@ -190,7 +190,7 @@ async def test_work_that_takes_too_long_is_cut_off(path):
     began = time.monotonic()
     with pytest.raises(Unavailable, match="too long"):
         await slow.read(lambda reader: reader._connection.exec_driver_sql(endless).scalar())
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30
     slow._deadline = 10
     assert await slow.read(lambda reader: reader.account_count()) == 0
     slow.close()

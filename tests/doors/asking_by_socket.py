@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.doors.every_door import EveryDoor, Line
 
 _HELLO = b"VERSION\t1\t0\nCPID\t4711\n"
-_PATIENCE = 10.0
+_PATIENCE = 30.0
 _SETTLED = frozenset({"unanswered", "turned-away", "unproven", "misunderstood", "too-many"})
 
 

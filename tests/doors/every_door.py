@@ -28,7 +28,7 @@ WAYS: tuple[Way, ...] = (*asking_as_client.WAYS, *asking_by_http.WAYS, *asking_b
 DECIDES_NONE = {"socketmap": "tests/unit/doors/postfix/test_postfix_socketmap.py"}
 
 AT_ONCE = Limits(failure_delay=0.0)
-_PATIENCE = 10.0
+_PATIENCE = 30.0
 _HERE, _ELSEWHERE = ip_network("127.0.0.1/32"), ip_network("192.0.2.0/24")
 _SECRETS = {DoorKind.HTTP, DoorKind.RADIUS, DoorKind.LDAP}
 _UNIX = {DoorKind.SASLAUTHD, DoorKind.AUTHDAEMON}

@@ -19,7 +19,7 @@ from valetkey.doors.asked.settings import DoorKind
 if TYPE_CHECKING:
     from tests.doors.every_door import EveryDoor
 
-_PATIENCE = 20.0
+_PATIENCE = 30.0
 _PROXY = b"PROXY TCP4 198.51.100.7 192.0.2.1 50000 993\r\n"
 
 

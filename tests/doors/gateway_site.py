@@ -29,6 +29,7 @@ from valetkey.doors.gateway.worker import bind_listeners, run_worker
 
 LOCALHOST = "127.0.0.1"
 QUICK = Limits(failure_delay=0.05)
+_PATIENCE = 30.0  # seconds; a machine may stand still for some
 _NAMES = itertools.count(1)
 DOMAIN = "example.org"
 
@@ -103,7 +104,7 @@ class Talk:
         await self.writer.drain()
 
     async def line(self) -> str:
-        return (await asyncio.wait_for(self.reader.readline(), 5)).decode()
+        return (await asyncio.wait_for(self.reader.readline(), _PATIENCE)).decode()
 
     async def until(self, start: str) -> str:
         """Read lines up to one that starts so; gives that one."""
@@ -117,7 +118,7 @@ class Talk:
         await self.say(text + "\r\n")
         return await self.until(start)
 
-    async def is_closed(self, within: float = 5) -> bool:
+    async def is_closed(self, within: float = _PATIENCE) -> bool:
         """Wait for the end of the stream; what comes before it is forgotten."""
         with contextlib.suppress(ConnectionError):
             while await asyncio.wait_for(self.reader.read(65536), within):

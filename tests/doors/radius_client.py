@@ -132,12 +132,12 @@ class Client(asyncio.DatagramProtocol):
     def send(self, octets: bytes) -> None:
         self.transport.sendto(octets)
 
-    async def ask(self, ask: Ask, *, within: float = 10.0) -> Reply:
+    async def ask(self, ask: Ask, *, within: float = 30.0) -> Reply:
         """Send a request and give its reply."""
         self.send(ask.octets)
         return await self.reply(ask, within=within)
 
-    async def reply(self, ask: Ask, *, within: float = 10.0) -> Reply:
+    async def reply(self, ask: Ask, *, within: float = 30.0) -> Reply:
         async with asyncio.timeout(within):
             return checked(await self.arrived.get(), ask)
 

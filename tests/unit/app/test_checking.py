@@ -94,14 +94,14 @@ def first_of(chain: Path) -> str:
 
 def served(context: ssl.SSLContext) -> bytes:
     with tls_server(context, b"") as port:
-        return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", port), timeout=10))
+        return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", port), timeout=30))
 
 
 @contextmanager
 def tls_server(context: ssl.SSLContext | None, greeting: bytes) -> Iterator[int]:
     """Greet every caller, inside TLS if there is a context."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(10)
+        listening.settimeout(30)
 
         def greet() -> None:
             while True:
@@ -121,7 +121,7 @@ def tls_server(context: ssl.SSLContext | None, greeting: bytes) -> Iterator[int]
         thread.start()
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
+        thread.join(30)
 
 
 def upstream(

@@ -33,7 +33,7 @@ def server() -> Iterator[Submission]:
     yield asyncio.run_coroutine_threadsafe(running.__aenter__(), loop).result(10)
     asyncio.run_coroutine_threadsafe(running.__aexit__(None, None, None), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    thread.join(30)
     loop.close()
 
 

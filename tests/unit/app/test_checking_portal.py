@@ -71,7 +71,7 @@ def test_everybody_is_no_proxy(config: Config):
 def smtp_server(hello: bytes) -> Iterator[int]:
     """Answer EHLO of every caller."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(10)
+        listening.settimeout(30)
 
         def greet() -> None:
             while True:
@@ -94,7 +94,7 @@ def smtp_server(hello: bytes) -> Iterator[int]:
         thread.start()
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
+        thread.join(30)
 
 
 @pytest.mark.parametrize(

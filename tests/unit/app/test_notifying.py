@@ -11,7 +11,7 @@ from valetkey.app.notifying import tell_ready
 def test_that_the_service_manager_hears_when_we_are_ready(tmp_path: Path, abstract: bool) -> None:
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.settimeout(5)
+        manager.settimeout(30)
         manager.bind(b"\0" + os.fsencode(path) if abstract else os.fsencode(path))
         tell_ready(f"@{path}" if abstract else str(path))
         assert manager.recv(64) == b"READY=1"

@@ -43,7 +43,7 @@ def supervising(tmp_path: Path, program: str) -> Iterator[subprocess.Popen[str]]
         process.communicate()
 
 
-def wait_until(is_so: Callable[[], object], seconds: float = 10) -> None:
+def wait_until(is_so: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -107,12 +107,12 @@ async def test_an_unread_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_a_connection_goes_on_from_request_to_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HurriedProtocol, "to_ask", 0.5)
+    monkeypatch.setattr(HurriedProtocol, "to_ask", 3.0)
     async with served() as port:
         talk = await connected(port)
-        for _ in range(4):
+        for _ in range(8):
             assert (await answered(talk)).endswith(b"hello")
-            await asyncio.sleep(0.2)  # together longer than one wait may be
+            await asyncio.sleep(0.5)  # together longer than one wait may be
         assert await ended(talk)
 
 

@@ -218,7 +218,7 @@ def answering(*answers: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
     thread.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", heard
-        thread.join(10)
+        thread.join(30)
     finally:
         listener.close()
 

@@ -26,11 +26,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> LocalCertificate:
 def serving(talk: Talk, files: LocalCertificate | None) -> Iterator[int]:
     """Serve one caller, inside TLS if there is a certificate."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(10)
+        listening.settimeout(30)
 
         def serve() -> None:
             caller, _ = listening.accept()
-            caller.settimeout(10)
+            caller.settimeout(30)
             with caller:
                 try:
                     if files is None:
@@ -46,7 +46,7 @@ def serving(talk: Talk, files: LocalCertificate | None) -> Iterator[int]:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield listening.getsockname()[1]
-        thread.join(10)
+        thread.join(30)
 
 
 def tried(name: str, talk: Talk, files: LocalCertificate | None, trust: Path | None) -> Outcome:

@@ -177,7 +177,7 @@ async def test_an_upstream_that_is_down_is_looked_at_until_it_answers(monkeypatc
     monkeypatch.setattr(learning, "_LONGEST_PAUSE", 0.01)
     upstreams = Waking()
     looking = asyncio.create_task(learning.look_at_upstreams(upstreams, Announcements(upstreams.by_protocol, 1)))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while upstreams.looks[OTHER] < 6:
             await asyncio.sleep(0.01)
     assert upstreams.looks[ONE] == 3  # it has answered, and is left in peace

@@ -54,7 +54,7 @@ async def test_a_mail_server_that_is_down_is_told_with_the_reason(tmp_path: Path
         running_upstream(MailProtocol.IMAP) as fake,
         running_gateway(tmp_path, {MailProtocol.SMTP: upstream(port), MailProtocol.IMAP: upstream(fake.port)}) as site,
     ):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not (seen := await standing(site, MailProtocol.SMTP)).is_failing:
                 await asyncio.sleep(0.01)
         assert seen.why
@@ -83,7 +83,7 @@ async def test_without_a_worker_it_cannot_be_told(tmp_path: Path) -> None:
     async with running_gateway(tmp_path, {}) as site:
         ports = site.house.ports
         site.stop.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while list(site.settings.run_directory.glob("*.sock")):
                 await asyncio.sleep(0.01)
         with pytest.raises(Unavailable):

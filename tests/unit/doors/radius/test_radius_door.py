@@ -177,7 +177,7 @@ async def test_an_address_that_is_not_listed_hears_nothing(tmp_path):
         _, secret = await person_with(site)
         async with connected(site.port()) as client:
             client.send(Ask(password=secret.encode()).octets)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not counted(site, "turned-away"):
                     await asyncio.sleep(0.01)
             assert client.arrived.empty()
@@ -240,7 +240,7 @@ async def test_what_cannot_be_told_gets_no_reply_and_a_repetition_is_decided_ane
 
             site.house.store._hot.find_login = broken
             client.send(ask.octets)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not counted(site, "unanswered"):
                     await asyncio.sleep(0.01)
             assert client.arrived.empty()
@@ -261,7 +261,7 @@ async def test_throttled_logins_get_no_reply(tmp_path):
 
 
 async def test_refusals_wait_and_keep_nobody_waiting(tmp_path):
-    limits = Limits(failure_delay=0.5)
+    limits = Limits(failure_delay=2)
     async with open_doors(tmp_path, door(DoorKind.RADIUS, MX), limits=limits) as site:
         _, secret = await person_with(site)
         async with connected(site.port()) as client, connected(site.port()) as other:
@@ -271,10 +271,10 @@ async def test_refusals_wait_and_keep_nobody_waiting(tmp_path):
             for one in wrong:
                 client.send(one.octets)
             assert (await other.ask(ask)).code == ACCESS_ACCEPT
-            assert asyncio.get_running_loop().time() - begun < 0.5
+            assert client.arrived.empty(), "the refusals are still to come"
             for _ in wrong:
                 assert (await client.arrived.get())[0] == ACCESS_REJECT
-            assert asyncio.get_running_loop().time() - begun >= 0.5
+            assert asyncio.get_running_loop().time() - begun >= 2
 
 
 async def test_a_peer_that_asks_too_much_has_its_share_and_no_more(tmp_path):
@@ -304,7 +304,7 @@ async def test_a_flood_of_rubbish_keeps_nobody_waiting(site: DoorSite, client: C
             await asyncio.sleep(0)
         begun = asyncio.get_running_loop().time()
         assert (await client.ask(right)).code == ACCESS_ACCEPT
-        assert asyncio.get_running_loop().time() - begun < 2
+        assert asyncio.get_running_loop().time() - begun < 20
         assert flooding.arrived.empty()
 
 
