@@ -9,6 +9,7 @@ from tests.servers.dovecot import Dovecot, running_dovecot
 from tests.servers.places import own_directory
 from tests.servers.site import MailSite, running_site
 from tests.servers.valetkey import Valetkey, running_valetkey
+from tests.servers.valetkey_settings import ValetkeyOptions
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +55,9 @@ def other_ca(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def valetkey(mail_site: MailSite) -> Iterator[Valetkey]:
-    """Give a Valetkey of two workers in front of `mail_site`; tests must not stop it or change its settings."""
-    with running_valetkey(mail_site) as running:
+    """Give a Valetkey of two workers in front of `mail_site`; tests must not stop it or change its settings.
+
+    It is started as `python -m valetkey`: most tests of the gateway meet what everybody starts.
+    """
+    with running_valetkey(mail_site, ValetkeyOptions(is_cold=True)) as running:
         yield running

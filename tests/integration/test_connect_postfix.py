@@ -63,7 +63,7 @@ class Connected:
     postfix: ToldPostfix
     key: AppPasswordOf
 
-    def tried(self, secret: str = "") -> list[Finding]:
+    def tried(self, secret: str = "", *, is_cold: bool = False) -> list[Finding]:
         """Try the port for submission."""
         file = self.postfix.directory / "app-password"
         file.write_text((secret or self.key.secret) + "\n")
@@ -71,7 +71,7 @@ class Connected:
         trust = str(self.postfix.authority.file)
         return tried(
             self.valetkey, "postfix", "--account", ALICE.address, "--password-file", str(file), "--trust", trust,
-            "--its-config", str(self.postfix.etc), port,
+            "--its-config", str(self.postfix.etc), port, is_cold=is_cold,
         )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def broken(connected: Connected) -> Iterator[Connected]:
 
 
 def test_what_is_printed_works(connected: Connected):
-    found = connected.tried()
+    found = connected.tried(is_cold=True)
     assert bad(found) == ""
     assert any("the app password opens it, from 127.0.0.1" in what for _, _, what in found)
 

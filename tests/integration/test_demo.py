@@ -11,7 +11,6 @@ import smtplib
 import socket
 import ssl
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -22,9 +21,11 @@ from typing import Any
 
 import pytest
 from pyotp import TOTP
+from tests.servers.launching import PROGRAM, run_valetkey, start_valetkey
 from tests.servers.places import free_run
 
-START_WITHIN = 30
+START_WITHIN = 60
+ENDS_WITHIN = 30
 PORTS = 14
 
 
@@ -33,13 +34,20 @@ def free_base() -> int:
 
 
 @contextmanager
-def demo(state: Path, base: int, *options: str) -> Iterator[dict[str, Any]]:
-    command = [sys.executable, "-m", "valetkey", "demo", "--base-port", str(base), "--state", str(state), *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def demo(state: Path, base: int, *options: str, is_cold: bool = False) -> Iterator[dict[str, Any]]:
+    """Run a demo; `is_cold`: as `python -m valetkey`, and not by a launcher that has imported everything."""
+    arguments = ("demo", "--base-port", str(base), "--state", str(state), *options)
+    said = state.with_name(f"{state.name}-said")
+    with said.open("wb") as output:
+        process = (
+            subprocess.Popen([*PROGRAM, *arguments], stdout=output, stderr=output)
+            if is_cold
+            else start_valetkey(*arguments, output=output)
+        )
     try:
         deadline = time.monotonic() + START_WITHIN
         while not (state / "demo.json").exists():
-            assert process.poll() is None, process.communicate()[0]
+            assert process.poll() is None, said.read_text()
             assert time.monotonic() < deadline, "the demo did not start in time"
             time.sleep(0.02)
         facts = json.loads((state / "demo.json").read_text())
@@ -47,17 +55,17 @@ def demo(state: Path, base: int, *options: str) -> Iterator[dict[str, Any]]:
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            said = process.communicate(timeout=15)[0]
+            process.wait(ENDS_WITHIN)
         finally:
             process.kill()
-    assert process.returncode == 0, said
-    assert f"to begin anew: rm -r {state}" in said
+    assert process.returncode == 0, said.read_text()
+    assert f"to begin anew: rm -r {state}" in said.read_text()
     assert not (state / "demo.json").exists()
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    with demo(tmp_path_factory.mktemp("demo") / "state", free_base(), "--workers", "2") as facts:
+    with demo(tmp_path_factory.mktemp("demo") / "state", free_base(), "--workers", "2", is_cold=True) as facts:
         yield facts
 
 
@@ -220,8 +228,7 @@ def test_health_and_metrics(running: dict[str, Any]) -> None:
 
 
 def run(running: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "valetkey", "--config", running["config"], *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return run_valetkey("--config", running["config"], *arguments)
 
 
 def test_revoking_from_the_command_line_closes_what_is_open(running: dict[str, Any]) -> None:
@@ -282,8 +289,7 @@ def test_a_second_start_goes_on_where_the_first_ended(tmp_path: Path) -> None:
 
 
 def refused(*arguments: str) -> str:
-    command = [sys.executable, "-m", "valetkey", "demo", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = run_valetkey("demo", *arguments)
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr

@@ -31,8 +31,8 @@ ROUNDS_OF_KILLS = 3
 
 @pytest.fixture(scope="module")
 def own(mail_site: MailSite) -> Iterator[Valetkey]:
-    """Give a Valetkey whose processes may be killed."""
-    with running_valetkey(mail_site, ValetkeyOptions(workers=2)) as running:
+    """Give a Valetkey whose processes may be killed, and whose memory is its own from the start."""
+    with running_valetkey(mail_site, ValetkeyOptions(workers=2, is_cold=True)) as running:
         yield running
 
 

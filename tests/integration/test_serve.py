@@ -6,18 +6,18 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.servers.launching import PROGRAM, Launched, run_valetkey, start_valetkey
 from tests.servers.places import free_port
 
 from valetkey.app.installing import install
@@ -54,24 +54,38 @@ def written(config: Config, path: Path) -> Config:
     return load(path)
 
 
-def command(config: Config) -> list[str]:
-    path = config.store.path.parent / "valetkey.toml"
-    return [sys.executable, "-m", "valetkey", "serve", "--config", str(path)]
+def arguments(config: Config) -> tuple[str, ...]:
+    return ("serve", "--config", str(config.store.path.parent / "valetkey.toml"))
+
+
+@dataclass
+class Serving:
+    """A running `valetkey serve`, and where it writes its log."""
+
+    process: subprocess.Popen[bytes] | Launched
+    said: Path
 
 
 @contextmanager
-def serving(config: Config) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(command(config), stderr=subprocess.PIPE, text=True)
+def serving(config: Config, *, is_cold: bool = False) -> Iterator[Serving]:
+    """Run it; `is_cold`: as `python -m valetkey`, and not by a launcher that has imported everything."""
+    said = config.store.path.with_name("said")
+    with said.open("wb") as errors:
+        process = (
+            subprocess.Popen([*PROGRAM, *arguments(config)], stderr=errors)
+            if is_cold
+            else start_valetkey(*arguments(config), errors=errors)
+        )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while page(config, "/readyz") != (200, "ready\n"):
-            assert process.poll() is None, process.communicate()[1]
+            assert process.poll() is None, said.read_text()
             assert time.monotonic() < deadline, "it was not ready in time"
-            time.sleep(0.05)
-        yield process
+            time.sleep(0.02)
+        yield Serving(process, said)
     finally:
         process.kill()
-        process.communicate()
+        process.wait(30)
 
 
 def page(config: Config, path: str) -> tuple[int, str]:
@@ -86,8 +100,12 @@ def page(config: Config, path: str) -> tuple[int, str]:
         return 0, ""
 
 
-def cannot_start(config: Config) -> str:
-    done = subprocess.run(command(config), capture_output=True, text=True, timeout=60, check=False)
+def cannot_start(config: Config, *, is_cold: bool = False) -> str:
+    if is_cold:
+        command = [*PROGRAM, *arguments(config)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    else:
+        done = run_valetkey(*arguments(config))
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr
@@ -95,15 +113,14 @@ def cannot_start(config: Config) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_and_ends_when_asked(config: Config, number: signal.Signals) -> None:
-    with serving(config) as process:
+    with serving(config, is_cold=True) as running:
         for entry in config.listener:
             socket.create_connection(("127.0.0.1", entry.listen.port), 10).close()
         began = time.monotonic()
-        process.send_signal(number)
-        _, said = process.communicate(timeout=12)
+        running.process.send_signal(number)
+        assert running.process.wait(12) == 0
         assert time.monotonic() - began < 10
-    assert process.returncode == 0
-    events = [json.loads(line)["event"] for line in said.splitlines()]
+    events = [json.loads(line)["event"] for line in running.said.read_text().splitlines()]
     assert {"ready", "stopped"} <= set(events)
     for entry in config.listener:
         with pytest.raises(OSError, match="refused"):
@@ -113,12 +130,12 @@ def test_it_serves_and_ends_when_asked(config: Config, number: signal.Signals) -
 
 def test_connections_that_are_open_are_told_goodbye(config: Config) -> None:
     imap = next(entry for entry in config.listener if entry.protocol == "imap" and entry.tls == "starttls")
-    with serving(config) as process, socket.create_connection(("127.0.0.1", imap.listen.port), 10) as client:
+    with serving(config) as running, socket.create_connection(("127.0.0.1", imap.listen.port), 10) as client:
         assert client.recv(1000).startswith(b"* OK")
-        process.terminate()
+        running.process.terminate()
         client.settimeout(10)
         assert b"BYE" in client.recv(1000) + client.recv(1000)
-        process.communicate(timeout=12)
+        running.process.wait(12)
 
 
 def test_the_portal_speaks_https_with_the_local_certificate(config: Config) -> None:
@@ -171,7 +188,7 @@ def test_a_port_in_use_is_named(config: Config) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen()
-        assert str(port) in cannot_start(config)
+        assert str(port) in cannot_start(config, is_cold=True)
 
 
 def test_a_missing_certificate_is_named(config: Config, tmp_path: Path) -> None:
@@ -192,7 +209,8 @@ def test_wrong_keys_and_open_secrets_refuse_to_start(config: Config, tmp_path: P
 
 
 def test_a_killed_worker_is_replaced_and_the_other_goes_on(config: Config) -> None:
-    with serving(config) as process:
+    with serving(config) as running:
+        process = running.process
         children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
         names = {pid: Path(f"/proc/{pid}/stat").read_text() for pid in children}
         assert len(names) == 3

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.servers.launching import PROGRAM, run_valetkey
 from tests.servers.places import free_port
-from tests.servers.valetkey import PROGRAM, Valetkey
+from tests.servers.valetkey import Valetkey
 
 from valetkey.app.connecting.finding import Wish, fit
 from valetkey.app.connecting.lines import setup_of, version_for
@@ -96,12 +97,16 @@ def bad(found: Sequence[Finding]) -> str:
     return "\n".join(f"{subject}: {what}" for level, subject, what in found if level == "problem")
 
 
-def tried(valetkey: Valetkey, server: str, *options: str) -> list[Finding]:
-    """Run `valetkey connect --test` and give what it found; its exit code has to fit."""
-    command = ["connect", server, "--test", "--json", *options]
-    run = subprocess.run(
-        [*PROGRAM, "--config", str(valetkey.config), *command], capture_output=True, text=True, timeout=120, check=False
-    )
+def tried(valetkey: Valetkey, server: str, *options: str, is_cold: bool = False) -> list[Finding]:
+    """Run `valetkey connect --test` and give what it found; its exit code has to fit.
+
+    `is_cold`: it is started as `python -m valetkey`, and not by a launcher that has imported everything.
+    """
+    command = ["--config", str(valetkey.config), "connect", server, "--test", "--json", *options]
+    if is_cold:
+        run = subprocess.run([*PROGRAM, *command], capture_output=True, text=True, timeout=120, check=False)
+    else:
+        run = run_valetkey(*command, timeout=120)
     assert run.returncode in {0, 1}, run.stderr
     found = [(each["level"], each["subject"], each["what"]) for each in json.loads(run.stdout)]
     assert run.returncode == any(level == "problem" for level, _, _ in found), found

@@ -11,7 +11,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers.clients import Login, Tls
+from tests.servers.launching import PROGRAM, Launched, run_valetkey, start_valetkey
 from tests.servers.logs import ServerLog
 from tests.servers.people import DOMAIN, EVERYBODY
 from tests.servers.places import free_ports, own_directory
@@ -28,7 +28,6 @@ from tests.servers.site import MailSite
 from tests.servers.valetkey_keys import AppPasswordOf, Keyring
 from tests.servers.valetkey_settings import LISTENERS, USUAL, ValetkeyOptions, ValetkeyPorts, configuration
 
-PROGRAM = (sys.executable, "-m", "valetkey")
 ADMIN = f"admin@{DOMAIN}"
 _STARTS_WITHIN = 30.0
 _ENDS_WITHIN = 15.0
@@ -44,7 +43,7 @@ class Valetkey:
     directory: Path
     site: MailSite
     options: ValetkeyOptions = USUAL
-    process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+    process: subprocess.Popen[bytes] | Launched | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.ports = ValetkeyPorts(*free_ports(12))
@@ -62,13 +61,13 @@ class Valetkey:
 
     def start(self) -> None:
         """Start and wait until it is ready; raises RuntimeError with the log if that fails."""
+        arguments = ("--config", str(self.config), "serve")
         with self.log.path.open("ab") as output:
-            self.process = subprocess.Popen(
-                [*PROGRAM, "--config", str(self.config), "serve"],
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+            if self.options.is_cold:
+                command = [*PROGRAM, *arguments]
+                self.process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+            else:
+                self.process = start_valetkey(*arguments, output=output, session=True)
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
@@ -105,8 +104,7 @@ class Valetkey:
 
     def cli(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
         """Run a command of the real command line and give its output; raises AssertionError on another exit code."""
-        command = [*PROGRAM, "--config", str(self.config), *arguments]
-        run = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+        run = run_valetkey("--config", str(self.config), *arguments, stdin=stdin)
         assert run.returncode == code, f"{' '.join(arguments)}: {run.returncode}\n{run.stdout}\n{run.stderr}"
         return run.stdout
 
@@ -173,9 +171,8 @@ def _fresh() -> Path:
     directory = Path(tempfile.mkdtemp(prefix="valetkey-fresh-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     options = ("--hostname", "imap.example.test", "--admin", ADMIN, "--state", str(directory))
-    command = [*PROGRAM, "--config", str(directory / "valetkey.toml"), "init", *options, "--non-interactive"]
-    said = "a test admin's password\n"
-    subprocess.run([*command, "--password-stdin"], input=said, capture_output=True, text=True, timeout=60, check=True)
+    command = ("--config", str(directory / "valetkey.toml"), "init", *options, "--non-interactive", "--password-stdin")
+    run_valetkey(*command, stdin="a test admin's password\n").check_returncode()
     return directory
 
 

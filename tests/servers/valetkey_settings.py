@@ -90,6 +90,7 @@ class ValetkeyOptions:
     `upstreams`: in place of the usual one of a protocol. `plaintext`: logins without TLS are permitted, on a listener
     of their own. `certificates`: further ones, chosen by name.
     `gateway`, `throttle`, `policy`: lines of those sections. `extra`: sections put at the end.
+    `is_cold`: it is started as `python -m valetkey`, and not by a launcher that has imported everything.
     """
 
     workers: int = 2
@@ -100,6 +101,7 @@ class ValetkeyOptions:
     plaintext: bool = False
     certificates: tuple[ServerCertificate, ...] = ()
     extra: tuple[str, ...] = ()
+    is_cold: bool = False
 
 
 USUAL = ValetkeyOptions()
