@@ -23,6 +23,8 @@ from benchmarks.settings import Effort
 from valetkey.adapters.clock import SystemClock
 from valetkey.adapters.entropy import SystemEntropy
 from valetkey.adapters.hashing import Argon2Hasher
+from valetkey.adapters.passkeys import WebAuthn
+from valetkey.adapters.password_gauge import ZxcvbnGauge
 from valetkey.adapters.rules import StoredRules
 from valetkey.core.limits import EVERYTHING_HELD
 from valetkey.core.login import Allowed, LoginAttempt, Refused
@@ -101,7 +103,7 @@ async def _run(population: Population, count: int) -> tuple[list[list[_Time]], l
 
 @contextlib.asynccontextmanager
 async def _joined(population: Population, recorder: BatchingRecorder) -> AsyncIterator[Ports]:
-    hasher = Argon2Hasher()
+    hasher, gauge = Argon2Hasher(), ZxcvbnGauge()
     ports = Ports(
         store=population.store,
         clock=SystemClock(),
@@ -112,6 +114,8 @@ async def _joined(population: Population, recorder: BatchingRecorder) -> AsyncIt
         recorder=recorder,
         rules=StoredRules(population.store, Policy(), NamedNetworks({})),
         throttle=ThrottleLimits(),
+        passkeys=WebAuthn(),
+        gauge=gauge,
     )
     running = asyncio.create_task(recorder.run())
     try:
@@ -121,6 +125,7 @@ async def _joined(population: Population, recorder: BatchingRecorder) -> AsyncIt
         with contextlib.suppress(asyncio.CancelledError):
             await running
         hasher.close()
+        gauge.close()
 
 
 async def _time(ports: Ports, logins: Sequence[Login], wanted: type = Allowed) -> list[_Time]:
