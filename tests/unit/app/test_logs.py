@@ -11,8 +11,9 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from valetkey.app.logs import cleaned, set_up_logging
+from valetkey.app.logs import cleaned, json_line, set_up_logging
 from valetkey.core.api_token import draw_token
+from valetkey.core.scope import MailProtocol
 
 SECRET = "vkey-abcd-efgh-ijkl-mnop-qrst-uvwx"
 
@@ -65,15 +66,34 @@ def test_every_api_token_is_masked_cut_or_whole(chance: random.Random, cut: int)
     assert event["deep"] == {"vkt_***": ["vkt_***"]}
 
 
+WORDS = st.text() | st.sampled_from([SECRET, SECRET[:-9], "\x1b[31m", "a\nb", "\ud800", "imap"])
+VALUES = st.recursive(
+    WORDS | st.none() | st.booleans() | st.integers() | st.binary(max_size=5) | st.sampled_from(MailProtocol),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.text("abc_", min_size=1), VALUES), WORDS | st.none())
+def test_a_line_of_json_says_what_the_cleaned_event_says(event: dict[str, object], exception: str | None) -> None:
+    event = {**event, "event": "x", "exception": exception}
+    line = json_line(None, "info", event.copy())
+    assert json.loads(line) == json.loads(json.dumps(cleaned(None, "info", event)))
+    assert line.isascii()
+    assert line.isprintable()
+
+
 def test_exceptions_are_masked_too() -> None:
-    stream = io.StringIO()
-    set_up_logging("json", "info", stream)
-    try:
-        int(SECRET)
-    except ValueError:
-        structlog.get_logger().exception("failed")
-    assert "mnop" not in stream.getvalue()
-    assert "ValueError" in stream.getvalue()
+    for form in ("text", "json"):
+        stream = io.StringIO()
+        set_up_logging(form, "info", stream)
+        for logger in (structlog.get_logger(), logging.getLogger("some.library")):
+            try:
+                int(SECRET)
+            except ValueError:
+                logger.exception("failed")
+        assert "mnop" not in stream.getvalue()
+        assert stream.getvalue().count("ValueError") == 2
 
 
 @pytest.mark.parametrize("text", ["a\x1b[31mred", "a\r\nlevel=info event=forged", "a\u202egnp.exe", "a\x00b", "a\x9bm"])
