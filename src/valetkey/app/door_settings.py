@@ -20,6 +20,7 @@ from valetkey.doors.asked.settings import (
     Settings,
 )
 from valetkey.doors.gateway.settings import TlsMode, UserForm
+from valetkey.service.tallies import MailDoor
 
 _NGINX_SPEAKS = frozenset({MailProtocol.IMAP, MailProtocol.POP3, MailProtocol.SMTP})
 _LOCALHOST = "127.0.0.1"
@@ -34,7 +35,9 @@ def door_settings(config: Config) -> Settings:
     peers = {entry.name: _peer(entry, config) for entry in config.peer}
     return Settings(
         hostname=config.server.hostname,
-        doors=tuple(_door(entry, peers) for entry in config.door),
+        doors=tuple(
+            _door(entry, tuple(peers[name] for name in entry.peers) or tuple(peers.values())) for entry in config.door
+        ),
         peers=tuple(peers.values()),
         help_url=config.gateway.help_url or portal_urls(config)[0],
         limits=Limits(failure_delay=config.gateway.failure_delay.total_seconds()),
@@ -45,10 +48,18 @@ def door_settings(config: Config) -> Settings:
     )
 
 
-def _door(entry: DoorSection, peers: dict[str, Peer]) -> Door:
+def mail_doors_of(config: Config) -> tuple[MailDoor, ...]:
+    """Give the places where mail servers ask, and who may; no file is read."""
+    everybody = tuple(peer.name for peer in config.peer)
+    return tuple(
+        MailDoor(entry.kind.value, _door(entry, ()).place, entry.tls, entry.peers or everybody) for entry in config.door
+    )
+
+
+def _door(entry: DoorSection, peers: tuple[Peer, ...]) -> Door:
     return Door(
         kind=entry.kind,
-        peers=tuple(peers[name] for name in entry.peers) or tuple(peers.values()),
+        peers=peers,
         host=entry.listen.host if entry.listen else "",
         port=entry.listen.port if entry.listen else 0,
         path=entry.socket,

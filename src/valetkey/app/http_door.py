@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from valetkey.doors.asked.desk import Desk, OpenDoor
@@ -21,7 +22,7 @@ _NOT_HERE = Reply(404, b'{"error":"there is nothing at this path"}')
 async def open_http(desk: Desk, door: Door, sock: socket.socket) -> OpenDoor:
     """Serve a door over HTTP."""
     app = _by_path({word: make(desk, door) for word, make in _PARTS.items()})
-    talk = HttpTalk(desk.driver, door, desk.settings.limits, desk.metrics, app)
+    talk = HttpTalk(desk.driver, door, desk.settings.limits, desk.metrics, app, count=partial(desk.count, door))
     listening = desk.listening(door, talk)
     listening.start(sock)
     return _OpenHttp(talk, listening)

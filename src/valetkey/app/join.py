@@ -16,6 +16,7 @@ from valetkey.adapters.password_gauge import ZxcvbnGauge
 from valetkey.adapters.rules import StoredRules
 from valetkey.adapters.store import check_keys, open_store
 from valetkey.app.closing import server_sessions_of
+from valetkey.app.door_settings import mail_doors_of
 from valetkey.app.mailing import mailer_of
 from valetkey.app.settings import networks_of, policy_of, throttle_of
 from valetkey.config.sections import Config
@@ -81,6 +82,7 @@ async def opened(config: Config, *, is_new: bool = False) -> AsyncIterator[Ports
                 throttle=throttle_of(config),
                 passkeys=LatePasskeys(late("valetkey.adapters.passkeys:WebAuthn")),
                 gauge=gauge,
+                mail_doors=mail_doors_of(config),
                 mailer=mailer_of(config),
                 default_domain=config.server.default_domain or None,
                 issuer=config.portal.site_name,

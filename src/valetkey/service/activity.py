@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -10,11 +11,13 @@ from valetkey.core.errors import Unavailable
 from valetkey.service.authority import require_operator, the_account
 from valetkey.service.faults import place_of
 from valetkey.service.ports import Actor, AuditFault, AuditRecord, LoginEvent, Ports, Reader, Store
+from valetkey.service.tallies import Counted, Tallies
 
 _log = structlog.get_logger("valetkey.activity")
 
 FLUSH_EVERY = 1.0  # seconds
 _CAPACITY = 10_000  # different events
+_TALLIES_EVERY = 5  # flushes: nobody waits for these numbers
 
 _Waiting = OrderedDict[tuple[str | None, ...], LoginEvent]  # by `LoginEvent.key`
 
@@ -33,6 +36,7 @@ class BatchingRecorder:
         self._waiting: _Waiting = OrderedDict()
         self._flushing = asyncio.Lock()
         self._is_failing = False
+        self._tallies = Tallies()
 
     def add(self, event: LoginEvent) -> None:
         """Queue an event."""
@@ -41,34 +45,59 @@ class BatchingRecorder:
         self._waiting[key] = event if earlier is None else earlier.joined(event)
         self._drop_oldest()
 
+    def count(self, what: Counted, at: datetime, place: str = "") -> None:
+        """Count what is no login."""
+        self._tallies.count(what, at, place)
+
     async def flush(self) -> None:
         """Write what is queued now. When the store is away it stays queued; what the store cannot take is dropped."""
         async with self._flushing:
-            batch, self._waiting = self._waiting, OrderedDict()
-            if not batch:
-                return
-            try:
-                await self._store.add_login_events(tuple(batch.values()))
-            except Unavailable:
-                self._put_back(batch)
-                self._note(is_failing=True)
-            except Exception as bug:  # noqa: BLE001  (tried again, it would hold up all that comes after it)
-                self.dropped += sum(event.count for event in batch.values())
-                _log.error("login_events_lost", events=len(batch), bug=place_of(bug))
-            except BaseException:
-                self._put_back(batch)
-                raise
-            else:
-                self._note(is_failing=False)
+            await self._write_events()
+            await self._write_tallies()
 
     async def run(self) -> None:
-        """Flush every second until cancelled, and once more then."""
+        """Write login events every second and counts every few, until cancelled; all once more then."""
         try:
             while True:
-                await asyncio.sleep(FLUSH_EVERY)
+                for _ in range(_TALLIES_EVERY):
+                    await asyncio.sleep(FLUSH_EVERY)
+                    async with self._flushing:
+                        await self._write_events()
                 await self.flush()
         finally:
             await self.flush()
+
+    async def _write_events(self) -> None:
+        batch, self._waiting = self._waiting, OrderedDict()
+        if not batch:
+            return
+        try:
+            await self._store.add_login_events(tuple(batch.values()))
+        except Unavailable:
+            self._put_back(batch)
+            self._note(is_failing=True)
+        except Exception as bug:  # noqa: BLE001  (tried again, it would hold up all that comes after it)
+            self.dropped += sum(event.count for event in batch.values())
+            _log.error("login_events_lost", events=len(batch), bug=place_of(bug))
+        except BaseException:
+            self._put_back(batch)
+            raise
+        else:
+            self._note(is_failing=False)
+
+    async def _write_tallies(self) -> None:
+        tallies = self._tallies.take()
+        if not tallies:
+            return
+        try:
+            await self._store.write(lambda writer: writer.add_tallies(tallies))
+        except Unavailable:
+            self._tallies.put_back(tallies)
+        except Exception as bug:  # noqa: BLE001  (as above)
+            _log.error("counts_lost", counts=len(tallies), bug=place_of(bug))
+        except BaseException:
+            self._tallies.put_back(tallies)
+            raise
 
     def _put_back(self, batch: _Waiting) -> None:
         newer, self._waiting = self._waiting, batch

@@ -41,6 +41,7 @@ from valetkey.service.store_parts import (
     RefusedSignInWriter,
     SavedRules,
 )
+from valetkey.service.tallies import Counted, MailDoor
 
 T = TypeVar("T")
 
@@ -436,6 +437,9 @@ class LoginRecorder(Protocol):
     def add(self, event: LoginEvent) -> None:
         """Queue an event; bounded: when the store is away for long, the oldest are dropped and counted."""
 
+    def count(self, what: Counted, at: datetime, place: str = "") -> None:
+        """Count what is no login; written a few seconds later."""
+
     async def flush(self) -> None:
         """Write what is queued now."""
 
@@ -479,6 +483,7 @@ class Ports:
     gauge: PasswordGauge
     server_sessions: ServerSessions = NoServers()  # noqa: RUF009  (it has no state)
     mail_servers: MailServers | None = None  # None: this process does not know any
+    mail_doors: tuple[MailDoor, ...] = ()  # where mail servers ask
     mailer: Mailer | None = None  # None: this site sends no mail, so nobody is told and no link is mailed
     default_domain: str | None = None  # for bare login names
     issuer: str = "Valetkey"  # shown in authenticator apps

@@ -1,6 +1,6 @@
 """What portal, console and API ask of the store, part by part; `ports.Reader` and `ports.Writer` join the parts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ from valetkey.core.proposal import Proposal, ProposalState
 from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol
 from valetkey.service.closing_parts import Closing, ServerClosings
+from valetkey.service.tallies import Asked, Counted, NotSent, Tally
 
 
 class PasskeyReader(Protocol):
@@ -371,6 +372,8 @@ class DoorReader(ClosingReader, Protocol):
     """What the doors for mail servers ask of the store."""
 
     def sent_on(self, credential_id: str, day: date) -> Sent: ...  # a day in UTC
+    def asked(self) -> Mapping[Asked, Tally]: ...
+    def not_sent(self, credential_id: str, since: date) -> Mapping[NotSent, Tally]: ...  # the latest day first
     def code_proven_at(self, hashed: bytes) -> datetime | None: ...  # None: not remembered
     def is_code_known(self, account_id: str, code: bytes) -> bool: ...  # it was typed before
     def accounts_with_codes(self, since: datetime) -> tuple[str, ...]: ...  # who typed one behind the main password
@@ -382,5 +385,7 @@ class DoorWriter(ClosingWriter, DoorReader, Protocol):
     def count_sent(self, credential_id: str, day: date, recipients: int) -> None: ...  # one message
     def uncount_sent(self, credential_id: str, day: date, recipients: int) -> None: ...  # it was not taken
     def forget_sent(self, before: date) -> int: ...
+    def add_tallies(self, tallies: Mapping[Counted, Tally]) -> None: ...
+    def forget_not_sent(self, before: date) -> int: ...
     def remember_code(self, hashed: bytes, account_id: str, code: bytes, at: datetime) -> None: ...
     def forget_remembered_codes(self, before: datetime) -> int: ...

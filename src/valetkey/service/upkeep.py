@@ -13,7 +13,7 @@ from valetkey.service.ports import Ports, Writer
 DAYS_KEPT = timedelta(days=400)  # logins counted by day: a year, and what it is compared with
 HOURS_KEPT = timedelta(days=90)  # logins counted by hour
 ANSWERS_KEPT = timedelta(hours=24)  # what the API answered, for a request that comes again
-SENT_KEPT = timedelta(days=31)  # what app passwords sent by day
+SENT_KEPT = timedelta(days=31)  # what app passwords sent by day, and what their limits stopped
 REFUSALS_KEPT = timedelta(days=90)  # sign-ins with a wrong main password
 _KEPT_WINDOWS = 2  # the running one and the one before, for a clock that goes back a little
 
@@ -39,6 +39,7 @@ async def every_minute(ports: Ports) -> int:
         writer.forget_failures(window_of(now, ports.throttle) - _KEPT_WINDOWS + 1)
         writer.forget_counts(days_before=(now - DAYS_KEPT).date(), hours_before=now - HOURS_KEPT)
         writer.forget_sent((now - SENT_KEPT).date())
+        writer.forget_not_sent((now - SENT_KEPT).date())
         writer.forget_remembered_codes(now - MOST_CODE_FOR)
         writer.forget_closings(ports.server_sessions.servers, now)
         proposals.lapse_in(writer, now)

@@ -390,3 +390,26 @@ closing = Table(
     Column("told_at", Integer),
     Column("given_up_at", Integer),
 )
+
+asked = Table(
+    "asked",
+    metadata,
+    Column("door", String, primary_key=True),
+    Column("peer", String, primary_key=True),
+    Column("outcome", String, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("first_at", Integer, nullable=False),
+    Column("last_at", Integer, nullable=False),
+    Column("place", String, nullable=False),
+)
+
+not_sent = Table(
+    "not_sent",
+    metadata,
+    Column("day", Integer, primary_key=True),
+    Column("credential_id", String, primary_key=True),
+    Column("why", String, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("first_at", Integer, nullable=False),
+    Column("last_at", Integer, nullable=False),
+)

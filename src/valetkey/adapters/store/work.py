@@ -18,6 +18,7 @@ from valetkey.adapters.store.remembered_codes import RememberedCodeReader, Remem
 from valetkey.adapters.store.rules import RulesReader, RulesWriter
 from valetkey.adapters.store.second_factors import SecondFactorReader, SecondFactorWriter
 from valetkey.adapters.store.sent import SentReader, SentWriter
+from valetkey.adapters.store.tallies import TallyReader, TallyWriter
 from valetkey.adapters.store.throttle import ThrottleReader, ThrottleWriter
 from valetkey.adapters.store.tokens import TokenReader, TokenWriter
 
@@ -41,6 +42,7 @@ class SqliteReader(
     AnswerReader,
     ConsoleListReader,
     SentReader,
+    TallyReader,
     RememberedCodeReader,
     ClosingReader,
 ):
@@ -65,6 +67,7 @@ class SqliteWriter(
     ProposalWriter,
     AnswerWriter,
     SentWriter,
+    TallyWriter,
     RememberedCodeWriter,
     ClosingWriter,
     SqliteReader,

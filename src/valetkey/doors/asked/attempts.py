@@ -16,6 +16,7 @@ from valetkey.doors.serve.metrics import Metrics
 from valetkey.doors.words import printable
 from valetkey.service.login import check
 from valetkey.service.ports import Ports
+from valetkey.service.tallies import Asked, AskedOutcome
 from valetkey.wire.machine import Refusal
 
 _log = structlog.get_logger("valetkey.doors")
@@ -82,6 +83,7 @@ class Asking:
         self._metrics = metrics
         self._door = door
         self._help_url = help_url
+        self._counted_as = door.counted_as
 
     async def ask(self, peer: Peer, question: Question, *, holds: frozenset[Held] | None = None) -> Answer:
         """Decide one login; `holds` in the place of what the peer holds sessions to. Never raises."""
@@ -116,10 +118,13 @@ class Asking:
         match verdict:
             case Allowed(grant=grant):
                 result, account, credential = "allowed", grant.account_id, grant.credential_id
+                self.count(peer.name, AskedOutcome.YES)
             case Refused(reason=reason):
                 result, credential = reason.value, verdict.credential_id
+                self.count(peer.name, AskedOutcome.NO)
             case CannotTell(why=why):
                 result = "cannot-tell"
+                self.count(peer.name, AskedOutcome.CANNOT_TELL)
                 _log.error("login_undecided", door=self._door.name, peer=peer.name, why=why)
         spoken = protocol.value if protocol else "unknown"
         self._metrics.count("valetkey_door_logins_total", door=self._door.name, protocol=spoken, result=result)
@@ -140,3 +145,12 @@ class Asking:
         if isinstance(verdict, Allowed):
             return Answer(verdict, None)
         return Answer(verdict, refusal_for(verdict, protocol or MailProtocol.IMAP, self._help_url))
+
+    def note_late(self, peer: Peer) -> None:
+        """Log and count a login that was not decided in time."""
+        _log.error("login_undecided", door=self._door.name, peer=peer.name, why="it took too long")
+        self.count(peer.name, AskedOutcome.CANNOT_TELL)
+
+    def count(self, peer: str, outcome: AskedOutcome, place: str = "") -> None:
+        """Count what came of a question, for the page that shows who asks."""
+        self.ports.recorder.count(Asked(self._counted_as, peer, outcome), self.ports.clock.now(), place)

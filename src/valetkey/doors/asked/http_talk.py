@@ -11,10 +11,12 @@ from urllib.parse import unquote
 import structlog
 
 from valetkey.doors.asked.http import BadRequest, Receive, Reply, Send, send_reply
+from valetkey.doors.asked.peers import only_name
 from valetkey.doors.asked.settings import Door, Limits, Peer
 from valetkey.doors.serve import Driver, Link
 from valetkey.doors.serve.metrics import Metrics
 from valetkey.service.faults import place_of
+from valetkey.service.tallies import NOBODY_KNOWN, AskedOutcome
 from valetkey.wire.http_requests import CONTINUE, BadHttp, HttpReader, HttpRequest
 
 _log = structlog.get_logger("valetkey.doors")
@@ -22,8 +24,12 @@ _log = structlog.get_logger("valetkey.doors")
 # What answers a request: an ASGI application that answers at once and whole.
 HttpApp = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 
+# Takes what came of a request, the peer's name or NOBODY_KNOWN, and the address that it came from.
+Count = Callable[[AskedOutcome, str, str], None]
+
 _REASONS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _LATE = b"Connection: close\r\nContent-Length: 0\r\n\r\n"
+_UNPROVEN = frozenset({HTTPStatus.UNAUTHORIZED.value, HTTPStatus.FORBIDDEN.value})
 _TOO_SLOW_TO_ASK = _REASONS[408] + _LATE
 _TOO_SLOW_TO_ANSWER = _REASONS[503] + _LATE
 
@@ -31,8 +37,18 @@ _TOO_SLOW_TO_ANSWER = _REASONS[503] + _LATE
 class HttpTalk:
     """Talks HTTP on each connection of one door, which `Listening` accepts."""
 
-    def __init__(self, driver: Driver, door: Door, limits: Limits, metrics: Metrics, app: HttpApp) -> None:
-        """Prepare; `app` answers."""
+    def __init__(
+        self,
+        driver: Driver,
+        door: Door,
+        limits: Limits,
+        metrics: Metrics,
+        app: HttpApp,
+        *,
+        count: Count = lambda *_: None,
+    ) -> None:
+        """Prepare; `app` answers, and counts by itself what it decides. `count` is told of what is no question."""
+        self._count = count
         self._now = driver.loop.time
         self._door = door
         self._limits = limits
@@ -58,7 +74,7 @@ class HttpTalk:
             while (request := await self._next(link, reader, patience)) is not None:
                 link.last_words = _TOO_SLOW_TO_ANSWER
                 link.limit(self._now() + self._limits.answer, "too slow to answer")
-                status, reply = await self._answered(request, client)
+                status, reply = await self._answered(request, client, peers)
                 stays = request.keeps_alive and not self._is_ending
                 await self._send(link, self._head(status, request, stays=stays) + reply)
                 if not stays:
@@ -68,6 +84,7 @@ class HttpTalk:
                     await asyncio.sleep(0)  # whoever asks a thousand things at once does not keep others waiting
         except BadHttp as bad:
             _log.warning("bad_request", door=self._door.name, peer=peers[0].name, status=bad.status, what=bad.what)
+            self._count(AskedOutcome.MISUNDERSTOOD, only_name(peers), "")
             await self._send(link, await self._refusal(bad.status, bad.what))
         finally:
             reader.end()
@@ -93,7 +110,9 @@ class HttpTalk:
                 await link.send(CONTINUE)
         return request
 
-    async def _answered(self, request: HttpRequest, client: tuple[str, int] | None) -> tuple[int, bytes]:
+    async def _answered(
+        self, request: HttpRequest, client: tuple[str, int] | None, peers: tuple[Peer, ...]
+    ) -> tuple[int, bytes]:
         """Give the status, and the answer's octets behind the status line and the headers of the connection."""
         answer = _Answer(request)
         try:
@@ -108,6 +127,12 @@ class HttpTalk:
             answer = _Answer(request)
             await send_reply(answer.send, error_reply(500, "an internal error"))
         self._metrics.count("valetkey_door_requests_total", door=self._door.name, result=_result(answer.status))
+        if answer.status in _UNPROVEN:
+            self._count(AskedOutcome.TURNED_AWAY, NOBODY_KNOWN, client[0] if client else "")
+        elif HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._count(AskedOutcome.MISUNDERSTOOD, only_name(peers), "")
+        elif answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._count(AskedOutcome.CANNOT_TELL, only_name(peers), "")
         return answer.status, answer.octets()
 
     async def _refusal(self, status: int, what: str) -> bytes:

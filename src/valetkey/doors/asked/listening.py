@@ -21,6 +21,7 @@ from valetkey.doors.asked.settings import Door, DoorKind, Limits, Peer
 from valetkey.doors.serve import Driver, Link, LinkClosed, ServerCertificates, bind
 from valetkey.doors.serve.accepting import address_of, bind_datagrams
 from valetkey.service.faults import place_of
+from valetkey.service.tallies import NOBODY_KNOWN
 
 _log = structlog.get_logger("valetkey.doors")
 
@@ -31,6 +32,9 @@ _LOOK_EVERY = 0.02  # seconds, while ending
 
 # What a door does with one connection: talk until it ends. The peers are those that may ask from there, one at least.
 Talk = Callable[[Link, tuple[Peer, ...]], Awaitable[None]]
+
+# Is told of each connection that is closed at once: the peer's name, or NOBODY_KNOWN, and the address.
+TurnedAway = Callable[[str, str], None]
 
 # By ALPN (RFC 7301) nobody is led from another protocol to a door that has a name of its own there.
 ALPN = {DoorKind.HTTP: "http/1.1"}
@@ -53,9 +57,17 @@ class Listening:
     """Accepts the connections of one door."""
 
     def __init__(
-        self, driver: Driver, door: Door, limits: Limits, talk: Talk, certificates: ServerCertificates | None = None
+        self,
+        driver: Driver,
+        door: Door,
+        limits: Limits,
+        talk: Talk,
+        certificates: ServerCertificates | None = None,
+        *,
+        turned_away: TurnedAway = lambda *_: None,
     ) -> None:
         """Prepare. `certificates` are for a door with TLS, which begins at the first octet."""
+        self._turned_away = turned_away
         self._driver = driver
         self._door = door
         self._limits = limits
@@ -120,6 +132,7 @@ class Listening:
         if not peers or self._open[peers[0].name] >= self._most_each:
             why = "too many connections" if peers else "not a listed peer"
             _log.warning("turned_away", door=self._door.name, place=self._door.place, address=str(address), why=why)
+            self._turned_away(peers[0].name if peers else NOBODY_KNOWN, str(address or ""))
             client.close()
             return
         link = Link(self._driver, client)

@@ -10,6 +10,7 @@ from valetkey.doors.asked.attempts import Answer, Asking, Question
 from valetkey.doors.asked.desk import Desk
 from valetkey.doors.asked.settings import Door, Peer
 from valetkey.doors.serve import Link
+from valetkey.service.tallies import AskedOutcome
 from valetkey.wire.machine import PeerError, RefusalKind
 
 _log = structlog.get_logger("valetkey.doors")
@@ -60,6 +61,7 @@ class OneQuestion:
                 machine.receive(data)
         except PeerError as error:
             _log.warning("peer_misunderstood", door=self._door.name, peer=peer.name, why=str(error))
+            self._asking.count(peer.name, AskedOutcome.MISUNDERSTOOD)
             await self.say(link, misunderstood)
             return None
         # While it is being decided, which has its own end.
@@ -96,5 +98,5 @@ class OneQuestion:
             async with asyncio.timeout(self._limits.answer):
                 return await self._asking.ask(peer, question)
         except TimeoutError:
-            _log.error("login_undecided", door=self._door.name, peer=peer.name, why="it took too long")
+            self._asking.note_late(peer)
             return None

@@ -108,6 +108,11 @@ class Door:
         return self.kind.value
 
     @property
+    def counted_as(self) -> str:
+        """What its questions are counted under: there may be several doors of a kind."""
+        return f"{self.kind.value} {self.place}"
+
+    @property
     def place(self) -> str:
         """Where it listens, in the operator's words."""
         return str(self.path) if self.path is not None else f"{self.host or '*'}:{self.port}"

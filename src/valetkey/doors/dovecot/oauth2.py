@@ -19,6 +19,7 @@ from valetkey.doors.asked.peers import peer_of_secret, peers_at
 from valetkey.doors.asked.settings import Door, Peer
 from valetkey.doors.dovecot.facts import Facts, facts_of_form
 from valetkey.service.login import check
+from valetkey.service.tallies import NOBODY_KNOWN, AskedOutcome
 from valetkey.wire.machine import RefusalKind
 
 _log = structlog.get_logger("valetkey.doors")
@@ -47,11 +48,13 @@ class Token:
         if peer is None:
             # An error of this kind (401 invalid_client) Dovecot would take for the person's wrong password.
             _log.warning("bad_request", door=self._door.name, address=str(sender_of(scope)), what="no such client")
+            self._asking.count(NOBODY_KNOWN, AskedOutcome.TURNED_AWAY, str(sender_of(scope) or ""))
             return _NOT_NOW
         question = _question(peer, scope, form)
         protocol = protocol_of(question.service, self._door)
         if protocol is None:
             _log.warning("bad_request", door=self._door.name, peer=peer.name, what="no protocol of ours is named")
+            self._asking.count(peer.name, AskedOutcome.MISUNDERSTOOD)
             return _refusal(question.name)
         # Its fields cannot depend on the login, so that no session can be held to anything.
         attempt = self._asking.attempt(peer, question, protocol, holds=frozenset())

@@ -21,6 +21,7 @@ from valetkey.doors.dovecot.facts import Facts, device_of, facts_of_json, is_ove
 from valetkey.doors.words import printable
 from valetkey.service.login import vouched
 from valetkey.service.logins_elsewhere import may_begin, note
+from valetkey.service.tallies import AskedOutcome
 
 _log = structlog.get_logger("valetkey.doors")
 
@@ -51,11 +52,13 @@ class Policy:
             case ["allow"]:
                 if protocol is None:
                     return _status(_FAILS)
-                return await self._allow(peer, question, self._asking.attempt(peer, question, protocol), facts)
+                # The answer has no fields, so that no session can be held to anything.
+                attempt = self._asking.attempt(peer, question, protocol, holds=frozenset())
+                return await self._allow(peer, question, attempt, facts)
             case ["report"]:
                 if protocol is None:
                     return _status(_PASSES)
-                return await self._report(self._asking.attempt(peer, question, protocol), facts)
+                return await self._report(peer, self._asking.attempt(peer, question, protocol), facts)
         raise BadRequest(HTTPStatus.BAD_REQUEST, "the command is allow or report")
 
     async def _allow(self, peer: Peer, question: Question, attempt: LoginAttempt, facts: Facts) -> Reply:
@@ -68,17 +71,19 @@ class Policy:
         )
         match verdict:
             case None | Allowed():
+                self._asking.count(peer.name, AskedOutcome.YES)
                 return _status(_PASSES)
             case CannotTell():
                 self._asking.note(peer, question, attempt.protocol, verdict)
                 return _NOT_NOW
             case Refused(reason=Reason.THROTTLED):
+                self._asking.count(peer.name, AskedOutcome.NO)
                 return _status(_SLOWLY)
             case Refused():
                 self._asking.note(peer, question, attempt.protocol, verdict)
                 return _status(_FAILS)
 
-    async def _report(self, attempt: LoginAttempt, facts: Facts) -> Reply:
+    async def _report(self, peer: Peer, attempt: LoginAttempt, facts: Facts) -> Reply:
         if facts.get("policy_reject"):
             return _status(_PASSES)  # our own no
         try:
@@ -86,7 +91,9 @@ class Policy:
             await note(self._asking.ports, attempt, facts.get("app"), success=success, password_mark=mark)
         except Unavailable as fault:
             _log.error("report_lost", door=self._door.name, name=printable(attempt.name), why=str(fault))
+            self._asking.count(peer.name, AskedOutcome.CANNOT_TELL)
             return _NOT_NOW
+        self._asking.count(peer.name, AskedOutcome.YES)
         return _status(_PASSES)
 
 

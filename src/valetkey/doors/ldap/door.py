@@ -8,12 +8,13 @@ import structlog
 from valetkey.core.login import Allowed, Refused
 from valetkey.doors.asked.attempts import Answer, Asking, Question
 from valetkey.doors.asked.desk import Desk, OpenDoor
-from valetkey.doors.asked.peers import peer_of_secret, peer_without_secret
+from valetkey.doors.asked.peers import only_name, peer_of_secret, peer_without_secret, place_of
 from valetkey.doors.asked.settings import Door, Limits, Peer
 from valetkey.doors.ldap.context import Context, NotUnderstood, context_of_filter, context_of_name
 from valetkey.doors.ldap.tickets import Tickets
 from valetkey.doors.serve import Driver, Link
 from valetkey.doors.words import decoded
+from valetkey.service.tallies import NOBODY_KNOWN, AskedOutcome
 from valetkey.wire.ldap import (
     START_TLS,
     WHO_AM_I,
@@ -81,6 +82,7 @@ class _Talk:
                 self._machine.receive(data)
         except PeerError as error:
             _log.warning("peer_misunderstood", door=self._door.name, peer=self._peers[0].name, why=str(error))
+            self._misunderstood(self._proven)
             self._machine.disconnect(str(error))
             await self._flush()
 
@@ -115,6 +117,10 @@ class _Talk:
     def _now(self) -> float:
         return self._driver.loop.time()
 
+    def _misunderstood(self, peer: Peer | None) -> None:
+        """Count what is not understood."""
+        self._asking.count(peer.name if peer else only_name(self._peers), AskedOutcome.MISUNDERSTOOD)
+
     # Requests
 
     async def _answer(self, asked: Asked) -> None:
@@ -147,6 +153,7 @@ class _Talk:
             base = read_name(asked.base)
         except NotUnderstood as why:
             _log.warning("peer_misunderstood", door=self._door.name, peer=self._searches.name, why=str(why))
+            self._misunderstood(self._searches)
             return Result.UNWILLING_TO_PERFORM, _told(str(why))
         except InvalidName:
             return Result.INVALID_DN_SYNTAX, "The base is not a distinguished name."
@@ -191,6 +198,7 @@ class _Talk:
             _log.warning(
                 "turned_away", door=self._door.name, place=self._door.place, why="not a peer's name and secret"
             )
+            self._asking.count(NOBODY_KNOWN, AskedOutcome.TURNED_AWAY, place_of(self._link))
             await asyncio.sleep(self._limits.failure_delay)
             return Result.INVALID_CREDENTIALS, ""
         self._proven = self._searches = peer
@@ -201,6 +209,7 @@ class _Talk:
             peer, context = self._described(parts)
         except NotUnderstood as why:
             _log.warning("peer_misunderstood", door=self._door.name, peer=self._peers[0].name, why=str(why))
+            self._misunderstood(self._proven)
             return Result.UNWILLING_TO_PERFORM, _told(str(why))
         begun = self._now()
         is_shared = self._proven is not None or self._logins > 0
@@ -248,7 +257,7 @@ class _Talk:
             async with asyncio.timeout(self._limits.answer):
                 return await self._asking.ask(peer, question, holds=frozenset())
         except TimeoutError:
-            _log.error("login_undecided", door=self._door.name, peer=peer.name, why="it took too long")
+            self._asking.note_late(peer)
             return None
 
 

@@ -24,6 +24,7 @@ from valetkey.doors.serve import Link
 from valetkey.doors.words import printable
 from valetkey.service.login import vouched
 from valetkey.service.sending import count_message, judge_message, judge_recipient, judge_sender
+from valetkey.service.tallies import AskedOutcome
 from valetkey.wire.policy import PolicyRequest, PolicyServer, policy_reply
 
 _log = structlog.get_logger("valetkey.doors")
@@ -36,6 +37,7 @@ _DISABLED = "This account may not send mail"
 # Told in their own words; what looks like a wrong secret at a login is one that is no longer good here.
 _TOLD = frozenset({Reason.EXPIRED, Reason.NETWORK, Reason.PROTOCOL, Reason.PERMISSION, Reason.TLS_NEEDED})
 _HOLDS = frozenset({Held.SENDING})  # by what is asked here
+_OUTCOMES = {"passed": AskedOutcome.YES, "refused": AskedOutcome.NO, "cannot-tell": AskedOutcome.CANNOT_TELL}
 _MAIL, _RCPT, _DATA, _END = "MAIL", "RCPT", "DATA", "END-OF-MESSAGE"
 
 
@@ -46,7 +48,7 @@ async def open_policy(desk: Desk, door: Door, sock: socket.socket) -> OpenDoor:
         peer = peer_without_secret(peers)
         if peer is not None:
             judge = PolicyJudge(desk, door, peer)
-            await take_turns(desk, peer, link, PolicyServer(), answer=judge.answer, too_late=_TOO_LATE)
+            await take_turns(desk, door, peer, link, PolicyServer(), answer=judge.answer, too_late=_TOO_LATE)
 
     listening = desk.listening(door, talk)
     listening.start(sock)
@@ -57,6 +59,7 @@ class PolicyJudge:
     """Answers the requests of one connection."""
 
     def __init__(self, desk: Desk, door: Door, peer: Peer) -> None:
+        self._desk = desk
         self._ports = desk.ports
         self._metrics = desk.metrics
         self._help_url = desk.settings.help_url
@@ -160,6 +163,7 @@ class PolicyJudge:
 
     def _said(self, result: str, action: str) -> bytes:
         self._metrics.count("valetkey_door_requests_total", door=self._door.name, result=result)
+        self._desk.count(self._door, _OUTCOMES[result], self._peer.name)
         return policy_reply(action)
 
 

@@ -7,8 +7,9 @@ from typing import Protocol, TypeVar
 import structlog
 
 from valetkey.doors.asked.desk import Desk
-from valetkey.doors.asked.settings import Peer
+from valetkey.doors.asked.settings import Door, Peer
 from valetkey.doors.serve import Link, LinkClosed
+from valetkey.service.tallies import AskedOutcome
 from valetkey.wire.machine import PeerError
 
 _log = structlog.get_logger("valetkey.doors")
@@ -33,6 +34,7 @@ class Machine(Protocol[R_co]):
 
 async def take_turns(
     desk: Desk,
+    door: Door,
     peer: Peer,
     link: Link,
     machine: Machine[R],
@@ -44,6 +46,7 @@ async def take_turns(
 
     Args:
         desk: What doors share.
+        door: Which one it is.
         peer: Who asks.
         link: The connection.
         machine: What reads it.
@@ -59,7 +62,10 @@ async def take_turns(
             request = machine.next_request()
             if request is not None:
                 link.limit(loop.time() + limits.answer + limits.send, "the peer takes no answer")
-                await link.send(await _in_time(answer(request), limits.answer, too_late))
+                reply = await _in_time(answer(request), limits.answer)
+                if reply is None:
+                    desk.count(door, AskedOutcome.CANNOT_TELL, peer.name)
+                await link.send(too_late if reply is None else reply)
                 continue
             now = loop.time()
             if not machine.has_pending:
@@ -71,14 +77,15 @@ async def take_turns(
                 return
             machine.receive(data)
     except PeerError as error:
-        _log.warning("peer_misunderstood", peer=peer.name, why=str(error))
+        _log.warning("peer_misunderstood", door=door.name, peer=peer.name, why=str(error))
+        desk.count(door, AskedOutcome.MISUNDERSTOOD, peer.name)
         raise LinkClosed(str(error)) from None
 
 
-async def _in_time(answer: Awaitable[bytes], seconds: float, too_late: bytes) -> bytes:
+async def _in_time(answer: Awaitable[bytes], seconds: float) -> bytes | None:
     try:
         async with asyncio.timeout(seconds):
             return await answer
     except TimeoutError:
         _log.error("request_undecided", why="it took too long")
-        return too_late
+        return None

@@ -9,12 +9,13 @@ import structlog
 from valetkey.core.login import Allowed, Refused
 from valetkey.doors.asked.attempts import Answer, Question, address_of
 from valetkey.doors.asked.desk import Desk, OpenDoor
-from valetkey.doors.asked.peers import peers_at
+from valetkey.doors.asked.peers import only_name, peers_at
 from valetkey.doors.asked.settings import Door, Peer
 from valetkey.doors.radius.noting import Noting
 from valetkey.doors.radius.recent import Known, Place, Recent
 from valetkey.doors.words import decoded
 from valetkey.service.faults import place_of
+from valetkey.service.tallies import NOBODY_KNOWN, AskedOutcome
 from valetkey.wire.machine import PeerError, RefusalKind
 from valetkey.wire.radius import MAX_DATAGRAM, Request, read_request
 
@@ -90,6 +91,7 @@ class Serving:
         address = address_of(str(place[0]).partition("%")[0])
         peers = peers_at(self._door, address) if address is not None else ()
         if not peers:
+            self._asking.count(NOBODY_KNOWN, AskedOutcome.TURNED_AWAY, str(address or ""))
             return self._noting.note("not a listed peer", address)
         known = self._recent.find(place, datagram, self._loop.time())
         if known is not None:
@@ -98,15 +100,18 @@ class Serving:
         try:
             request = read_request(datagram)
         except PeerError as error:
+            self._asking.count(only_name(peers), AskedOutcome.MISUNDERSTOOD)
             return self._noting.note(str(error), address, result="misunderstood")
         peer = _peer_of(request, peers)
         if peer is None:
+            self._asking.count(NOBODY_KNOWN, AskedOutcome.TURNED_AWAY, str(address))
             return self._noting.note(_why_unproven(request, peers), address, result="unproven")
         if request.is_status:
             self._noting.count("status")
             return self._send(request.accept(peer.secret.encode()), place)
         at_once = sum(name == peer.name for name in self._answering.values())
         if at_once >= self._share or len(self._answering) >= self._limits.connections:
+            self._asking.count(peer.name, AskedOutcome.TURNED_AWAY, str(address))
             return self._noting.note("too many logins at once", address, result="too-many")
         known = self._recent.begin(place, datagram, self._loop.time())
         task = self._loop.create_task(self._answer(request, peer, known, place, datagram))
@@ -135,6 +140,7 @@ class Serving:
         # The same wait whatever the reason, so that the time tells nothing.
         await asyncio.sleep(begun + self._limits.failure_delay - self._loop.time())
         if answer is None:
+            self._asking.count(peer.name, AskedOutcome.MISUNDERSTOOD)
             self._noting.note("a password by CHAP or EAP, or none: only PAP is understood", None, result="no-pap")
         else:
             self._noting.count("rejected")
@@ -157,7 +163,7 @@ class Serving:
                 # Few who ask by RADIUS look at Class, and whatever else this peer asks by holds nothing here.
                 return await self._asking.ask(peer, question, holds=frozenset())
         except TimeoutError:
-            _log.error("login_undecided", door=self._door.name, peer=peer.name, why="it took too long")
+            self._asking.note_late(peer)
             return None
 
     def _send(self, reply: bytes, place: Place) -> None:

@@ -19,6 +19,7 @@ from valetkey.doors.asked.settings import Door, Limits, Peer
 from valetkey.doors.serve import Driver, Link, LinkClosed
 from valetkey.doors.words import decoded, printable
 from valetkey.service.faults import place_of
+from valetkey.service.tallies import AskedOutcome
 from valetkey.wire.bearer import BEARER_MECHANISMS
 from valetkey.wire.dovecot_auth import AuthAsked, AuthServer
 from valetkey.wire.machine import PeerError, RefusalKind
@@ -75,6 +76,7 @@ class _Talk:
                 pass
         except PeerError as error:
             _log.warning("peer_misunderstood", door=self._door.name, peer=self._peer.name, why=str(error))
+            self._asking.count(self._peer.name, AskedOutcome.MISUNDERSTOOD)
         finally:
             for task in self._answering:
                 task.cancel()
@@ -171,7 +173,7 @@ class _Talk:
             async with asyncio.timeout(self._limits.answer):
                 return await self._asking.ask(self._peer, question, holds=self._holds(question))
         except TimeoutError:
-            _log.error("login_undecided", door=self._door.name, peer=self._peer.name, why="it took too long")
+            self._asking.note_late(self._peer)
             return None
 
     def _holds(self, question: Question) -> frozenset[Held]:
