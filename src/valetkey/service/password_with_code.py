@@ -22,6 +22,7 @@ from valetkey.service.throttling import Tally, network_name, tally
 _PLACE = "valetkey code at its place 1"
 _CODE = "valetkey code of an account 1"
 _WRONG = "valetkey wrong code 1"
+_NOBODY = "valetkey name of nobody 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +96,16 @@ def _look(ports: Ports, reader: Reader, *, this: _This) -> tuple[Account | None,
 
     Whoever knows a code that is remembered for this very place has counters of its own, so that nobody's guesses from
     there keep its owner out. Where no address is known all guesses would share one network; there each account has its
-    own counters.
+    own counters. Names that are nobody's share some hundred, for two reasons: were it one, whoever fills it would see who
+    has an account by who is still compared; and were it one each, new names would never be throttled.
     """
     account = reader.account_by_address(this.name)
     network = network_name(this.attempt.address)
     if _is_remembered(ports, reader, account.id if account else "", this=this):
         network = f"remembered {_hashes(ports, _CODE, this.name, this.code)[0].hex()}"
-    elif this.attempt.address is None and account is not None:
-        network = f"{this.attempt.door} {account.id}"
+    elif this.attempt.address is None:
+        whose = account.id if account else f"nobody {_hashes(ports, _NOBODY, this.name)[0][0]}"
+        network = f"{this.attempt.door} {whose}"
     return account, tally(ports, network=network, name=this.name, secret=this.attempt.secret)
 
 

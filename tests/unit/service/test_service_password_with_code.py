@@ -269,6 +269,23 @@ async def test_where_no_address_is_known_each_account_has_its_own_counters(house
     assert isinstance(await ask(house, text_of(house, alice), address=None), Allowed)
 
 
+async def test_where_no_address_is_known_throttling_does_not_tell_who_has_an_account(house: House, alice: Person):
+    house.with_ports(throttle=ThrottleLimits(per_network=4))
+    for n in range(8):
+        await ask(house, f"wrong password{n:06}", "nobody", address=None)
+    assert reason_of(await ask(house, "wrong password999999", "nobody", address=None)) is Reason.THROTTLED
+    # Of five other names hardly each is counted with that one.
+    others = [reason_of(await ask(house, "wrong password999999", f"no-{n}", address=None)) for n in range(5)]
+    assert Reason.WRONG_SECRET in others
+    assert reason_of(await ask(house, "wrong password999999", address=None)) is Reason.WRONG_SECRET
+
+
+async def test_where_no_address_is_known_ever_new_names_are_throttled_too(house: House, alice: Person):
+    house.with_ports(throttle=ThrottleLimits(per_network=1))
+    seen = [reason_of(await ask(house, "wrong password999999", f"no-{n}", address=None)) for n in range(100)]
+    assert Reason.THROTTLED in seen  # of 100 names surely two are counted together
+
+
 async def test_every_name_costs_the_same_hashes(house: House, alice: Person):
     await house.person("bob@example.org", two_factor=False)
     for name in ("alice", "bob", "nobody", "not a name at all@"):
