@@ -185,7 +185,7 @@ def _http(path: str, mechanism: str, row: str, protocols: tuple[Any, ...], ask: 
 
 _OWN = dict.fromkeys(ALL_PROTOCOLS, EVERYTHING - {Held.SENDING})
 _BY_SASL = {"session": None, "remote_port": "0", "local_port": "0"}
-_OTHERS = holding(Held.PERMISSIONS, Held.FOLDERS)
+_SENDING = {SMTP: frozenset({Held.SENDING, Held.RECIPIENTS})}
 _VOUCHED = {
     "vouched": True,
     "master_user": MASTER_USER,
@@ -197,8 +197,8 @@ _SERVERS = (POP3, IMAP, SIEVE)
 WAYS = (
     _http("/dovecot/auth", "PLAIN", "lua", ALL_PROTOCOLS, _lua("PLAIN"), holds=_OWN, keeps_name=True),
     _http("/dovecot/auth", "XOAUTH2", "lua", ALL_PROTOCOLS, _lua("XOAUTH2"), opens=False),
-    _http("/dovecot/auth", "for Postfix", "lua-sasl", (SMTP,), _lua("PLAIN", service="smtp", **_BY_SASL), holds=holding(*EVERYTHING)),
-    _http("/dovecot/auth", "for others", "lua-sasl", _SERVERS, _lua("PLAIN", **_BY_SASL), holds=_OTHERS, keeps_name=True),
+    _http("/dovecot/auth", "for Postfix", "lua-sasl", (SMTP,), _lua("PLAIN", service="smtp", **_BY_SASL), holds=_SENDING),
+    _http("/dovecot/auth", "for others", "lua-sasl", _SERVERS, _lua("PLAIN", **_BY_SASL), keeps_name=True),
     _http(
         "/dovecot/auth", "the gateway's master user", "lua", ALL_PROTOCOLS, _lua("PLAIN", **_VOUCHED),
         shown=Shown.PROVEN, holds=holding(*EVERYTHING), holds_itself=True, is_always_tls=True, is_in_use=True,
@@ -208,13 +208,13 @@ WAYS = (
     _http("/dovecot/policy", "before", "auth-policy", ALL_PROTOCOLS, _auth_policy, shown=Shown.NAME),
     _http(
         "/dovecot/policy", "behind", "auth-policy", ALL_PROTOCOLS, _auth_policy,
-        shown=Shown.PROVEN, holds=holding(*EVERYTHING), is_in_use=True,
+        shown=Shown.PROVEN, is_in_use=True,
     ),
-    _http("/nginx", "plain", "nginx", OF_CLIENTS, _nginx("plain"), holds=holding(*EVERYTHING)),
+    _http("/nginx", "plain", "nginx", OF_CLIENTS, _nginx("plain"), holds=_SENDING),
     _http("/nginx", "cram-md5", "nginx", OF_CLIENTS, _nginx("cram-md5"), opens=False),
     _http("/nginx", "apop", "nginx", (POP3,), _nginx("apop"), opens=False),
     _http(  # who shows a certificate may name the account that it stands for, and no other name
         "/nginx", "external", "nginx", OF_CLIENTS, _nginx_certificate,
-        shown=Shown.PROVEN, holds=holding(*EVERYTHING), keeps_name=True,
+        shown=Shown.PROVEN, holds=_SENDING, keeps_name=True,
     ),
 )  # fmt: skip

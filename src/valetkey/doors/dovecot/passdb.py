@@ -110,13 +110,12 @@ def _is_for_sending(facts: Facts) -> bool:
 def _holds(peer: Peer, facts: Facts) -> frozenset[Held]:
     """Give what the session can be held to there.
 
-    Sending is held by who learns the app password from the name, which only who asks for sending is given. How many
-    recipients a message may have is Dovecot's own setting, where its own submission asks.
+    Sending is held by who learns the app password from the name, which only who asks for sending is given. All else is
+    held by fields of the answer, which only Dovecot's own login processes are given.
     """
     if _is_login_process(facts):
         return peer.holds - {Held.SENDING}
-    held = peer.holds - {Held.RECIPIENTS}
-    return held if _is_for_sending(facts) else held - {Held.SENDING}
+    return peer.holds & {Held.SENDING} if _is_for_sending(facts) else frozenset()
 
 
 def _refused(answer: Answer, facts: Facts) -> Mapping[str, Any]:

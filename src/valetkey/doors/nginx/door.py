@@ -3,14 +3,15 @@
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from valetkey.core.errors import Unavailable
-from valetkey.core.limits import EVERYTHING_HELD
+from valetkey.core.limits import EVERYTHING_HELD, Held
 from valetkey.core.login import Allowed, Grant, Reason, Refused
+from valetkey.core.scope import MailProtocol
 from valetkey.core.tagged_name import tagged
 from valetkey.doors.asked.attempts import Answer, Question, protocol_of
 from valetkey.doors.asked.desk import Desk
@@ -96,8 +97,7 @@ class NginxPart:
         if asked.method != _PLAIN or protocol is None:
             # Digests of passwords that nobody here knows, or no login at all.
             return self._asking.note(peer, question, protocol, Refused(Reason.WRONG_SECRET))
-        # What nginx does not hold, our gateway does, where nginx can go there.
-        holds = EVERYTHING_HELD if can_go_to_gateway else peer.holds
+        holds = EVERYTHING_HELD if can_go_to_gateway else self._held_by_all(peer, protocol)
         return await self._asking.ask(peer, question, holds=holds)
 
     async def _answer_certificate(self, peer: Peer, asked: NginxAsks, question: Question) -> Answer:
@@ -109,9 +109,13 @@ class NginxPart:
         if login is None or names_another or protocol is None:
             return self._asking.note(peer, question, protocol, Refused(Reason.WRONG_SECRET))
         named = Question(login.account, "", question.service, question.address, question.tls, question.client)
-        attempt = self._asking.attempt(peer, named, protocol)
+        attempt = self._asking.attempt(peer, named, protocol, holds=self._held_by_all(peer, protocol))
         verdict = await check_certificate(self._asking.ports, attempt, login.app_password)
         return self._asking.note(peer, named, protocol, verdict)
+
+    def _held_by_all(self, peer: Peer, protocol: MailProtocol) -> frozenset[Held]:
+        """Give what the session can be held to whichever mail server behind nginx it goes to."""
+        return _held(peer, [domain[protocol] for domain in self._settings.backends.values() if protocol in domain])
 
     # The way on
 
@@ -123,7 +127,7 @@ class NginxPart:
 
     async def _led(self, peer: Peer, grant: Grant, gateway: GatewayPlace | None) -> Headers | Refusal:
         backend = self._backend(grant)
-        if gateway is not None and (backend is None or not grant.must_hold <= peer.holds):
+        if gateway is not None and (backend is None or not grant.must_hold <= _held(peer, [backend])):
             return passes(gateway.host, gateway.port)
         why = "no mail server is configured for this domain and protocol that nginx can go to (an address, no TLS)"
         if backend is not None:
@@ -169,3 +173,13 @@ class NginxPart:
                 if password is None:
                     raise Unavailable("this account has no stored upstream password")
                 return user.encode(), password.encode()
+
+
+def _held(peer: Peer, backends: Sequence[Backend]) -> frozenset[Held]:
+    """Give what mail servers behind nginx can hold a session to: sending, where each is told the app password, by XCLIENT.
+
+    A session of a master user, or by a stored password, is the same whichever app password opened it. What nginx does
+    not hold, our gateway does, where nginx can go there.
+    """
+    is_told = all(one.login is BackendLogin.XCLIENT for one in backends)
+    return frozenset({Held.SENDING, Held.RECIPIENTS}) if is_told and Held.SENDING in peer.holds else frozenset()

@@ -154,6 +154,19 @@ async def test_a_limited_session_is_held_or_refused(tmp_path):
         assert (await asked(site, secret))["reason"].startswith("This mail server cannot hold this app password")
 
 
+async def test_who_is_given_no_fields_holds_nothing(tmp_path):
+    """A program that asks through Dovecot's sockets is told the name at most, so no list of rights reaches it."""
+    async with opened(tmp_path) as site:
+        person, reading = await person_with(site, scope=replaced([Permission.READ], MailProtocol.IMAP))
+        folders = (await site.house.issue(person, limits=Limits(folders=("Archive",)))).secret.shown
+        usual = (await site.house.issue(person)).secret.shown
+        for facts in (THROUGH_SASL, {"session": None}, {"remote_port": "0"}, {"session": "abcd", "service": "imaps"}):
+            said = {"service": "imap"} | {key: value for key, value in facts.items() if value != "smtp"}
+            assert await asked(site, reading, **said) == WRONG, facts
+            assert await asked(site, folders, **said) == WRONG, facts
+            assert await asked(site, usual, **said) == {"result": "ok", "fields": {}}, facts
+
+
 async def test_an_alias_opens_no_mailbox_of_that_name(tmp_path):
     """Dovecot goes on with the name as it was typed; Postfix is told the account's own."""
     async with opened(tmp_path) as site:

@@ -12,6 +12,7 @@ import pytest
 from tests.doors.door_site import LOCALHOST, SECRET, DoorSite, door, open_doors, peer, person_with, replaced
 from tests.verbs.site import House
 
+from valetkey.core.limits import Held, Limits
 from valetkey.core.scope import MailProtocol, Permission
 from valetkey.core.throttle import ThrottleLimits
 from valetkey.doors.asked.settings import DoorKind
@@ -149,6 +150,16 @@ async def test_policy_decides_on_a_named_app_password_as_always(tmp_path):
         assert await policy(site, "allow", app="ap_aaaaaaaaaaaaaaaa") == FAILS
         await app_passwords.revoke(site.house.ports, person.actor, key.id, "lost")
         assert await policy(site, "allow", app=key.id) == FAILS
+
+
+async def test_policy_holds_nothing_whatever_the_peer_holds_by_lua(tmp_path):
+    async with opened(tmp_path, holds=frozenset(Held)) as site:
+        person, _ = await person_with(site)
+        reading = (await site.house.issue(person, scope=replaced([Permission.READ]))).app_password
+        sending = (await site.house.issue(person, limits=Limits(messages_per_day=3))).app_password
+        assert await policy(site, "allow", app=reading.id) == FAILS
+        assert await policy(site, "allow", app=sending.id, protocol="submission") == FAILS
+        assert await policy(site, "allow", app=sending.id) == PASSES
 
 
 async def test_reports_are_kept_for_the_owner(tmp_path):

@@ -275,12 +275,37 @@ async def test_a_session_with_limits_goes_to_our_gateway_and_others_do_not(tmp_p
 
 
 async def test_what_the_mail_server_holds_itself_is_not_sent_around(tmp_path):
-    place = GatewayPlace(IMAP, LOCALHOST, 1143)
-    async with nginx_site(tmp_path, peer(gateway=(place,), holds=frozenset({Held.PERMISSIONS}))) as site:
+    place = GatewayPlace(SMTP, LOCALHOST, 1025)
+    async with nginx_site(tmp_path, peer(gateway=(place,), holds=frozenset({Held.SENDING}))) as site:
+        person, secret = await person_with(site, limits=Limits(messages_per_day=3))
+        assert (await ask(site, "alice", secret, protocol="smtp")).place == ("192.0.2.2", "25")
+        usual = (await site.house.issue(person)).secret.shown
+        assert (await ask(site, "alice", usual, protocol="smtp")).place == ("192.0.2.2", "25")
+
+
+async def test_who_is_not_told_the_app_password_holds_nothing(tmp_path):
+    """A session of a master user, or by a stored password, is the same whichever app password opened it."""
+    everything = peer(holds=frozenset(Held))
+    async with nginx_site(
+        tmp_path, everything, backends={"*": {IMAP: MASTER, SMTP: replace(MASTER, port=587)}}
+    ) as site:
         person, secret = await person_with(site, scope=replaced([Permission.READ]))
-        assert (await ask(site, "alice", secret)).place == ("192.0.2.1", "143")
+        assert (await ask(site, "alice", secret))["status"].startswith("[NOPERM] This mail server cannot hold")
         folders = (await site.house.issue(person, limits=Limits(folders=("Archive",)))).secret.shown
-        assert (await ask(site, "alice", folders)).place == (LOCALHOST, "1143")
+        assert (await ask(site, "alice", folders))["status"].startswith("[NOPERM] This mail server cannot hold")
+        senders = (await site.house.issue(person, limits=Limits(senders=("alice@example.org",)))).secret.shown
+        told = await ask(site, "alice", senders, protocol="smtp")
+        assert (told["error-code"], told["server"]) == ("535 5.7.8", "")
+
+
+async def test_with_our_gateway_there_such_a_session_goes_to_it(tmp_path):
+    places = GatewayPlace(IMAP, LOCALHOST, 1143), GatewayPlace(SMTP, LOCALHOST, 1025)
+    backends = {"*": {IMAP: MASTER, SMTP: replace(MASTER, port=587)}}
+    async with nginx_site(tmp_path, peer(gateway=places, holds=frozenset(Held)), backends=backends) as site:
+        person, secret = await person_with(site, scope=replaced([Permission.READ]))
+        assert (await ask(site, "alice", secret)).place == (LOCALHOST, "1143")
+        senders = (await site.house.issue(person, limits=Limits(senders=("alice@example.org",)))).secret.shown
+        assert (await ask(site, "alice", senders, protocol="smtp")).place == (LOCALHOST, "1025")
 
 
 async def test_a_mail_server_that_nginx_cannot_reach_is_reached_through_our_gateway(tmp_path):
