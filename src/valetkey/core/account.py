@@ -83,6 +83,27 @@ def canonical_or_nobodys(name: str, default_domain: str | None = None) -> str:
         return ""
 
 
+def is_spelt_out(typed: str, canonical: str) -> bool:
+    """Tell whether a name was typed as its canonical form is written, but for the case of letters.
+
+    The domain may be missing, or be in U-labels. What the canonical form also stands for is something else to programs
+    that do not map names: letters of another width, a final dot, and what is not seen (UTS 46, RFC 8265).
+    """
+    local, at, domain = typed.rpartition("@")
+    if not at:
+        local, domain = domain, ""
+    own_local, _, own_domain = canonical.rpartition("@")
+    is_domain = not at or domain.lower() == own_domain or _is_in_u_labels(domain, own_domain)
+    return is_domain and unicodedata.normalize("NFC", local).lower() == own_local
+
+
+def _is_in_u_labels(domain: str, canonical: str) -> bool:
+    try:
+        return idna.decode(canonical) == unicodedata.normalize("NFC", domain).lower()
+    except UnicodeError:
+        return False
+
+
 def _canonical_local_part(local: str) -> str:
     try:
         # Of visible ASCII all is allowed and only case is mapped (RFC 8264 9.11, RFC 8265 3.3); the tables cost more than the look-up of a login.

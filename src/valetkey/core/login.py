@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from valetkey.core.account import Account, AccountKind, AccountState
+from valetkey.core.account import Account, AccountKind, AccountState, is_spelt_out
 from valetkey.core.app_password import AppPassword
 from valetkey.core.limits import NO_LIMITS, Held, Limits, needed, permits_folder
 from valetkey.core.network import Address, NamedNetworks, unmapped
@@ -40,11 +40,9 @@ class LoginAttempt:
     def may_mean(self, account: Account, name: str) -> bool:
         """Whether the account may be logged in to here by this canonical name, which is its address or an alias.
 
-        Where the server goes on with what was typed, that has to be a name: nothing unseen may stand in or around it.
+        Where the server goes on with what was typed, that has to be this very name, but for the case of letters.
         """
-        if not self.keeps_name:
-            return True
-        return name == account.address and self.name.isprintable() and self.name == self.name.strip()
+        return not self.keeps_name or (name == account.address and is_spelt_out(self.name, name))
 
 
 class Reason(StrEnum):

@@ -34,6 +34,37 @@ async def test_an_app_password_opens_by_the_address_alone(house):
         assert isinstance(await check(house.ports, kept(own, secret)), Allowed)
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "alice@exam\ufe0fple.org",
+        "alice@exam\u034fple.org",
+        "alice@exam\u00adple.org",
+        "alice@example.org.",
+        "alice@example\u3002org",
+        "alice@\uff45xample.org",
+        "\uff41lice@example.org",
+        "\uff41lice",
+        " alice",
+        "alice@example.org\u3164",
+    ],
+)
+async def test_what_only_stands_for_the_address_opens_nothing_there(house, typed):
+    """A server that goes on with it would look for a mailbox of another name."""
+    secret = (await house.issue(await house.person())).secret.shown
+    assert isinstance(await check(house.ports, attempt(typed, secret)), Allowed)
+    assert await check(house.ports, kept(typed, secret)) == Refused(Reason.WRONG_SECRET)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["j\u00fcrgen@b\u00fccher.example", "J\u00dcRGEN@xn--bcher-kva.example", "ju\u0308rgen@B\u00dcCHER.example"],
+)
+async def test_an_address_may_be_written_in_its_own_letters(house, typed):
+    secret = (await house.issue(await house.person("j\u00fcrgen@b\u00fccher.example"))).secret.shown
+    assert isinstance(await check(house.ports, kept(typed, secret)), Allowed)
+
+
 async def test_an_alias_costs_what_a_name_of_nobodys_costs(house):
     person = await house.person()
     await accounts.add_alias(house.ports, OPERATOR, person.account.id, ALIAS)
