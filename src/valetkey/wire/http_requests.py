@@ -5,6 +5,7 @@ Bodies are read whole before a request is given, since none is larger than a log
 
 from collections import deque
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
@@ -36,6 +37,17 @@ class HttpRequest:
     is_http_10: bool = False
     keeps_alive: bool = False  # the peer wants to ask more on this connection
 
+    @property
+    def path(self) -> str:
+        """The path of the target, decoded."""
+        text = self.target.partition(b"?")[0].decode("latin-1")
+        return unquote(text) if "%" in text else text
+
+    @property
+    def query(self) -> bytes:
+        """What stands behind the question mark of the target."""
+        return self.target.partition(b"?")[2]
+
 
 class HttpReader:
     """Reads the requests of one connection."""
@@ -44,6 +56,7 @@ class HttpReader:
         self._parser = HttpRequestParser(self)
         self._whole: deque[HttpRequest] = deque()
         self._one: HttpRequest | None = None
+        self._headers: list[tuple[bytes, bytes]] = []  # of that one
         self._body = bytearray()
         self._is_in_head = False
         self._size = 0  # of the head that is being read
@@ -123,6 +136,7 @@ class HttpReader:
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._one = HttpRequest()
+        self._headers = self._one.headers
         self._body.clear()
         self._is_in_head = True
         self._size = 0
@@ -136,14 +150,13 @@ class HttpReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
-        if self._one is None:
-            return
         if not self._is_in_head:
             self._refuse(400, "headers after the body are not taken")
         self._size += len(name) + len(value) + 4
-        self._check_head()
+        if self._size > MOST_HEAD:
+            self._check_head()
         name = name.lower()
-        self._one.headers.append((name, value))
+        self._headers.append((name, value))
         if name == b"expect" and value.lower() == b"100-continue":
             self._wants_continue = True
 

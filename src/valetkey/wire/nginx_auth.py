@@ -5,7 +5,7 @@ Both are headers of HTTP. Name and password are percent-encoded, octet by octet.
 
 import re
 from base64 import b64decode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
@@ -33,7 +33,7 @@ class NotNginx(ValueError):  # noqa: N818  the peer's fault, told to it
     """Headers that nginx does not send. The text holds nothing of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for each login, and a frozen one costs three times as much
 class NginxAsks:
     """One try to log in, as nginx tells it."""
 
@@ -48,17 +48,15 @@ class NginxAsks:
     certificate: bytes | None = field(default=None, repr=False)  # DER, shown by the client and verified by nginx
 
 
-def read_request(headers: Iterable[tuple[bytes, bytes]]) -> NginxAsks:
+def read_request(headers: Sequence[tuple[bytes, bytes]]) -> NginxAsks:
     """Read the headers of a request; their names in lower case.
 
     Raises:
         NotNginx: A header of nginx's is missing, stands twice, or cannot be read.
     """
-    found: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name in found and name.startswith((b"auth-", b"client-")):
-            raise NotNginx("a header of nginx stands twice")
-        found[name] = value
+    found = dict(headers)
+    if len(found) < len(headers):
+        _check_once(name for name, _ in headers)
     attempt = found.get(b"auth-login-attempt", b"1")
     if not attempt.isdigit() or int(attempt[:8]) > _ATTEMPTS:
         raise NotNginx("Auth-Login-Attempt is not a number")
@@ -104,6 +102,14 @@ def refuses(protocol: str, refusal: Refusal, wait: int | None) -> Headers:
     if wait is not None:
         headers.append((b"auth-wait", b"%d" % wait))
     return tuple(headers)
+
+
+def _check_once(names: Iterable[bytes]) -> None:
+    seen = set()
+    for name in names:
+        if name in seen and name.startswith((b"auth-", b"client-")):
+            raise NotNginx("a header of nginx stands twice")
+        seen.add(name)
 
 
 def _word(found: dict[bytes, bytes], name: bytes) -> str:

@@ -2,33 +2,32 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import unquote
 
 import structlog
 
-from valetkey.doors.asked.http import BadRequest, Receive, Reply, Send, send_reply
-from valetkey.doors.asked.peers import only_name
+from valetkey.doors.asked.http import BadRequest, HttpAnswer, Reply, Sender
+from valetkey.doors.asked.peers import only_name, place_of
 from valetkey.doors.asked.settings import Door, Limits, Peer
 from valetkey.doors.serve import Driver, Link
 from valetkey.doors.serve.metrics import Metrics
-from valetkey.service.faults import place_of
+from valetkey.service.faults import place_of as place_in_code
 from valetkey.service.tallies import NOBODY_KNOWN, AskedOutcome
 from valetkey.wire.http_requests import CONTINUE, BadHttp, HttpReader, HttpRequest
 
 _log = structlog.get_logger("valetkey.doors")
-
-# What answers a request: an ASGI application that answers at once and whole.
-HttpApp = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 
 # Takes what came of a request, the peer's name or NOBODY_KNOWN, and the address that it came from.
 Count = Callable[[AskedOutcome, str, str], None]
 
 _REASONS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _LATE = b"Connection: close\r\nContent-Length: 0\r\n\r\n"
+_BAD_REQUEST, _ERROR = (
+    HTTPStatus.BAD_REQUEST.value,
+    HTTPStatus.INTERNAL_SERVER_ERROR.value,
+)  # plain numbers compare faster
 _UNPROVEN = frozenset({HTTPStatus.UNAUTHORIZED.value, HTTPStatus.FORBIDDEN.value})
 _TOO_SLOW_TO_ASK = _REASONS[408] + _LATE
 _TOO_SLOW_TO_ANSWER = _REASONS[503] + _LATE
@@ -43,17 +42,17 @@ class HttpTalk:
         door: Door,
         limits: Limits,
         metrics: Metrics,
-        app: HttpApp,
+        answer: HttpAnswer,
         *,
         count: Count = lambda *_: None,
     ) -> None:
-        """Prepare; `app` answers, and counts by itself what it decides. `count` is told of what is no question."""
+        """Prepare; `answer` answers, and counts by itself what it decides. `count` is told of what is no question."""
         self._count = count
         self._now = driver.loop.time
-        self._door = door
+        self._name = door.name
         self._limits = limits
         self._metrics = metrics
-        self._app = app
+        self._answer = answer
         self._is_ending = False
         self._date = (0, b"")
 
@@ -68,24 +67,26 @@ class HttpTalk:
             LinkClosed: The connection broke, or a deadline passed.
         """
         reader = HttpReader()
-        client = _place_of(link)
+        sender = Sender(place_of(link), peers)
         patience = self._limits.request  # the first request comes with the connection
         try:
             while (request := await self._next(link, reader, patience)) is not None:
                 link.last_words = _TOO_SLOW_TO_ANSWER
                 link.limit(self._now() + self._limits.answer, "too slow to answer")
-                status, reply = await self._answered(request, client, peers)
+                reply = await self._answered(request, sender)
                 stays = request.keeps_alive and not self._is_ending
-                await self._send(link, self._head(status, request, stays=stays) + reply)
+                await self._send(link, self._octets(reply, request, stays=stays))
                 if not stays:
                     return
                 patience = self._limits.idle
                 if reader.has_next:
                     await asyncio.sleep(0)  # whoever asks a thousand things at once does not keep others waiting
         except BadHttp as bad:
-            _log.warning("bad_request", door=self._door.name, peer=peers[0].name, status=bad.status, what=bad.what)
+            _log.warning("bad_request", door=self._name, peer=peers[0].name, status=bad.status, what=bad.what)
             self._count(AskedOutcome.MISUNDERSTOOD, only_name(peers), "")
-            await self._send(link, await self._refusal(bad.status, bad.what))
+            self._count_status(bad.status)
+            refusal = error_reply(bad.status, bad.what)
+            await self._send(link, self._octets(refusal, HttpRequest(), stays=False))
         finally:
             reader.end()
 
@@ -110,77 +111,52 @@ class HttpTalk:
                 await link.send(CONTINUE)
         return request
 
-    async def _answered(
-        self, request: HttpRequest, client: tuple[str, int] | None, peers: tuple[Peer, ...]
-    ) -> tuple[int, bytes]:
-        """Give the status, and the answer's octets behind the status line and the headers of the connection."""
-        answer = _Answer(request)
+    async def _answered(self, request: HttpRequest, sender: Sender) -> Reply:
         try:
-            await self._app(_scope(request, client), answer.receive, answer.send)
+            reply = await self._answer(request, sender)
         except BadRequest as bad:
-            where = client[0] if client else "unix"
-            _log.warning("bad_request", door=self._door.name, address=where, status=bad.status, what=bad.what)
-            answer = _Answer(request)
-            await send_reply(answer.send, error_reply(bad.status, bad.what))
+            where = sender.place or "unix"
+            _log.warning("bad_request", door=self._name, address=where, status=bad.status, what=bad.what)
+            reply = error_reply(bad.status, bad.what)
         except Exception as bug:  # noqa: BLE001  a bug is the server's "try again later"
-            _log.error("door_failed", door=self._door.name, bug=place_of(bug))
-            answer = _Answer(request)
-            await send_reply(answer.send, error_reply(500, "an internal error"))
-        self._metrics.count("valetkey_door_requests_total", door=self._door.name, result=_result(answer.status))
-        if answer.status in _UNPROVEN:
-            self._count(AskedOutcome.TURNED_AWAY, NOBODY_KNOWN, client[0] if client else "")
-        elif HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._count(AskedOutcome.MISUNDERSTOOD, only_name(peers), "")
-        elif answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._count(AskedOutcome.CANNOT_TELL, only_name(peers), "")
-        return answer.status, answer.octets()
+            _log.error("door_failed", door=self._name, bug=place_in_code(bug))
+            reply = error_reply(500, "an internal error")
+        self._count_status(reply.status)
+        if reply.status in _UNPROVEN:
+            self._count(AskedOutcome.TURNED_AWAY, NOBODY_KNOWN, sender.place)
+        elif _BAD_REQUEST <= reply.status < _ERROR:
+            self._count(AskedOutcome.MISUNDERSTOOD, only_name(sender.peers), "")
+        elif reply.status == _ERROR:
+            self._count(AskedOutcome.CANNOT_TELL, only_name(sender.peers), "")
+        return reply
 
-    async def _refusal(self, status: int, what: str) -> bytes:
-        answer = _Answer(HttpRequest())
-        await send_reply(answer.send, error_reply(status, what))
-        self._metrics.count("valetkey_door_requests_total", door=self._door.name, result=_result(status))
-        return self._head(status, HttpRequest(), stays=False) + answer.octets()
+    def _count_status(self, status: int) -> None:
+        self._metrics.count("valetkey_door_requests_total", door=self._name, result=_result(status))
 
-    def _head(self, status: int, request: HttpRequest, *, stays: bool) -> bytes:
+    def _octets(self, reply: Reply, request: HttpRequest, *, stays: bool) -> bytes:
+        """Write an answer down (RFC 9112 4)."""
         now = int(time.time())
         if self._date[0] != now:
             self._date = now, f"Date: {formatdate(now, usegmt=True)}\r\n".encode()
+        connection = b""
         if not stays:
-            return _REASONS[status] + self._date[1] + b"Connection: close\r\n"
-        if request.is_http_10:
-            return _REASONS[status] + self._date[1] + b"Connection: keep-alive\r\n"
-        return _REASONS[status] + self._date[1]
+            connection = b"Connection: close\r\n"
+        elif request.is_http_10:
+            connection = b"Connection: keep-alive\r\n"
+        return b"%b%b%bcontent-type: %b\r\ncontent-length: %d\r\ncache-control: no-store\r\n%b\r\n%b" % (
+            _REASONS[reply.status],
+            self._date[1],
+            connection,
+            reply.content_type,
+            len(reply.body),
+            b"".join([b"%b: %b\r\n" % header for header in reply.headers]),
+            b"" if request.method == "HEAD" else reply.body,
+        )
 
     async def _send(self, link: Link, octets: bytes) -> None:
         link.last_words = b""
         link.limit(self._now() + self._limits.send, "too slow to take the answer")
         await link.send(octets)
-
-
-class _Answer:
-    """One request, and the answer that grows to it, as an ASGI application sees both."""
-
-    __slots__ = ("_body", "_headers", "_request", "status")
-
-    def __init__(self, request: HttpRequest) -> None:
-        self._request = request
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body = b""
-        self.status = 500
-
-    async def receive(self) -> Mapping[str, Any]:
-        return {"type": "http.request", "body": self._request.body, "more_body": False}
-
-    async def send(self, message: Mapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            self._headers = list(message["headers"])
-        else:
-            self._body += message.get("body", b"")
-
-    def octets(self) -> bytes:
-        lines = [b"%b: %b\r\n" % header for header in self._headers]
-        return b"".join((*lines, b"\r\n", b"" if self._request.method == "HEAD" else self._body))
 
 
 def error_reply(status: int, what: str) -> Reply:
@@ -189,29 +165,7 @@ def error_reply(status: int, what: str) -> Reply:
     return Reply(status, b'{"error":"%b"}' % what.encode(), headers)
 
 
-def _scope(request: HttpRequest, client: tuple[str, int] | None) -> Mapping[str, Any]:
-    path, _, query = request.target.partition(b"?")
-    text = path.decode("latin-1")
-    return {
-        "type": "http",
-        "method": request.method,
-        "path": unquote(text) if "%" in text else text,
-        "raw_path": path,
-        "query_string": query,
-        "headers": request.headers,
-        "client": client,
-    }
-
-
-def _place_of(link: Link) -> tuple[str, int] | None:
-    try:
-        place = link.sock.getpeername()
-    except OSError:
-        return None
-    return (str(place[0]), int(place[1])) if isinstance(place, tuple) else None
-
-
 def _result(status: int) -> str:
-    if status < HTTPStatus.BAD_REQUEST:
+    if status < _BAD_REQUEST:
         return "answered"
-    return "refused" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "failed"
+    return "refused" if status < _ERROR else "failed"

@@ -6,20 +6,19 @@ the server, which both take for "try again later".
 """
 
 import json
-from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 import structlog
 
 from valetkey.core.login import Allowed
 from valetkey.doors.asked.attempts import Asking, Question, protocol_of
-from valetkey.doors.asked.http import BadRequest, Reply, header, sender_of
-from valetkey.doors.asked.peers import peer_of_secret, peers_at
+from valetkey.doors.asked.http import BadRequest, Reply, Sender, header
+from valetkey.doors.asked.peers import peer_of_secret
 from valetkey.doors.asked.settings import Door, Peer
 from valetkey.doors.dovecot.facts import Facts, facts_of_form
 from valetkey.service.login import check
 from valetkey.service.tallies import NOBODY_KNOWN, AskedOutcome
+from valetkey.wire.http_requests import HttpRequest
 from valetkey.wire.machine import RefusalKind
 
 _log = structlog.get_logger("valetkey.doors")
@@ -35,22 +34,22 @@ class Token:
         self._asking = asking
         self._door = door
 
-    async def __call__(self, scope: Mapping[str, Any], body: bytes) -> Reply:
+    async def __call__(self, request: HttpRequest, sender: Sender) -> Reply:
         """Answer one password grant.
 
         Raises:
             BadRequest: The form is none of Dovecot's.
         """
-        form = facts_of_form(body)
+        form = facts_of_form(request.body)
         if form.get("grant_type") != "password":
             raise BadRequest(HTTPStatus.BAD_REQUEST, "only the password grant is answered here")
-        peer = self._peer(scope, form)
+        peer = _peer(sender, form)
         if peer is None:
             # An error of this kind (401 invalid_client) Dovecot would take for the person's wrong password.
-            _log.warning("bad_request", door=self._door.name, address=str(sender_of(scope)), what="no such client")
-            self._asking.count(NOBODY_KNOWN, AskedOutcome.TURNED_AWAY, str(sender_of(scope) or ""))
+            _log.warning("bad_request", door=self._door.name, address=sender.place or "unix", what="no such client")
+            self._asking.count(NOBODY_KNOWN, AskedOutcome.TURNED_AWAY, sender.place)
             return _NOT_NOW
-        question = _question(peer, scope, form)
+        question = _question(peer, request, form)
         protocol = protocol_of(question.service, self._door)
         if protocol is None:
             _log.warning("bad_request", door=self._door.name, peer=peer.name, what="no protocol of ours is named")
@@ -64,27 +63,28 @@ class Token:
         is_for_later = answer.refusal is not None and answer.refusal.kind is RefusalKind.TRY_LATER
         return _NOT_NOW if is_for_later else _refusal(question.name)
 
-    def _peer(self, scope: Mapping[str, Any], form: Facts) -> Peer | None:
-        peer = peer_of_secret(peers_at(self._door, sender_of(scope)), form.get("client_secret", ""))
-        return peer if peer is not None and peer.name == form.get("client_id") else None
-
 
 class Introspection:
     """Answers /dovecot/introspect (RFC 7662): an app password is no token, so none is active."""
 
-    async def __call__(self, scope: Mapping[str, Any], body: bytes) -> Reply:
+    async def __call__(self, request: HttpRequest, sender: Sender) -> Reply:
         """Answer about any token."""
-        del scope, body
+        del request, sender
         return Reply(HTTPStatus.OK, b'{"active":false}')
 
 
-def _question(peer: Peer, scope: Mapping[str, Any], form: Facts) -> Question:
-    service = header(scope, b"x-dovecot-auth-service") or header(scope, b"x-dovecot-auth-protocol")
+def _peer(sender: Sender, form: Facts) -> Peer | None:
+    peer = peer_of_secret(sender.peers, form.get("client_secret", ""))
+    return peer if peer is not None and peer.name == form.get("client_id") else None
+
+
+def _question(peer: Peer, request: HttpRequest, form: Facts) -> Question:
+    service = header(request, b"x-dovecot-auth-service") or header(request, b"x-dovecot-auth-protocol")
     return Question(
         name=form.get("username", ""),
         secret=form.get("password", ""),
         service=service.decode("latin-1"),
-        address=_address(header(scope, b"x-dovecot-auth-remote").decode("latin-1")),
+        address=_address(header(request, b"x-dovecot-auth-remote").decode("latin-1")),
         tls=peer.tls_only,  # of a login nothing is said
         mechanism="PLAIN",
         keeps_name=True,

@@ -11,12 +11,13 @@ from valetkey.core.login import Allowed, Grant, Reason, Refused
 from valetkey.core.scope import MailProtocol
 from valetkey.core.tagged_name import tagged
 from valetkey.doors.asked.attempts import Answer, Asking, Question, protocol_of
-from valetkey.doors.asked.http import Reply, peer_by_bearer
+from valetkey.doors.asked.http import Reply, Sender, peer_by_bearer
 from valetkey.doors.asked.settings import Door, Peer
 from valetkey.doors.dovecot.facts import Facts, device_of, facts_of_json, is_over_tls
 from valetkey.doors.dovecot.rights import NOTHING_TO_HOLD, Holding, Namespaces, holding_of
 from valetkey.doors.words import printable
 from valetkey.service.login import check, vouched
+from valetkey.wire.http_requests import HttpRequest
 from valetkey.wire.machine import RefusalKind
 
 _log = structlog.get_logger("valetkey.doors")
@@ -42,14 +43,14 @@ class Passdb:
         self._asking = asking
         self._door = door
 
-    async def __call__(self, scope: Mapping[str, Any], body: bytes) -> Reply:
+    async def __call__(self, request: HttpRequest, sender: Sender) -> Reply:
         """Answer one question of the Lua script.
 
         Raises:
             BadRequest: The peer is not known, or the body is none of the script's.
         """
-        peer = peer_by_bearer(scope, self._door)
-        facts = facts_of_json(body)
+        peer = peer_by_bearer(request, sender)
+        facts = facts_of_json(request.body)
         question = _question(facts)
         answer = await self._answer(peer, facts, question)
         if answer.refusal is not None:

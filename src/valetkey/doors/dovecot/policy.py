@@ -5,9 +5,7 @@ the login passed, and which app password its own database named. What a client c
 """
 
 import json
-from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import parse_qs
 
 import structlog
@@ -15,13 +13,14 @@ import structlog
 from valetkey.core.errors import Unavailable
 from valetkey.core.login import Allowed, CannotTell, LoginAttempt, Reason, Refused
 from valetkey.doors.asked.attempts import Asking, Question, protocol_of
-from valetkey.doors.asked.http import BadRequest, Reply, peer_by_bearer
+from valetkey.doors.asked.http import BadRequest, Reply, Sender, peer_by_bearer
 from valetkey.doors.asked.settings import Door, Peer
 from valetkey.doors.dovecot.facts import Facts, device_of, facts_of_json, is_over_tls
 from valetkey.doors.words import printable
 from valetkey.service.login import vouched
 from valetkey.service.logins_elsewhere import may_begin, note
 from valetkey.service.tallies import AskedOutcome
+from valetkey.wire.http_requests import HttpRequest
 
 _log = structlog.get_logger("valetkey.doors")
 
@@ -38,17 +37,17 @@ class Policy:
         self._asking = asking
         self._door = door
 
-    async def __call__(self, scope: Mapping[str, Any], body: bytes) -> Reply:
+    async def __call__(self, request: HttpRequest, sender: Sender) -> Reply:
         """Answer whether a login may go on, or take a report.
 
         Raises:
             BadRequest: The peer is not known, or the request is none of Dovecot's.
         """
-        peer = peer_by_bearer(scope, self._door)
-        facts = facts_of_json(body)
+        peer = peer_by_bearer(request, sender)
+        facts = facts_of_json(request.body)
         question = _question(facts)
         protocol = protocol_of(question.service, self._door)
-        match parse_qs(scope["query_string"].decode("latin-1")).get("command"):
+        match parse_qs(request.query.decode("latin-1")).get("command"):
             case ["allow"]:
                 if protocol is None:
                     return _status(_FAILS)

@@ -3,8 +3,7 @@
 import hashlib
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import structlog
 
@@ -15,12 +14,13 @@ from valetkey.core.scope import MailProtocol
 from valetkey.core.tagged_name import tagged
 from valetkey.doors.asked.attempts import Answer, Question, protocol_of
 from valetkey.doors.asked.desk import Desk
-from valetkey.doors.asked.http import BadRequest, Receive, Reply, Send, peer_by_bearer, send_reply
+from valetkey.doors.asked.http import BadRequest, Reply, Sender, peer_by_bearer
 from valetkey.doors.asked.settings import Backend, BackendLogin, Door, GatewayPlace, Peer
 from valetkey.doors.replies import TRY_LATER
 from valetkey.doors.words import decoded
 from valetkey.service.login import check_certificate
 from valetkey.service.upstream_passwords import upstream_password
+from valetkey.wire.http_requests import HttpRequest
 from valetkey.wire.machine import Refusal
 from valetkey.wire.nginx_auth import Headers, NginxAsks, NotNginx, passes, read_request, refuses
 
@@ -47,25 +47,23 @@ class NginxPart:
         self._settings = desk.settings
         self._wait = max(1, math.ceil(desk.settings.limits.failure_delay))
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        del receive  # it has no body
-        if scope["method"] != "GET":
-            await send_reply(send, Reply(405, b'{"error":"nginx asks with GET"}', ((b"allow", b"GET"),)))
-            return
-        peer = self._peer(scope)
+    async def __call__(self, request: HttpRequest, sender: Sender) -> Reply:
+        """Answer one request.
+
+        Raises:
+            BadRequest: The peer is not known, or is no nginx, or does not ask as one.
+        """
+        if request.method != "GET":
+            return Reply(405, b'{"error":"nginx asks with GET"}', ((b"allow", b"GET"),))
+        peer = peer_by_bearer(request, sender)
+        if not peer.is_nginx:
+            # The answer holds what opens mailboxes elsewhere, which is no other mail server's business.
+            raise BadRequest(403, "this peer is no nginx: its [[peer]] does not say nginx = true")
         try:
-            asked = read_request(scope["headers"])
+            asked = read_request(request.headers)
         except NotNginx as error:
             raise BadRequest(400, str(error)) from None
-        await send_reply(send, Reply(200, headers=await self._headers(peer, asked)))
-
-    def _peer(self, scope: Mapping[str, Any]) -> Peer:
-        """Give who asks. The answer holds what opens mailboxes elsewhere, which is no other mail server's business."""
-        peer = peer_by_bearer(scope, self._door)
-        if not peer.is_nginx:
-            raise BadRequest(403, "this peer is no nginx: its [[peer]] does not say nginx = true")
-        return peer
+        return Reply(200, headers=await self._headers(peer, asked))
 
     async def _headers(self, peer: Peer, asked: NginxAsks) -> Headers:
         place = self._gateway(peer, asked)

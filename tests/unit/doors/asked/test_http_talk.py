@@ -14,7 +14,7 @@ from tests.doors.door_site import LOCALHOST, door, peer
 from tests.doors.gateway_site import Talk
 from tests.servers.certificates import CertificateAuthority
 
-from valetkey.doors.asked.http import BadRequest, Reply, body_of, send_reply
+from valetkey.doors.asked.http import BadRequest, Reply
 from valetkey.doors.asked.http_talk import HttpTalk
 from valetkey.doors.asked.listening import ALPN, Listening, bind_door
 from valetkey.doors.asked.settings import DoorKind, Limits
@@ -25,9 +25,9 @@ busy: list[None] = []  # one for each request that took its time
 GET = b"GET /echo HTTP/1.1\r\nHost: vk\r\n\r\n"
 
 
-async def echo(scope, receive, send):
+async def echo(request, sender):
     """Answer with what was asked; some paths misbehave."""
-    match scope["path"]:
+    match request.path:
         case "/wait":
             await asyncio.sleep(30)
         case "/busy":
@@ -36,9 +36,8 @@ async def echo(scope, receive, send):
             raise RuntimeError("the peer's secret")
         case "/bad":
             raise BadRequest(400, "a word")
-    body = await body_of(receive)
-    said = {"method": scope["method"], "path": scope["path"], "body": body.decode(), "client": scope["client"]}
-    await send_reply(send, Reply(200, json.dumps(said).encode(), ((b"x-more", b"yes"),)))
+    said = {"method": request.method, "path": request.path, "body": request.body.decode(), "place": sender.place}
+    return Reply(200, json.dumps(said).encode(), ((b"x-more", b"yes"),))
 
 
 @dataclass
@@ -99,7 +98,7 @@ async def test_a_connection_is_kept_and_asked_again():
             assert "connection" not in headers
             said = json.loads(body)
             assert (said["method"], said["path"], said["body"]) == ("POST", "/a b", "hi")
-            assert said["client"][0] == LOCALHOST
+            assert said["place"] == LOCALHOST
         talk.writer.close()
     assert [sample.value for sample in site.metrics.samples()] == [3.0]
 
@@ -259,7 +258,7 @@ async def test_over_a_unix_socket_there_is_no_address(tmp_path):
     async with served(one=door(DoorKind.HTTP, path=path)):
         talk = Talk(*await asyncio.open_unix_connection(path))
         await talk.say(GET)
-        assert json.loads((await answer(talk))[2])["client"] is None
+        assert json.loads((await answer(talk))[2])["place"] == ""
         talk.writer.close()
 
 
