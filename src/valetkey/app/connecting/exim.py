@@ -22,7 +22,7 @@ valetkey_login:
   server_advertise_condition = ${{if def:tls_in_cipher}}
 """
 # What follows stands in Exim's language: \\n is its own, and the lines that end in \\ go on.
-_ASKED = r"""warn {condition}set acl_m_valetkey = ${{readsocket{{inet:{place}}}{{request=smtpd_access_policy\nprotocol_state={state}\n\
+_ASKED = r"""warn {condition}set acl_m_valetkey = ${{readsocket{{{place}}}{{request=smtpd_access_policy\nprotocol_state={state}\n\
     sasl_username=$authenticated_id\nclient_address=$sender_host_address\nencryption_protocol=$tls_in_cipher\n\
     sender=$sender_address\n{facts}\n\n}}{{10s}}{{ }}{{action=DEFER}}}}
 deny {condition}condition = ${{if match{{$acl_m_valetkey}}{{^action=REJECT}}}}
@@ -44,7 +44,8 @@ def _lines(setup: Setup) -> Lines:
         )
     ]
     if Held.SENDING in setup.holds:
-        place = str(setup.place(DoorKind.POLICY))
+        policy = setup.place(DoorKind.POLICY)
+        place = str(policy) if policy.socket is not None else f"inet:{policy}"
         recipient = _ASKED.format(condition=_FOR_LOGINS, place=place, state="RCPT", facts=_RECIPIENT)
         message = _ASKED.format(condition=_FOR_LOGINS, place=place, state="END-OF-MESSAGE", facts=_MESSAGE)
         steps += [

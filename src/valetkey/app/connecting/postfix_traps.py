@@ -17,6 +17,7 @@ _SMTPD = 7  # which word of a line of master.cf is the program
 _CHROOT = 4
 _REFERENCE = re.compile(r"\$\{?(\w+)\}?")
 _DEPTH = 5
+_PERMIT = re.compile(r"\bpermit\w*")  # permit_mynetworks too: who has logged in may be there
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +170,9 @@ def _sending(service: Service, setup: Setup) -> Iterator[Finding]:
         if not ("check_policy_service" in text and _leads(text, setup, DoorKind.POLICY)):
             what = f"{name}: {setting} does not ask the policy service, and the [[peer]] {setup.peer} says that it holds sending"
             yield problem(_SUBJECT, what, "Put check_policy_service of valetkey connect postfix there, or mend holds.")
-        elif "permit_sasl_authenticated" in text.partition("check_policy_service")[0]:
-            what = f"{name}: {setting} permits before it asks the policy service"
-            yield problem(_SUBJECT, what, "Put check_policy_service before permit_sasl_authenticated.")
+        elif (permit := _PERMIT.search(text.partition("check_policy_service")[0])) is not None:
+            what = f"{name}: {setting} permits before it asks the policy service ({permit[0]})"
+            yield problem(_SUBJECT, what, f"Put check_policy_service before {permit[0]}.")
 
 
 def _restrictions(service: Service) -> str:

@@ -107,6 +107,13 @@ def test_exim_wants_a_space_before_the_port_and_a_path_as_it_is() -> None:
     assert "server_socket = /run/valetkey-exim/sasl" in RECIPES["exim"].lines(socket).steps[0].text
 
 
+def test_exim_asks_a_policy_door_at_a_path_too() -> None:
+    socket = replace(setup(), places={**PLACES, DoorKind.POLICY: Place(socket=Path("/run/valetkey-exim/policy"))})
+    for step in (1, 2):
+        assert "${readsocket{inet:127.0.0.1:9082}{request=" in RECIPES["exim"].lines(setup()).steps[step].text
+        assert "${readsocket{/run/valetkey-exim/policy}{request=" in RECIPES["exim"].lines(socket).steps[step].text
+
+
 def test_places() -> None:
     assert Place("2001:db8::1", 9080).url == "http://[2001:db8::1]:9080"
     assert Place("mail.example.org", 443, tls=True).url == "https://mail.example.org:443"

@@ -146,6 +146,7 @@ def test_a_postfix_that_is_right() -> None:
         ("reject_sender_login_mismatch", "", "may send as anybody"),
         ("submission/inet/smtpd_end_of_data_restrictions = $valetkey_policy", "", "smtpd_end_of_data_restrictions does not ask"),
         ("recipient_restrictions = $", "recipient_restrictions = permit_sasl_authenticated,$", "permits before it asks"),
+        ("data_restrictions = $", "data_restrictions = permit_mynetworks,$", "permits before it asks the policy service (permit_mynetworks)"),
         ("smtpd_sasl_auth_enable", "smtpd_sasl_authenticated_header = yes\nsubmission/inet/smtpd_sasl_auth_enable", "into every message"),
         ("smtpd_sasl_auth_enable", "smtpd_sasl_security_options = noplaintext\nsubmission/inet/smtpd_sasl_auth_enable", "noplaintext"),
     ],
