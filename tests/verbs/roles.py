@@ -262,6 +262,7 @@ VERBS: dict[str, tuple[Action, Verb]] = {
     "api_tokens.all_of": (Action.SEE_TOKENS, _plain(api_tokens.all_of)),
     "api_tokens.revoke": (Action.REVOKE_TOKENS, _with(Stage.token, api_tokens.revoke)),
     "servers.connected": (Action.SEE_SERVERS, _plain(servers.connected)),
+    "servers.asking": (Action.SEE_SERVERS, _plain(servers.asking)),
 }
 
 # Verbs that read what is one's own; a token opens them with the action to read, and no other.

@@ -5,7 +5,7 @@
 from collections.abc import Iterator
 
 from valetkey.client.connection import Asked, Connection
-from valetkey.client.models.connections import ConnectionPage, OpenConnection, Servers
+from valetkey.client.models.connections import ConnectionPage, Doors, OpenConnection, Servers
 
 
 class ConnectionsCalls(Connection):
@@ -48,3 +48,7 @@ class ConnectionsCalls(Connection):
     def list_servers(self) -> Servers:
         """The mail servers and how they stand."""
         return self._ask(Servers, Asked(method="GET", path="/servers"))
+
+    def list_doors(self) -> Doors:
+        """Where mail servers ask, who may, and what came of it."""
+        return self._ask(Doors, Asked(method="GET", path="/doors"))

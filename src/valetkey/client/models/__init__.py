@@ -39,8 +39,13 @@ from valetkey.client.models.app_passwords import ScopeWanted as ScopeWanted
 from valetkey.client.models.app_passwords import SecretFormat as SecretFormat
 from valetkey.client.models.app_passwords import Sent as Sent
 from valetkey.client.models.app_passwords import Use as Use
+from valetkey.client.models.connections import AskedOutcome as AskedOutcome
+from valetkey.client.models.connections import AskingServer as AskingServer
 from valetkey.client.models.connections import ConnectionPage as ConnectionPage
+from valetkey.client.models.connections import Door as Door
+from valetkey.client.models.connections import Doors as Doors
 from valetkey.client.models.connections import OpenConnection as OpenConnection
+from valetkey.client.models.connections import Outcome as Outcome
 from valetkey.client.models.connections import Server as Server
 from valetkey.client.models.connections import Servers as Servers
 from valetkey.client.models.me import Account as Account

@@ -4,6 +4,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from valetkey.client.models.me import MailProtocol
 
@@ -51,3 +52,43 @@ class Servers:
     """The mail servers behind the gateway."""
 
     items: tuple[Server, ...]
+
+
+AskedOutcome = Literal["yes", "no", "cannot-tell", "misunderstood", "turned-away"]  # What came of a question.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How often questions came to the same, and when."""
+
+    outcome: AskedOutcome
+    count: int
+    first_at: datetime
+    last_at: datetime
+    last_from: str | None  # Where the last one came from that was turned away, if it is known.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskingServer:
+    """A mail server that may ask at a door, and what came of it."""
+
+    name: str | None  # The peer; null: all that asked and are no peer there.
+    has_asked: bool
+    outcomes: tuple[Outcome, ...]  # Of what there was. Counted over restarts.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """A place where mail servers ask."""
+
+    kind: str  # http, sasl, policy, socketmap, saslauthd, authdaemon, radius or ldap
+    place: str  # Address and port, or the path of a unix socket.
+    has_tls: bool
+    servers: tuple[AskingServer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """The places where mail servers ask, with all who may."""
+
+    items: tuple[Door, ...]

@@ -68,6 +68,10 @@ class OneQuestion:
         link.limit(self._loop.time() + self._limits.answer + self._limits.failure_delay, "too slow to answer")
         return request
 
+    def count(self, peer: Peer, outcome: AskedOutcome) -> None:
+        """Count a question that is not decided."""
+        self._asking.count(peer.name, outcome)
+
     async def say(self, link: Link, words: bytes) -> None:
         """Send the answer.
 

@@ -16,6 +16,7 @@ from valetkey.doors.asked.settings import Door, Peer
 from valetkey.doors.courier.mailbox import mailbox_of, require_pattern
 from valetkey.doors.serve import Link
 from valetkey.doors.words import decoded, printable
+from valetkey.service.tallies import AskedOutcome
 from valetkey.wire.authdaemon import (
     REFUSED,
     AuthdaemonServer,
@@ -74,10 +75,12 @@ class _Courier:
         if isinstance(asked, OtherAsked):
             # Whoever could ask for a user without a password could find out who there is.
             _log.info("request_refused", door=self._door.name, peer=peer.name, request=asked.word)
+            self._questions.count(peer, AskedOutcome.NO)
             return REFUSED
         if asked.mechanism != b"login":
             mechanism = printable(decoded(asked.mechanism))
             _log.warning("mechanism_refused", door=self._door.name, peer=peer.name, mechanism=mechanism)
+            self._questions.count(peer, AskedOutcome.MISUNDERSTOOD)
             return REFUSED
         question = Question(
             name=decoded(asked.name),

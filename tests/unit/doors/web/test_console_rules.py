@@ -22,6 +22,7 @@ from valetkey.doors.web.console.policy_form import FIELDS, TICKS
 from valetkey.service import accounts, api_tokens, proposals
 from valetkey.service.ports import OPERATOR, LoginEvent, MailServer
 from valetkey.service.store_parts import Adoption, Recovery, RecoveryState
+from valetkey.service.tallies import NOBODY_KNOWN, Asked, AskedOutcome, MailDoor
 
 
 class Servers:
@@ -361,6 +362,31 @@ async def test_mail_servers_say_how_they_stand(house: House, admin: Person, visi
         for text in page_has:
             assert text in page.text, text
         assert overview_has in (await visitor.get("/console")).text
+
+
+async def test_who_asks_is_shown_and_who_has_not_yet(house: House, admin: Person, visitor: PortalClient) -> None:
+    now = house.clock.now()
+    portal = visitor.http._transport.app.state  # type: ignore[attr-defined]
+    doors = (
+        MailDoor("http", "127.0.0.1:9080", has_tls=True, peers=("mx1", "mx2")),
+        MailDoor("policy", "/run/<b>policy", has_tls=False, peers=("mx1",)),
+    )
+    portal.portal = replace(portal.portal, ports=house.with_ports(mail_doors=doors))
+    for _ in range(1234):
+        house.recorder.count(Asked(doors[0].name, "mx1", AskedOutcome.YES), now - timedelta(minutes=3))
+    house.recorder.count(Asked(doors[0].name, NOBODY_KNOWN, AskedOutcome.TURNED_AWAY), now, "192.0.2.7")
+    await house.recorder.flush()
+    page = await visitor.get("/console/servers")
+    assert "No mail servers" not in page.text  # behind the gateway there need be none
+    rows = re.findall(r'<tr>\s*<th scope="row">(.*?)</tr>', page.text, re.DOTALL)
+    shown = [" ".join(re.sub(r"<[^>]*>", " ", row).split()) for row in rows]
+    assert shown == [
+        "mx1 HTTP 127.0.0.1:9080 , TLS 1,234 0 0 0 0 Asks 3 minutes ago",
+        "mx2 HTTP 127.0.0.1:9080 , TLS 0 0 0 0 0 Has not asked yet",
+        "none of those listed HTTP 127.0.0.1:9080 , TLS 0 0 0 0 1 Turned away just now , 192.0.2.7",
+        "mx1 policy service /run/&lt;b&gt;policy 0 0 0 0 0 Has not asked yet",
+    ]
+
 
 
 async def test_the_overview_names_what_is_wrong_and_leads_there(

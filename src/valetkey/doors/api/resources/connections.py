@@ -1,10 +1,17 @@
-"""Open mail connections, and the mail servers behind the gateway."""
+"""Open mail connections, the mail servers behind the gateway, and those that ask."""
 
 from valetkey.core.errors import NotFound
 from valetkey.core.role import Action
 from valetkey.doors.api.operation import Answer, AnyOperation, Call, Operation
 from valetkey.doors.api.paging import Paged, page_of_all
-from valetkey.doors.api.shapes.connections import ConnectionPage, Servers, connection_shape, server_shape
+from valetkey.doors.api.shapes.connections import (
+    ConnectionPage,
+    Doors,
+    Servers,
+    connection_shape,
+    door_shape,
+    server_shape,
+)
 from valetkey.doors.api.shapes.fields import Nothing
 from valetkey.service import live, servers
 from valetkey.service.ports import LiveSurvey
@@ -42,6 +49,10 @@ async def _list_servers(call: Call[Nothing, Nothing]) -> Answer:
     return Answer(Servers(items=[server_shape(each) for each in found]))
 
 
+async def _list_doors(call: Call[Nothing, Nothing]) -> Answer:
+    return Answer(Doors(items=[door_shape(each) for each in await servers.asking(call.ports, call.actor)]))
+
+
 OPERATIONS: tuple[AnyOperation, ...] = (
     Operation(
         "list_account_connections", "GET", "/accounts/{account_id}/connections", _TAG,
@@ -59,5 +70,9 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     Operation(
         "list_servers", "GET", "/servers", _TAG, "The mail servers and how they stand",
         _list_servers, Nothing, Nothing, Servers, actions=(Action.SEE_SERVERS,),
+    ),
+    Operation(
+        "list_doors", "GET", "/doors", _TAG, "Where mail servers ask, who may, and what came of it",
+        _list_doors, Nothing, Nothing, Doors, actions=(Action.SEE_SERVERS,),
     ),
 )  # fmt: skip

@@ -8,6 +8,8 @@ from valetkey.core.scope import MailProtocol
 from valetkey.doors.api.paging import Page
 from valetkey.doors.api.shapes.fields import Shape
 from valetkey.service.ports import LiveSession, MailServer
+from valetkey.service.servers import AskedDoor, AskingPeer
+from valetkey.service.tallies import AskedOutcome
 
 
 class OpenConnectionShape(Shape):
@@ -49,6 +51,39 @@ class Servers(Shape):
     items: list[ServerShape]
 
 
+class OutcomeShape(Shape):
+    """How often questions came to the same, and when."""
+
+    outcome: AskedOutcome
+    count: int
+    first_at: datetime
+    last_at: datetime
+    last_from: str | None = Field(description="Where the last one came from that was turned away, if it is known.")
+
+
+class AskingServerShape(Shape):
+    """A mail server that may ask at a door, and what came of it."""
+
+    name: str | None = Field(description="The peer; null: all that asked and are no peer there.")
+    has_asked: bool
+    outcomes: list[OutcomeShape] = Field(description="Of what there was. Counted over restarts.")
+
+
+class DoorShape(Shape):
+    """A place where mail servers ask."""
+
+    kind: str = Field(description="http, sasl, policy, socketmap, saslauthd, authdaemon, radius or ldap")
+    place: str = Field(description="Address and port, or the path of a unix socket.")
+    has_tls: bool
+    servers: list[AskingServerShape]
+
+
+class Doors(Shape):
+    """The places where mail servers ask, with all who may."""
+
+    items: list[DoorShape]
+
+
 def connection_shape(one: LiveSession) -> OpenConnectionShape:
     """Give the form of an open connection."""
     return OpenConnectionShape(
@@ -76,3 +111,24 @@ def server_shape(one: MailServer) -> ServerShape:
         why=one.why,
         is_failing=one.is_failing,
     )
+
+
+def door_shape(one: AskedDoor) -> DoorShape:
+    """Give the form of a place where mail servers ask."""
+    door = one.door
+    servers = [_asking_shape(each) for each in one.peers]
+    return DoorShape(kind=door.kind, place=door.place, has_tls=door.has_tls, servers=servers)
+
+
+def _asking_shape(one: AskingPeer) -> AskingServerShape:
+    outcomes = [
+        OutcomeShape(
+            outcome=outcome,
+            count=tally.count,
+            first_at=tally.first_at,
+            last_at=tally.last_at,
+            last_from=tally.place or None,
+        )
+        for outcome, tally in one.tallies.items()
+    ]
+    return AskingServerShape(name=one.name or None, has_asked=bool(outcomes), outcomes=outcomes)

@@ -15,10 +15,31 @@ from valetkey.doors.web.gate import LOOK
 from valetkey.doors.web.notices import see_other_with
 from valetkey.service import api_tokens, closing_upkeep, servers
 from valetkey.service.ports import MailServer
+from valetkey.service.tallies import AskedOutcome
 
 router = APIRouter()
 _SHOWN = 30
 ENCRYPTIONS = {"implicit": say("SSL/TLS"), "starttls": say("STARTTLS"), "none": say("none")}
+# How mail servers ask, by the kind of the door. Names of protocols and programs are the same everywhere.
+KINDS = {
+    "http": "HTTP",
+    "sasl": "SASL",
+    "policy": say("policy service"),
+    "socketmap": "socketmap",
+    "saslauthd": "saslauthd",
+    "authdaemon": "authdaemon",
+    "radius": "RADIUS",
+    "ldap": "LDAP",
+}
+# What came of a peer's last question: the tone of the word, and the word.
+LAST = {
+    None: ("new", say("Has not asked yet")),
+    AskedOutcome.YES: ("good", say("Asks")),
+    AskedOutcome.NO: ("good", say("Asks")),
+    AskedOutcome.CANNOT_TELL: ("bad", say("Could not tell")),
+    AskedOutcome.MISUNDERSTOOD: ("warn", say("Not understood")),
+    AskedOutcome.TURNED_AWAY: ("warn", say("Turned away")),
+}
 
 
 @router.api_route("/console/tokens", methods=LOOK)
@@ -68,11 +89,19 @@ async def _token(visit: ConsoleVisit, token_id: str) -> tuple[ApiToken, Account]
 
 @router.api_route("/console/servers", methods=LOOK)
 async def show_servers(visit: ToSeeServers) -> Response:
-    """List the mail servers behind the gateway, and how they stand."""
+    """List the mail servers behind the gateway, and how they stand; and those that ask."""
     found = await servers_now(visit)
     late = await closing_upkeep.late_servers(visit.ports, visit.actor)
-    is_known = found is not None
-    return visit.page("servers.html", found=found or (), is_known=is_known, late=late, encryptions=ENCRYPTIONS)
+    return visit.page(
+        "servers.html",
+        found=found or (),
+        is_known=found is not None,
+        late=late,
+        doors=await servers.asking(visit.ports, visit.actor),
+        encryptions=ENCRYPTIONS,
+        kinds=KINDS,
+        last_words=LAST,
+    )
 
 
 async def servers_now(visit: ConsoleVisit) -> tuple[MailServer, ...] | None:
