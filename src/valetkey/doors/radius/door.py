@@ -3,6 +3,8 @@
 import asyncio
 import fcntl
 import socket
+from collections import Counter, deque
+from dataclasses import dataclass
 
 import structlog
 
@@ -21,7 +23,10 @@ from valetkey.wire.radius import MAX_DATAGRAM, Request, read_request
 
 _log = structlog.get_logger("valetkey.doors")
 
-_AT_A_TIME = 32  # datagrams that are read before others of this worker have their turn
+# Before others of this worker have their turn: what is not read is soon lost, as the system keeps a few hundred datagrams
+# and no more; logins that were read can wait.
+_READ_AT_A_TIME = 512
+_BEGIN_AT_A_TIME = 32
 _TRY_EVERY = 1.0  # seconds; a worker that does not answer looks whether the one that did is gone
 _END_WITHIN = 2.0
 
@@ -31,6 +36,17 @@ async def open_radius(desk: Desk, door: Door, sock: socket.socket) -> OpenDoor:
     serving = Serving(desk, door, sock)
     serving.start()
     return serving
+
+
+@dataclass(frozen=True, slots=True)
+class _Login:
+    """A login that was read and is to be decided."""
+
+    request: Request
+    peer: Peer
+    known: Known
+    place: Place
+    datagram: bytes
 
 
 class Serving:
@@ -49,7 +65,9 @@ class Serving:
         self._asking = desk.asking(door)
         self._noting = Noting(door, desk.metrics)
         self._recent = Recent()
+        self._due: deque[_Login] = deque()
         self._answering: dict[asyncio.Task[None], str] = {}  # with the peer's name
+        self._open: Counter[str] = Counter()  # by the peer's name, what is due and what is being answered
         self._share = max(self._limits.at_once, self._limits.connections // max(1, len(door.peers)))
         self._waiting: asyncio.TimerHandle | None = None
 
@@ -68,6 +86,8 @@ class Serving:
         if self._waiting is not None:
             self._waiting.cancel()
         self._loop.remove_reader(self._sock.fileno())
+        while self._due:
+            self._begin_some()
         if self._answering:
             _, late = await asyncio.wait(self._answering, timeout=_END_WITHIN)
             for task in late:
@@ -76,7 +96,7 @@ class Serving:
         self._sock.close()
 
     def _read(self) -> None:
-        for _ in range(_AT_A_TIME):
+        for _ in range(_READ_AT_A_TIME):
             try:
                 datagram, place = self._sock.recvfrom(MAX_DATAGRAM + 1)
             except (BlockingIOError, InterruptedError, ConnectionRefusedError):
@@ -109,24 +129,35 @@ class Serving:
         if request.is_status:
             self._noting.count("status")
             return self._send(request.accept(peer.secret.encode()), place)
-        at_once = sum(name == peer.name for name in self._answering.values())
-        if at_once >= self._share or len(self._answering) >= self._limits.connections:
+        if self._open[peer.name] >= self._share or self._open.total() >= self._limits.connections:
             self._asking.count(peer.name, AskedOutcome.TURNED_AWAY, str(address))
             return self._noting.note("too many logins at once", address, result="too-many")
         known = self._recent.begin(place, datagram, self._loop.time())
-        task = self._loop.create_task(self._answer(request, peer, known, place, datagram))
-        self._answering[task] = peer.name
-        task.add_done_callback(self._done)
+        self._open[peer.name] += 1
+        self._due.append(_Login(request, peer, known, place, datagram))
+        if len(self._due) == 1:
+            self._loop.call_soon(self._begin_some)
         return None
 
+    def _begin_some(self) -> None:
+        """Begin to decide some of the logins that are due, and the next ones in the loop's next turn."""
+        for _ in range(min(_BEGIN_AT_A_TIME, len(self._due))):
+            login = self._due.popleft()
+            task = self._loop.create_task(self._answer(login))
+            self._answering[task] = login.peer.name
+            task.add_done_callback(self._done)
+        if self._due:
+            self._loop.call_soon(self._begin_some)
+
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._answering.pop(task, None)
+        self._open[self._answering.pop(task)] -= 1
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.error("door_failed", door=self._door.name, bug=place_of(error))
 
-    async def _answer(self, request: Request, peer: Peer, known: Known, place: Place, datagram: bytes) -> None:
+    async def _answer(self, login: _Login) -> None:
         """Decide one login and reply. No reply is how RADIUS says "try again later"."""
+        request, peer, known, place = login.request, login.peer, login.known, login.place
         begun = self._loop.time()
         secret = peer.secret.encode()
         answer = await self._decide(request, peer) if request.is_pap else None
@@ -135,7 +166,7 @@ class Serving:
             self._noting.count("accepted")
             return self._send(known.reply, place)
         if request.is_pap and (answer is None or _is_for_later(answer)):
-            self._recent.drop(place, datagram)
+            self._recent.drop(place, login.datagram)
             return self._noting.count("unanswered")
         # The same wait whatever the reason, so that the time tells nothing.
         await asyncio.sleep(begun + self._limits.failure_delay - self._loop.time())

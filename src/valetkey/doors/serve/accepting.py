@@ -16,6 +16,9 @@ from valetkey.core.network import Address, Network, canonical_address, throttle_
 _log = structlog.get_logger(__name__)
 
 _BACKLOG = 1024
+# Of datagrams that wait to be read, each of which costs the system some 700 octets at least. It gives as much as
+# net.core.rmem_max permits, twice over.
+_DATAGRAMS_KEPT = 4 * 1024 * 1024
 # Who connects connects again: parsing an address costs more than finding it.
 _KNOWN_ADDRESSES = 4096
 _network_of = lru_cache(_KNOWN_ADDRESSES)(throttle_network)
@@ -68,6 +71,7 @@ def bind_datagrams(host: str, port: int) -> socket.socket:
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _DATAGRAMS_KEPT)
         sock.bind((host, port))
         sock.setblocking(False)
     except OSError as error:
