@@ -28,6 +28,8 @@ class Held(StrEnum):
 
 
 EVERYTHING_HELD = frozenset(Held)
+_NOTHING: frozenset[Held] = frozenset()
+_ONLY_PERMISSIONS = frozenset({Held.PERMISSIONS})
 
 
 class Overstep(StrEnum):
@@ -85,6 +87,8 @@ class Sent:
 
 def needed(protocol: MailProtocol, permissions: frozenset[Permission], limits: Limits) -> frozenset[Held]:
     """Tell what a session of this protocol has to be held to after its login."""
+    if limits is NO_LIMITS:  # as of nearly every login
+        return _ONLY_PERMISSIONS if is_limited(protocol, permissions) else _NOTHING
     wanted = set()
     if is_limited(protocol, permissions):
         wanted.add(Held.PERMISSIONS)

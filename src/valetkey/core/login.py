@@ -143,7 +143,8 @@ def decide(attempt: LoginAttempt, proven: Proven | None, given: Conditions) -> A
     """
     if proven is None:
         return Refused(Reason.WRONG_SECRET)
-    reason = _first_refusal(attempt, proven, given)
+    permissions, limits = _permissions(proven), _limits(proven)
+    reason = _first_refusal(attempt, proven, given, permissions, limits)
     credential = proven.app_password
     if reason is not None:
         return Refused(reason, proven=_may_be_told(reason), credential_id=credential.id if credential else None)
@@ -153,16 +154,18 @@ def decide(attempt: LoginAttempt, proven: Proven | None, given: Conditions) -> A
             address=proven.account.address,
             credential_id=credential.id if credential else None,
             protocol=attempt.protocol,
-            permissions=_permissions(proven),
+            permissions=permissions,
             expires_at=end_of(credential, given.policy) if credential else None,
             changed=proven.account.changed,
-            limits=_limits(proven),
+            limits=limits,
             with_code=proven.with_code,
         )
     )
 
 
-def _first_refusal(attempt: LoginAttempt, proven: Proven, given: Conditions) -> Reason | None:
+def _first_refusal(
+    attempt: LoginAttempt, proven: Proven, given: Conditions, permissions: frozenset[Permission], limits: Limits
+) -> Reason | None:
     account, credential = proven.account, proven.app_password
     if account.state is not AccountState.ACTIVE:
         return Reason.ACCOUNT_DISABLED
@@ -174,11 +177,11 @@ def _first_refusal(attempt: LoginAttempt, proven: Proven, given: Conditions) -> 
             return reason
     if attempt.protocol not in (credential.scope.protocols if credential else ALL_PROTOCOLS):
         return Reason.PROTOCOL
-    if not _has_something_to_do(attempt.protocol, proven):
+    if not _has_something_to_do(attempt.protocol, permissions, limits):
         return Reason.PERMISSION
     if given.policy.require_tls and not attempt.tls:
         return Reason.TLS_NEEDED
-    if not needed(attempt.protocol, _permissions(proven), _limits(proven)) <= attempt.holds:
+    if not needed(attempt.protocol, permissions, limits) <= attempt.holds:
         return Reason.NOT_HELD
     return None
 
@@ -192,10 +195,10 @@ def _main_password_opens(attempt: LoginAttempt, proven: Proven, policy: Policy) 
     return policy.password_with_code and attempt.door in DOORS_WITH_CODE and is_persons
 
 
-def _has_something_to_do(protocol: MailProtocol, proven: Proven) -> bool:
-    if protocol is MailProtocol.POP3 and not permits_folder(_limits(proven), "INBOX"):
+def _has_something_to_do(protocol: MailProtocol, permissions: frozenset[Permission], limits: Limits) -> bool:
+    if protocol is MailProtocol.POP3 and not permits_folder(limits, "INBOX"):
         return False  # it knows no other folder
-    return may_open(protocol, _permissions(proven))
+    return may_open(protocol, permissions)
 
 
 def _credential_refusal(attempt: LoginAttempt, credential: AppPassword, given: Conditions) -> Reason | None:

@@ -13,6 +13,12 @@ from valetkey.service.ports import SYSTEM, Ports, Writer
 _log = structlog.get_logger("valetkey.login")
 
 
+def is_to_be_pinned(credential: AppPassword) -> bool:
+    """Tell whether an app password takes on the network of its first login, and has none yet."""
+    rule = credential.restrictions
+    return rule.network_rule is NetworkRule.PINNED and rule.pinned_network is None
+
+
 async def pin_network(ports: Ports, credential: AppPassword, address: Address | None) -> bool:
     """Pin an app password to the network of its first allowed login, by compare-and-set.
 
@@ -22,8 +28,7 @@ async def pin_network(ports: Ports, credential: AppPassword, address: Address | 
     Raises:
         Unavailable: The store failed; the login must not pass unpinned.
     """
-    rule = credential.restrictions
-    if rule.network_rule is not NetworkRule.PINNED or rule.pinned_network is not None or address is None:
+    if not is_to_be_pinned(credential) or address is None:
         return False
     network = throttle_network(address)
 

@@ -23,7 +23,7 @@ from valetkey.core.login import (
 )
 from valetkey.core.policy import Policy
 from valetkey.service.faults import place_of
-from valetkey.service.first_use import pin_network, stamp_if_expired
+from valetkey.service.first_use import is_to_be_pinned, pin_network, stamp_if_expired
 from valetkey.service.key_moves import move_to_current_key
 from valetkey.service.main_passwords import Outcome, try_main_password
 from valetkey.service.password_with_code import try_password_with_code
@@ -36,7 +36,7 @@ _BROKEN = "An internal error."
 _MAX_CLIENT = 200  # characters of what a client calls itself
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Try:
     """An attempt, its name and secret in canonical form."""
 
@@ -189,7 +189,7 @@ async def _is_proven_slowly(ports: Ports, policy: Policy, found: FoundLogin, sec
 async def _answer_app_password(ports: Ports, this: _Try, found: FoundLogin, secret: Secret) -> Verdict:
     proven = Proven(found.account, found.app_password)
     verdict = await _decide_first(ports, this.attempt, proven, this.rules)
-    answer = await _disguise(ports, this, verdict)
+    answer = verdict if isinstance(verdict, Allowed) else await _disguise(ports, this, verdict)
     _record(ports, this.attempt, verdict, found.account)
     if isinstance(answer, Allowed):
         is_strict = this.rules.policy.strict_hash
@@ -205,7 +205,8 @@ async def _decide_first(ports: Ports, attempt: LoginAttempt, proven: Proven, rul
         return verdict
     match verdict:
         case Allowed():
-            if not await pin_network(ports, credential, attempt.address):
+            is_pinned_now = is_to_be_pinned(credential) and await pin_network(ports, credential, attempt.address)
+            if not is_pinned_now:
                 return verdict
             again = ports.store.find_proven(proven.account.id, credential.id)
             if again is None or again[1] is None:

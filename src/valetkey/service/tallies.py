@@ -85,7 +85,12 @@ class Tallies:
 
     def count(self, what: Counted, at: datetime, place: str = "") -> None:
         """Count one."""
-        self._join(what, Tally(1, at, at, place))
+        known = self._waiting.get(what)
+        if known is not None and at >= known.last_at:  # as for nearly every login
+            known.count += 1
+            known.last_at, known.place = at, place
+        else:
+            self._join(what, Tally(1, at, at, place))
 
     def take(self) -> Mapping[Counted, Tally]:
         """Give what waits, and begin anew."""

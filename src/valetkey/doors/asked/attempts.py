@@ -37,7 +37,7 @@ _PROTOCOLS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for each login, and a frozen one costs three times as much
 class Question:
     """What a mail server says of one try to log in."""
 
@@ -52,7 +52,7 @@ class Question:
     keeps_name: bool = False  # the server goes on with the name as it was typed, and cannot be told another
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """A verdict, and what the client is told if it does not pass."""
 
@@ -83,6 +83,7 @@ class Asking:
         self._metrics = metrics
         self._door = door
         self._help_url = help_url
+        self._name = door.name
         self._counted_as = door.counted_as
 
     async def ask(self, peer: Peer, question: Question, *, holds: frozenset[Held] | None = None) -> Answer:
@@ -104,7 +105,7 @@ class Asking:
             protocol=protocol,
             address=address_of(question.address),
             tls=question.tls,
-            door=self._door.name,
+            door=self._name,
             client=printable(question.client),
             holds=peer.holds if holds is None else holds,
             peer=peer.name,
@@ -125,13 +126,13 @@ class Asking:
             case CannotTell(why=why):
                 result = "cannot-tell"
                 self.count(peer.name, AskedOutcome.CANNOT_TELL)
-                _log.error("login_undecided", door=self._door.name, peer=peer.name, why=why)
+                _log.error("login_undecided", door=self._name, peer=peer.name, why=why)
         spoken = protocol.value if protocol else "unknown"
-        self._metrics.count("valetkey_door_logins_total", door=self._door.name, protocol=spoken, result=result)
+        self._metrics.count("valetkey_door_logins_total", door=self._name, protocol=spoken, result=result)
         _log.info(
             "login",
             result=result,
-            door=self._door.name,
+            door=self._name,
             peer=peer.name,
             protocol=spoken,
             session=printable(question.session),
@@ -148,7 +149,7 @@ class Asking:
 
     def note_late(self, peer: Peer) -> None:
         """Log and count a login that was not decided in time."""
-        _log.error("login_undecided", door=self._door.name, peer=peer.name, why="it took too long")
+        _log.error("login_undecided", door=self._name, peer=peer.name, why="it took too long")
         self.count(peer.name, AskedOutcome.CANNOT_TELL)
 
     def count(self, peer: str, outcome: AskedOutcome, place: str = "") -> None:
