@@ -161,6 +161,7 @@ def models(source: Document) -> Iterator[tuple[str, str]]:
         others = _imports(source, written, skip=module)
         head = f'"""What is sent and answered: {module.replace("_", " ")}."""\n\n{_MADE}\n\n'
         imports = "from dataclasses import dataclass, field\nfrom datetime import datetime\nfrom typing import Any, Literal\n\n"
+        imports += "from valetkey.client.unsaid import UNSAID, Unsaid\n"
         yield f"models/{module}.py", head + imports + others + "\n\n" + written + "\n"
     everything = "\n".join(
         f"from valetkey.client.models.{home} import {name} as {name}" for name, home in source.home.items()
@@ -212,12 +213,20 @@ def _model(source: Document, name: str) -> str:
     for field, value in schema["properties"].items():
         if keyword.iskeyword(field):
             raise ValueError(f"{name}.{field} cannot be the name of a field")
-        lines.append(f"    {field}: {source.type_of(value)}{_field_default(field, value, required)}{comment(value)}")
+        kind = ("Unsaid | " if _may_be_unsaid(field, value, required) else "") + source.type_of(value)
+        lines.append(f"    {field}: {kind}{_field_default(field, value, required)}{comment(value)}")
     return "\n".join(lines)
+
+
+def _may_be_unsaid(name: str, schema: Schema, required: set[str]) -> bool:
+    """Tell whether leaving a value out means something else than any value."""
+    return name not in required and "default" not in schema
 
 
 def _field_default(name: str, schema: Schema, required: set[str]) -> str:
     default = "" if name in required else default_of(schema)
+    if _may_be_unsaid(name, schema, required):
+        default = "UNSAID"
     if default == "{}":
         return " = field(default_factory=dict)"
     if name in _SHOWN_ONCE:

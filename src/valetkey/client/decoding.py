@@ -8,6 +8,8 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from valetkey.client.unsaid import UNSAID
+
 T = TypeVar("T")
 _NUMBERS = (int, float)
 
@@ -83,7 +85,8 @@ def _moment(text: str) -> datetime:
 def encode(value: Any) -> Any:
     """Give a value as JSON has it."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: encode(getattr(value, each.name)) for each in fields(value)}
+        said = ((each.name, getattr(value, each.name)) for each in fields(value))
+        return {name: encode(one) for name, one in said if one is not UNSAID}
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError("Give times with a time zone.")

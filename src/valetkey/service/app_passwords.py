@@ -1,6 +1,6 @@
 """App passwords: issue, change, revoke, list, and let expire."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -122,9 +122,11 @@ async def change(
     *,
     description: str | None = None,
     scope: Scope | None = None,
-    restrictions: Restrictions | None = None,
+    restrictions: Restrictions | Callable[[Restrictions], Restrictions] | None = None,
 ) -> Changed:
     """Rename an app password or change what it may do; None leaves a part as it is.
+
+    `restrictions` are the new ones, or make them of those that hold.
 
     Its live sessions that no longer pass are closed. A pinned network stays pinned. Whatever is not surely narrower
     counts as widening and needs what issuing needs.
@@ -393,7 +395,7 @@ def _changed(
     *,
     description: str | None,
     scope: Scope | None,
-    restrictions: Restrictions | None,
+    restrictions: Restrictions | Callable[[Restrictions], Restrictions] | None,
 ) -> AppPassword:
     """Give the app password as it would be stored; what is not changed is not held against the policy again."""
     new = old
@@ -401,6 +403,8 @@ def _changed(
         new = replace(new, description=check_description(description))
     if scope is not None and scope != old.scope:
         new = replace(new, scope=check_scope(scope, account.rights))
+    if callable(restrictions):
+        restrictions = restrictions(old.restrictions)
     if restrictions is not None:
         stays = NetworkRule.PINNED in {restrictions.network_rule} & {old.restrictions.network_rule}
         wanted = replace(restrictions, pinned_network=old.restrictions.pinned_network if stays else None)

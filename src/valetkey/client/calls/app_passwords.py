@@ -18,6 +18,7 @@ from valetkey.client.models.app_passwords import (
     AppPasswordsRevoked,
     ManyPlanned,
     ManyRevoked,
+    RestrictionsChange,
     RestrictionsWanted,
     ScopeWanted,
     SecretFormat,
@@ -164,7 +165,7 @@ class AppPasswordsCalls(Connection):
         if_match: str,
         description: str | None = None,
         scope: ScopeWanted | None = None,
-        restrictions: RestrictionsWanted | None = None,
+        restrictions: RestrictionsChange | None = None,
     ) -> Tagged[AppPassword]:
         """Rename one, or change what it may do."""
         return self._ask_tagged(

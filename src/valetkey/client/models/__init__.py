@@ -28,12 +28,14 @@ from valetkey.client.models.app_passwords import AppPasswordPage as AppPasswordP
 from valetkey.client.models.app_passwords import AppPasswordRotated as AppPasswordRotated
 from valetkey.client.models.app_passwords import AppPasswordsRevoked as AppPasswordsRevoked
 from valetkey.client.models.app_passwords import Limits as Limits
+from valetkey.client.models.app_passwords import LimitsChange as LimitsChange
 from valetkey.client.models.app_passwords import LimitsWanted as LimitsWanted
 from valetkey.client.models.app_passwords import ManyPlanned as ManyPlanned
 from valetkey.client.models.app_passwords import ManyRevoked as ManyRevoked
 from valetkey.client.models.app_passwords import NetworkRule as NetworkRule
 from valetkey.client.models.app_passwords import Refusal as Refusal
 from valetkey.client.models.app_passwords import Restrictions as Restrictions
+from valetkey.client.models.app_passwords import RestrictionsChange as RestrictionsChange
 from valetkey.client.models.app_passwords import RestrictionsWanted as RestrictionsWanted
 from valetkey.client.models.app_passwords import ScopeWanted as ScopeWanted
 from valetkey.client.models.app_passwords import SecretFormat as SecretFormat

@@ -8,6 +8,7 @@ from typing import Literal
 
 from valetkey.client.models.accounts import ServerClosed
 from valetkey.client.models.me import MailProtocol, Permission, PermissionMode, Scope
+from valetkey.client.unsaid import UNSAID, Unsaid
 
 SecretFormat = Literal["default", "device"]  # How a secret is written.
 
@@ -193,6 +194,29 @@ class ManyRevoked:
     revoked: int
     people: int
     skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsChange:
+    """What of its limits shall be otherwise. What is left out stays; null or an empty list lifts it."""
+
+    folders: Unsaid | tuple[str, ...] | None = UNSAID
+    senders: Unsaid | tuple[str, ...] | None = UNSAID
+    recipients: Unsaid | tuple[str, ...] | None = UNSAID
+    messages_per_day: Unsaid | int | None = UNSAID
+    recipients_per_day: Unsaid | int | None = UNSAID
+    recipients_per_message: Unsaid | int | None = UNSAID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestrictionsChange:
+    """What of from where, until when and how far shall be otherwise. What is left out stays; null lifts it."""
+
+    expires_at: Unsaid | datetime | None = UNSAID
+    idle_for: Unsaid | int | None = UNSAID  # Seconds: unused for so long, it stops working.
+    network_rule: Unsaid | NetworkRule | None = UNSAID
+    allowed_ips: Unsaid | tuple[str, ...] | None = UNSAID
+    limits: Unsaid | LimitsChange | None = UNSAID  # null lifts them all.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

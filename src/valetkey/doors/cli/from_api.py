@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from ipaddress import ip_network
+from typing import Any
 
 from valetkey.client import models
 from valetkey.core.account import Account, AccountKind, AccountState
@@ -107,15 +108,26 @@ def _restrictions(one: models.Restrictions) -> Restrictions:
 
 
 def wanted_restrictions(wanted: Restrictions) -> models.RestrictionsWanted:
-    """Write restrictions as the API takes them."""
-    limits = {name: getattr(wanted.limits, name) for name in Limits.__dataclass_fields__}
-    return models.RestrictionsWanted(
-        expires_at=wanted.expires_at,
-        idle_for=None if wanted.idle_for is None else int(wanted.idle_for.total_seconds()),
-        network_rule=wanted.network_rule.value,
-        allowed_ips=wanted.allowed_ips,
-        limits=models.LimitsWanted(**limits),
-    )
+    """Write restrictions of a new app password as the API takes them."""
+    return models.RestrictionsWanted(**_values(wanted), limits=models.LimitsWanted(**_limits(wanted.limits)))
+
+
+def changed_restrictions(wanted: Restrictions) -> models.RestrictionsChange:
+    """Write all restrictions of an app password after a change, so that the API lifts what is none of them."""
+    return models.RestrictionsChange(**_values(wanted), limits=models.LimitsChange(**_limits(wanted.limits)))
+
+
+def _values(wanted: Restrictions) -> dict[str, Any]:
+    return {
+        "expires_at": wanted.expires_at,
+        "idle_for": None if wanted.idle_for is None else int(wanted.idle_for.total_seconds()),
+        "network_rule": wanted.network_rule.value,
+        "allowed_ips": wanted.allowed_ips,
+    }
+
+
+def _limits(wanted: Limits) -> dict[str, Any]:
+    return {name: getattr(wanted, name) for name in Limits.__dataclass_fields__}
 
 
 def sent_of(one: models.Sent) -> Sent:

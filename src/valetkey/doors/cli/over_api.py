@@ -28,6 +28,7 @@ from valetkey.doors.cli.administration import (
 from valetkey.doors.cli.from_api import (
     account_of,
     app_password_of,
+    changed_restrictions,
     closed_of,
     line_of,
     policy_of,
@@ -163,7 +164,7 @@ class OverApi:
             credential_id,
             if_match=found.etag,
             description=edit.description,
-            restrictions=None if restrictions is None else wanted_restrictions(restrictions),
+            restrictions=None if restrictions is None else changed_restrictions(restrictions),
         )
         return app_password_of(changed.value)
 

@@ -90,17 +90,43 @@ async def test_a_choice_for_named_folders_needs_their_names(alice: Person, api: 
     assert [key for key, each in choices.items() if each["needs_folders"]] == ["named-folders"]
 
 
-async def test_a_change_gives_limits_as_a_whole(alice: Person, api: ApiClient) -> None:
+async def test_what_a_change_does_not_name_stays_and_null_lifts(alice: Person, api: ApiClient) -> None:
     await api.as_person(alice, Action.OWN_MAKE, Action.OWN_READ)
-    one = (await made(api, {"messages_per_day": 20, "folders": ["Archive"]})).json()["app_password"]
-    path = f"/app-passwords/{one['id']}"
-    found = await api.get(path)
-    wanted = {"restrictions": {"limits": {"folders": ["Archive"]}}}
-    changed = await api.http.patch(path, json=wanted, headers={"if-match": found.headers["etag"]})
-    assert changed.status_code == 200, changed.text
-    assert changed.json()["restrictions"]["limits"] == {**NOTHING, "folders": ["Archive"]}
-    renamed = await api.http.patch(path, json={"description": "Renamed"}, headers={"if-match": changed.headers["etag"]})
-    assert renamed.json()["restrictions"]["limits"]["folders"] == ["Archive"]
+    limits = {"messages_per_day": 20, "folders": ["Archive"], "senders": ["alice@example.org"]}
+    held: dict[str, Any] = {
+        "expires_at": "2026-09-01T00:00:00Z",
+        "idle_for": 86_400,
+        "network_rule": "allowed",
+        "allowed_ips": ["192.0.2.0/24"],
+    }
+    body = {"description": "Program", "ready_made": "mail-app", "restrictions": {**held, "limits": limits}}
+    made = await api.post("/accounts/me/app-passwords", body)
+    assert made.status_code == 201, made.text
+    path = f"/app-passwords/{made.json()['app_password']['id']}"
+    etag = (await api.get(path)).headers["etag"]
+    expected = {**held, "pinned_network": None, "limits": {**NOTHING, **limits}}
+
+    async def after(change: dict[str, Any]) -> Any:
+        nonlocal etag
+        answer = await api.http.patch(path, json={"restrictions": change}, headers={"if-match": etag})
+        assert answer.status_code == 200, answer.text
+        etag = answer.headers["etag"]
+        return answer.json()["restrictions"]
+
+    for nothing in ({}, {"limits": {}}, {"idle_for": 86_400}):
+        assert await after(nothing) == expected
+    expected["idle_for"] = 3600
+    assert await after({"idle_for": 3600}) == expected
+    expected["limits"] |= {"messages_per_day": 5}
+    assert await after({"limits": {"messages_per_day": 5}}) == expected
+    expected["limits"] |= {"folders": [], "messages_per_day": None}
+    assert await after({"limits": {"folders": [], "messages_per_day": None}}) == expected
+    expected |= {"expires_at": None, "idle_for": None}
+    assert await after({"expires_at": None, "idle_for": None}) == expected
+    expected |= {"network_rule": "anywhere", "allowed_ips": []}
+    assert await after({"network_rule": None}) == expected
+    expected["limits"] = NOTHING
+    assert await after({"limits": None}) == expected
 
 
 async def test_what_was_sent_today_stands_beside_and_changes_no_etag(

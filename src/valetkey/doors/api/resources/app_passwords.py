@@ -96,7 +96,9 @@ async def _change(call: Call[Nothing, shapes.AppPasswordChange]) -> Answer:
         credential_id,
         description=asked.description,
         scope=None if asked.scope is None else shapes.scope_of(asked.scope),
-        restrictions=None if asked.restrictions is None else shapes.restrictions_of(asked.restrictions),
+        restrictions=None
+        if asked.restrictions is None
+        else partial(shapes.restrictions_changed, asked=asked.restrictions),
     )
     return Answer(app_password_shape(changed.app_password, call.ports.policy), has_etag=True)
 

@@ -1,11 +1,13 @@
 """The forms of app passwords."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
 from valetkey.core.app_password import AppPassword, SecretFormat
+from valetkey.core.limits import NO_LIMITS
 from valetkey.core.login import end_of, idle_limit
 from valetkey.core.policy import Policy
 from valetkey.core.restriction import NetworkRule, Restrictions
@@ -13,8 +15,15 @@ from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope
 from valetkey.doors.api.paging import Page, Paged
 from valetkey.doors.api.shapes.accounts import Search
 from valetkey.doors.api.shapes.closed import Closed
-from valetkey.doors.api.shapes.fields import WHOLE, Entry, Flag, Id, Moment, ReasonText, Seconds, Shape
-from valetkey.doors.api.shapes.limits import LimitsShape, LimitsWanted, limits_of, limits_shape
+from valetkey.doors.api.shapes.fields import WHOLE, Entry, Flag, Id, Moment, ReasonText, Seconds, Shape, left_out_stays
+from valetkey.doors.api.shapes.limits import (
+    LimitsChange,
+    LimitsShape,
+    LimitsWanted,
+    limits_changed,
+    limits_of,
+    limits_shape,
+)
 from valetkey.service.store_parts import AppPasswordFilter
 
 Description = Annotated[
@@ -59,6 +68,22 @@ class RestrictionsWanted(Shape):
     network_rule: NetworkRule = NetworkRule.ANYWHERE
     allowed_ips: Annotated[list[Entry], Field(max_length=200)] = []
     limits: LimitsWanted | None = Field(default=None, description="null: none.")
+
+
+class RestrictionsChange(Shape):
+    """What of from where, until when and how far shall be otherwise. What is left out stays; null lifts it."""
+
+    expires_at: Moment | None = Field(default=None, json_schema_extra=left_out_stays)
+    idle_for: Seconds | None = Field(
+        default=None, description="Seconds: unused for so long, it stops working.", json_schema_extra=left_out_stays
+    )
+    network_rule: NetworkRule | None = Field(default=None, json_schema_extra=left_out_stays)
+    allowed_ips: Annotated[list[Entry], Field(max_length=200)] | None = Field(
+        default=None, json_schema_extra=left_out_stays
+    )
+    limits: LimitsChange | None = Field(
+        default=None, description="null lifts them all.", json_schema_extra=left_out_stays
+    )
 
 
 class Use(Shape):
@@ -146,13 +171,11 @@ class NewAppPassword(Shape):
 
 
 class AppPasswordChange(Shape):
-    """What shall be otherwise; what is left out stays."""
+    """What shall be otherwise; what is left out stays, and so does what is null here."""
 
     description: Description | None = None
     scope: ScopeWanted | None = None
-    restrictions: RestrictionsWanted | None = Field(
-        default=None, description="All of them: what is left out is lifted."
-    )
+    restrictions: RestrictionsChange | None = None
 
 
 class AppPasswordMade(Shape):
@@ -282,6 +305,19 @@ def restrictions_of(wanted: RestrictionsWanted) -> Restrictions:
         allowed_ips=tuple(wanted.allowed_ips),
         limits=limits_of(wanted.limits),
     )
+
+
+def restrictions_changed(held: Restrictions, asked: RestrictionsChange) -> Restrictions:
+    """Give restrictions after a change. What is not named stays, so that none vanishes as a client does not know it."""
+    values: dict[str, object] = {
+        "expires_at": asked.expires_at,
+        "idle_for": None if asked.idle_for is None else timedelta(seconds=asked.idle_for),
+        "network_rule": asked.network_rule or NetworkRule.ANYWHERE,
+        "allowed_ips": tuple(asked.allowed_ips or ()),
+        "limits": NO_LIMITS if asked.limits is None else limits_changed(held.limits, asked.limits),
+    }
+    named: Any = {name: value for name, value in values.items() if name in asked.model_fields_set}
+    return replace(held, **named)
 
 
 def _restrictions_shape(held: Restrictions) -> RestrictionsShape:

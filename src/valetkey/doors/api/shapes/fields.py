@@ -84,3 +84,8 @@ Entry = Annotated[
     StringConstraints(min_length=1, max_length=64),
     Field(description="An address, a network or the name of one.", examples=["192.0.2.0/24"]),
 ]
+
+
+def left_out_stays(schema: dict[str, Any]) -> None:
+    """Take the default out of the schema of a field of a change: left out, it means something else than null."""
+    schema.pop("default", None)

@@ -1,12 +1,13 @@
 """The forms of limits of app passwords."""
 
+from dataclasses import replace
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
 from valetkey.core.limits import NO_LIMITS, Limits
-from valetkey.doors.api.shapes.fields import WHOLE, Shape
+from valetkey.doors.api.shapes.fields import WHOLE, Shape, left_out_stays
 from valetkey.service.app_passwords import SentToday
 
 Folder = Annotated[
@@ -44,6 +45,23 @@ class LimitsWanted(Shape):
     recipients_per_message: Amount | None = None
 
 
+class LimitsChange(Shape):
+    """What of its limits shall be otherwise. What is left out stays; null or an empty list lifts it."""
+
+    folders: Annotated[list[Folder], Field(max_length=50)] | None = Field(
+        default=None, json_schema_extra=left_out_stays
+    )
+    senders: Annotated[list[ListedAddress], Field(max_length=50)] | None = Field(
+        default=None, json_schema_extra=left_out_stays
+    )
+    recipients: Annotated[list[ListedAddress], Field(max_length=50)] | None = Field(
+        default=None, json_schema_extra=left_out_stays
+    )
+    messages_per_day: Amount | None = Field(default=None, json_schema_extra=left_out_stays)
+    recipients_per_day: Amount | None = Field(default=None, json_schema_extra=left_out_stays)
+    recipients_per_message: Amount | None = Field(default=None, json_schema_extra=left_out_stays)
+
+
 class SentShape(Shape):
     """What it has sent on a day, as far as a server counted that holds it to an amount."""
 
@@ -76,6 +94,15 @@ def limits_of(wanted: LimitsWanted | None) -> Limits:
         wanted.recipients_per_day,
         wanted.recipients_per_message,
     )
+
+
+def limits_changed(held: Limits, asked: LimitsChange) -> Limits:
+    """Give limits after a change."""
+    changes: dict[str, Any] = {}
+    for name in asked.model_fields_set:
+        value = getattr(asked, name)
+        changes[name] = tuple(value or ()) if isinstance(getattr(held, name), tuple) else value
+    return replace(held, **changes)
 
 
 def sent_shape(today: SentToday) -> SentShape:
