@@ -47,8 +47,8 @@ class _Turn:
 async def rotate(ports: Ports, actor: Actor, credential_id: str, overlap: timedelta = timedelta(0)) -> Rotated:
     """Put a new app password in the place of one, which works on until the overlap ends, or until its own end.
 
-    The new one has the name, the form, what it may do and from where, the pinned network too. It lives as long as the
-    old one was made to live, counted from now, or as long as the policy permits. Without an overlap the old one ends,
+    The new one has the name, the form, what it may do and from where, the pinned network too, and what was sent today.
+    It lives as long as the old one was made to live, counted from now, or as long as the policy permits. Without an overlap the old one ends,
     and its connections are closed, before this returns.
 
     Raises:
@@ -72,6 +72,7 @@ async def rotate(ports: Ports, actor: Actor, credential_id: str, overlap: timede
         old, account = _rotatable(turn, writer)
         new = _successor(turn, old, account, new_id)
         writer.add_app_password(new, index, proof)
+        writer.carry_sent(old.id, new.id, turn.now.date())
         writer.record(issued_event(new), actor=actor, at=turn.now, account_id=account.id, credential_id=new.id)
         facts = {"description": new.description, "address": actor.address}
         tell(writer, account.id, NoticeKind.APP_PASSWORD_ROTATED, turn.now, **facts)

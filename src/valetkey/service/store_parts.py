@@ -383,6 +383,7 @@ class DoorWriter(ClosingWriter, DoorReader, Protocol):
     """What the doors for mail servers write."""
 
     def count_sent(self, credential_id: str, day: date, recipients: int) -> None: ...  # one message
+    def carry_sent(self, old_id: str, new_id: str, day: date) -> None: ...  # to a successor that has sent nothing
     def uncount_sent(self, credential_id: str, day: date, recipients: int) -> None: ...  # it was not taken
     def forget_sent(self, before: date) -> int: ...
     def add_tallies(self, tallies: Mapping[Counted, Tally]) -> None: ...

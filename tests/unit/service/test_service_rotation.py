@@ -9,12 +9,13 @@ from tests.verbs.site import EVERYTHING, HOME, OPERATOR, House, attempt
 from valetkey.core.app_password import SecretFormat
 from valetkey.core.errors import Conflict, InvalidInput, NotAllowed, NotFound, PolicyForbids, ProveAgain
 from valetkey.core.event import AppPasswordIssued, AppPasswordLapsed, AppPasswordRotated
+from valetkey.core.limits import Limits, Overstep, Sent
 from valetkey.core.login import Allowed, Reason, Refused
 from valetkey.core.policy import Policy
 from valetkey.core.restriction import NetworkRule
 from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol, Permission, PermissionMode, Scope
-from valetkey.service import activity, app_passwords, login, rotation
+from valetkey.service import activity, app_passwords, login, rotation, sending
 from valetkey.service.app_passwords import Wanted
 from valetkey.service.ports import LiveSession
 
@@ -161,3 +162,24 @@ async def test_two_side_by_side_need_room(house: House):
     rotated = await rotation.rotate(house.ports, house.acting(alice.account), old.id)
     alive = await app_passwords.of_account(house.ports, alice.actor, alice.account.id, live_only=True)
     assert alive == (rotated.app_password,)
+
+
+async def test_a_successor_goes_on_with_the_count_of_the_day(house: House):
+    alice = await house.person()
+    limits = Limits(messages_per_day=2)
+    old = (await house.issue(alice, limits=limits)).app_password
+    other = (await house.issue(alice, "Other", limits=limits)).app_password
+    yesterday = house.clock.now().date() - timedelta(days=1)
+    today = house.clock.now().date()
+    await house.store.write(lambda writer: writer.count_sent(old.id, yesterday, 9))
+    await house.store.write(lambda writer: writer.count_sent(old.id, today, 3))
+    await house.store.write(lambda writer: writer.count_sent(other.id, today, 7))
+    new = await rotation.rotate(house.ports, house.acting(alice.account), old.id)
+    sent = await app_passwords.sent_today(house.ports, house.acting(alice.account), new.app_password.id)
+    assert sent.sent == Sent(messages=1, recipients=3)
+    verdict = await login.check(house.ports, attempt("alice", new.secret.text, protocol=MailProtocol.SMTP))
+    assert isinstance(verdict, Allowed)
+    assert await sending.count_message(house.ports, verdict.grant, 1) is None
+    assert await sending.count_message(house.ports, verdict.grant, 1) is Overstep.MESSAGES_PER_DAY
+    assert await house.store.read(lambda reader: reader.sent_on(new.app_password.id, yesterday)) == Sent()
+    assert await house.store.read(lambda reader: reader.sent_on(other.id, today)) == Sent(1, 7)

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, literal, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from valetkey.adapters.store.schema import sent_day
@@ -33,6 +33,13 @@ class SentWriter(SentReader):
             "recipients": sent_day.c.recipients + new.excluded.recipients,
         }
         self._affected(new.on_conflict_do_update(index_elements=["day", "credential_id"], set_=again))
+
+    def carry_sent(self, old_id: str, new_id: str, day: date) -> None:
+        """Let a new app password begin a day with what the one before it has sent."""
+        columns = ("day", "credential_id", "messages", "recipients")
+        held = select(sent_day.c.day, literal(new_id), sent_day.c.messages, sent_day.c.recipients)
+        found = held.where(sent_day.c.day == _days(day), sent_day.c.credential_id == old_id)
+        self._affected(insert(sent_day).from_select(columns, found))
 
     def uncount_sent(self, credential_id: str, day: date, recipients: int) -> None:
         """Take one message to so many recipients out of the count again: it was not taken."""
