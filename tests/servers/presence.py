@@ -31,15 +31,16 @@ PACKAGES = {
     "getmail": "getmail6",
     "neomutt": "neomutt",
     "swaks": "swaks",
-    "chromium": "chromium",
+    "chromium-headless-shell": "chromium-headless-shell",
 }
 # A test that asks for one of these fixtures, or has one of these marks, needs what stands behind it.
 BY_FIXTURE = {
     "own_dovecot": ("dovecot",),
     "mail_site": ("dovecot", "postfix", "root"),
     "fresh_site": ("dovecot", "postfix", "root"),
+    "chromium": ("chromium-headless-shell",),
 }
-BY_MARK = {"browser": ("chromium",)}
+BY_MARK = {"browser": ("chromium-headless-shell",)}
 
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 # Needs that are no programs, or more than one → files that must be there, as patterns under the root.
