@@ -244,10 +244,13 @@ class Link:
         done, sock = self._reader, self.sock
         if done is None or not isinstance(sock, ssl.SSLSocket):
             return
+        if self._is_writing:
+            # Left there, it would go on with a handshake that is over, and end whatever is waited for by then.
+            self._unwatch_writer()
         try:
             sock.do_handshake()
         except ssl.SSLWantWriteError:
-            self._watch_writer(self._go_on_with_handshake)
+            self._watch_writer(self._on_handshake)
             return
         except BLOCKED:
             return
@@ -257,10 +260,6 @@ class Link:
             return
         self._reader = None
         done.finish(b"")
-
-    def _go_on_with_handshake(self) -> None:
-        self._unwatch_writer()
-        self._on_handshake()
 
     # Closing
 
