@@ -29,9 +29,12 @@ settings.load_profile("valetkey")
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
-    """Let no test decide where the log lines of the next one go."""
+    """Let no test decide where the log lines of the next one go; what a fixture of its module has set up stays."""
+    before = structlog.get_config() if structlog.is_configured() else None
     yield
-    if structlog.is_configured():
+    if before is not None:
+        structlog.configure(**before)
+    elif structlog.is_configured():
         structlog.reset_defaults()
 
 

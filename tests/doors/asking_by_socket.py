@@ -164,7 +164,7 @@ async def _heard(site: "EveryDoor", asker: Asker, ask: Ask) -> str:
 
 
 def _silences(site: "EveryDoor") -> float:
-    return sum(site.requests("radius", result) for result in _SETTLED)
+    return site.requests("radius", *_SETTLED)
 
 
 async def _pap(site: "EveryDoor", asker: Asker, login: Login) -> str:

@@ -98,9 +98,10 @@ class EveryDoor:
         """Connect to the gateway, in the place of a load balancer."""
         return Line(*await asyncio.open_connection(LOCALHOST, self.gateway.port(protocol, _LISTENERS[asker])))
 
-    def requests(self, name: str, result: str) -> float:
-        """Give how many requests of a door ended so."""
-        return self.site.samples().get(f"valetkey_door_requests_total {name} {result}", 0.0)
+    def requests(self, name: str, *results: str) -> float:
+        """Give how many requests of a door ended so, or in one of these ways."""
+        counted = self.site.samples()
+        return sum(counted.get(f"valetkey_door_requests_total {name} {result}", 0.0) for result in results)
 
 
 def _peer(kind: DoorKind, asker: Asker) -> Peer:
