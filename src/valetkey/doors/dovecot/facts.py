@@ -13,7 +13,8 @@ from valetkey.doors.asked.http import BadRequest
 from valetkey.doors.words import decoded, name_of_device
 
 _MOST_FIELDS = 64
-_IN_QUOTES = re.compile(r'"((?:[^"\\]|\\.)*)"|NIL')
+# One that does not end goes to the end of the text, so that nothing is looked at twice.
+_IN_QUOTES = re.compile(r'"((?:[^"\\]|\\.)*)(?:"|\\?\Z)|NIL', re.DOTALL)
 
 Facts = Mapping[str, str]
 

@@ -147,7 +147,7 @@ def _allowed(grant: Grant, facts: Facts) -> Mapping[str, Any]:
 
 def _namespaces(facts: Facts) -> Namespaces:
     shared = tuple(prefix.strip() for prefix in facts.get("shared", "").split(",") if prefix.strip())
-    return Namespaces(facts.get("separator", "/"), shared)
+    return Namespaces(facts.get("separator") or "/", shared)  # an empty one would make one level of two
 
 
 def _known_as(grant: Grant, *, is_new: bool) -> dict[str, str]:

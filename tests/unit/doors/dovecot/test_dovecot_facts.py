@@ -1,6 +1,7 @@
 """What Dovecot says of a login is read whole, or refused."""
 
 import json
+import time
 from contextlib import suppress
 from urllib.parse import quote_plus
 
@@ -66,3 +67,11 @@ def test_a_field_that_stands_twice_is_refused():
 )
 def test_what_a_client_calls_itself(said, device):
     assert device_of({"client_id": said}) == device
+
+
+@pytest.mark.parametrize("said", ['"', '"' + '\\"', '("name" "' + 'a\\"', '("name" NIL "' + "\\", '"\\\n'])
+def test_a_device_that_never_ends_is_read_once(said):
+    """Looked for anew at each quote it would take minutes, and a worker has one thread."""
+    begun = time.process_time()
+    device_of({"client_id": said + '\\"' * 60_000})
+    assert time.process_time() - begun < 20

@@ -154,6 +154,14 @@ async def test_a_limited_session_is_held_or_refused(tmp_path):
         assert (await asked(site, secret))["reason"].startswith("This mail server cannot hold this app password")
 
 
+@pytest.mark.parametrize("separator", ["", None])
+async def test_without_a_separator_levels_stay_levels(tmp_path, separator):
+    async with opened(tmp_path) as site:
+        _, secret = await person_with(site, limits=Limits(folders=("Archive/*",)))
+        said = await asked(site, secret, separator=separator)
+        assert '"Archive/*" anyone' in said["rights"]["text"]
+
+
 async def test_who_is_given_no_fields_holds_nothing(tmp_path):
     """A program that asks through Dovecot's sockets is told the name at most, so no list of rights reaches it."""
     async with opened(tmp_path) as site:
