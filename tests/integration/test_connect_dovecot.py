@@ -45,7 +45,7 @@ class Connected:
     def with_settings(self, change: Callable[[str], str]) -> None:
         """Start Dovecot anew with other settings."""
         path = self.dovecot.directory / "dovecot.conf"
-        self.dovecot.stop()
+        self.dovecot.end()
         path.write_text(change(path.read_text()))
         self.dovecot.start()
         self.restarts += 1
@@ -74,7 +74,7 @@ def connected(authority: CertificateAuthority, mail_site: MailSite) -> Iterator[
         try:
             yield Connected(valetkey, dovecot, printed, folder, valetkey.keys.issue(ALICE, "everything"))
         finally:
-            dovecot.stop()
+            dovecot.end()
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def broken(connected: Connected) -> Iterator[Connected]:
     for path, octets in kept.items():
         path.write_bytes(octets)
     if connected.restarts > before:
-        connected.dovecot.stop()
+        connected.dovecot.end()
         connected.dovecot.start()
 
 

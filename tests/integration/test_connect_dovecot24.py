@@ -40,7 +40,7 @@ def connected(
             dovecot.start()
             yield server, valetkey, dovecot, folder
         finally:
-            dovecot.stop()
+            dovecot.end()
 
 
 def _settings(place: Unpacked, text: str) -> None:

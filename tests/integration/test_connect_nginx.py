@@ -90,7 +90,7 @@ def connected(authority: CertificateAuthority, mail_site: MailSite) -> Iterator[
             try:
                 yield Connected(valetkey, nginx, valetkey.keys.issue(ALICE))
             finally:
-                nginx.stop()
+                nginx.end()
 
 
 @pytest.fixture
@@ -114,13 +114,13 @@ def test_what_is_printed_works(connected: Connected):
 def test_a_wrong_secret_is_found(broken: Connected):
     secret = broken.nginx.directory / "valetkey-secret"
     secret.write_text(secret.read_text().replace("Bearer ", "Bearer x"))
-    broken.nginx.stop()
+    broken.nginx.end()
     broken.nginx.start()
     found = bad(broken.tried())
     assert "its secret is not that of the [[peer]] nginx" in found
     assert "requests are refused before they are read" in found
     secret.write_text(secret.read_text().replace("Bearer x", "Bearer "))
-    broken.nginx.stop()
+    broken.nginx.end()
     broken.nginx.start()
 
 

@@ -43,7 +43,7 @@ def test_exim(authority: CertificateAuthority, mail_site: MailSite):
                 found
             )
         finally:
-            exim.stop()
+            exim.end()
 
 
 def test_cyrus(authority: CertificateAuthority, mail_site: MailSite):
@@ -66,4 +66,4 @@ def test_cyrus(authority: CertificateAuthority, mail_site: MailSite):
             said = bad(by_client(valetkey, "cyrus", authority.file, limited.secret, ports[:1]))
             assert "the app password is not for imap" in said
         finally:
-            cyrus.stop()
+            cyrus.end()

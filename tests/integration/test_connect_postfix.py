@@ -84,7 +84,7 @@ def connected(authority: CertificateAuthority, mail_site: MailSite) -> Iterator[
         try:
             yield Connected(valetkey, postfix, valetkey.keys.issue(ALICE, "send-only"))
         finally:
-            postfix.stop()
+            postfix.end()
 
 
 @pytest.fixture

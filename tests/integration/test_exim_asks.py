@@ -60,7 +60,7 @@ def asked(authority: CertificateAuthority, mail_site: MailSite) -> Iterator[tupl
                 exim.start()
                 yield exim, valetkey
             finally:
-                exim.stop()
+                exim.end()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import imaplib
 import smtplib
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,12 @@ def refusal(dovecot: Dovecot | Dovecot24, name: str, secret: str) -> str:
     return str(refused.value)
 
 
+def refusals(dovecot: Dovecot | Dovecot24, *logins: tuple[str, str]) -> list[str]:
+    """Log in by each name and password at once, as each refusal comes after a second; give the words."""
+    with ThreadPoolExecutor() as at_once:
+        return list(at_once.map(lambda login: refusal(dovecot, *login), logins))
+
+
 def test_dovecot_lets_in_by_app_password_alone(dovecot: Dovecot | Dovecot24, valetkey: Valetkey, key: AppPasswordOf):
     valetkey.log.mark()
     with imap(at(dovecot, ALICE.address, key.secret)) as client:
@@ -148,12 +155,9 @@ def test_dovecot_lets_in_by_app_password_alone(dovecot: Dovecot | Dovecot24, val
         "imap",
     )
     assert login["session"]
-    for name, secret in (
-        (ALICE.address, ALICE.password),
-        ("nobody@example.test", key.secret),
-        (BOB.address, key.secret),
-    ):
-        assert "AUTHENTICATIONFAILED" in refusal(dovecot, name, secret)
+    wrong = [(ALICE.address, ALICE.password), ("nobody@example.test", key.secret), (BOB.address, key.secret)]
+    said = refusals(dovecot, *wrong)
+    assert all("AUTHENTICATIONFAILED" in each for each in said), said
     valetkey.keys.revoke(key)
     assert "AUTHENTICATIONFAILED" in refusal(dovecot, ALICE.address, key.secret)
 
@@ -164,7 +168,7 @@ def test_what_a_client_types_is_a_name_and_nothing_else(
     """Dovecot 2.3 writes its client's comma as it is into the name to bind as."""
     typed = f"{ALICE.address},service=sieve,rip=198.51.100.7,tls=TLS"
     valetkey.log.mark()
-    for name in (
+    names = (
         typed,
         f"{typed},{BASE}",
         f"{ALICE.address},x=y",
@@ -172,8 +176,8 @@ def test_what_a_client_types_is_a_name_and_nothing_else(
         f"{ALICE.address})(service=sieve",
         "a+b=c",
         "#a\\",
-    ):
-        refusal(dovecot, name, key.secret)
+    )
+    assert len(refusals(dovecot, *((name, key.secret) for name in names))) == len(names)
     logins = valetkey.events("login")
     assert {each["result"] for each in logins} <= {"wrong-secret"}
     assert {(each["address"], each["protocol"]) for each in logins} <= {("127.0.0.1", "imap")}

@@ -164,7 +164,7 @@ class Asking:
     def with_secret(self, secret: str) -> Iterator[None]:
         """Let Dovecot send another secret for a while; its processes read it when they ask for the first time."""
         for each in (secret, self.peer.secret):
-            self.dovecot.stop()
+            self.dovecot.end()
             self._tell(each)
             self.dovecot.start()
             if each == secret:

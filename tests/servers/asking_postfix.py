@@ -90,4 +90,4 @@ def asking_postfix(authority: CertificateAuthority, mail_root: Path, **more: str
         try:
             yield postfix
         finally:
-            postfix.stop()
+            postfix.end()

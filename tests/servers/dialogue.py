@@ -15,7 +15,7 @@ MOST = 10_000_000  # octets that one reply may have
 class Dialogue:
     """One connection. Every wait ends with TimeoutError after `seconds`; a closed connection is EOFError."""
 
-    def __init__(self, connection: socket.socket, seconds: float = 10) -> None:
+    def __init__(self, connection: socket.socket, seconds: float = 30) -> None:
         self.socket = connection
         self._seconds = seconds
         self._held = b""
@@ -87,7 +87,7 @@ class Dialogue:
 
 @contextmanager
 def dialogue(
-    port: int, tls: ssl.SSLContext | None = None, host: str = LOCALHOST, seconds: float = 10
+    port: int, tls: ssl.SSLContext | None = None, host: str = LOCALHOST, seconds: float = 30
 ) -> Iterator[Dialogue]:
     """Connect, with TLS from the first octet if a context is given; closed at the end."""
     connection = socket.create_connection((host, port), timeout=seconds)

@@ -163,7 +163,7 @@ def mapped_postfix(authority: CertificateAuthority, mail_root: Path, mailboxes: 
         try:
             yield postfix
         finally:
-            postfix.stop()
+            postfix.end()
 
 
 @contextmanager

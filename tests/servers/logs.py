@@ -27,7 +27,7 @@ class ServerLog:
         """Read the whole log, its end if it is long."""
         return self._read(0)
 
-    def wait_for(self, token: str, seconds: float = 5) -> str:
+    def wait_for(self, token: str, seconds: float = 30) -> str:
         """Wait for a line since the mark that holds the token and give it; raises TimeoutError."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

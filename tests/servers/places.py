@@ -115,12 +115,12 @@ def listens(port: int, host: str = LOCALHOST) -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-def wait_until_listening(ports: list[int], seconds: float = 15) -> list[int]:
+def wait_until_listening(ports: list[int], seconds: float = 60) -> list[int]:
     """Wait until every port accepts connections; give those that do not when the time is over."""
     return _wait_until(ports, seconds, open_=True)
 
 
-def wait_until_closed(ports: list[int], seconds: float = 10) -> list[int]:
+def wait_until_closed(ports: list[int], seconds: float = 30) -> list[int]:
     """Wait until no port accepts connections; give those that still do when the time is over."""
     return _wait_until(ports, seconds, open_=False)
 
@@ -134,7 +134,7 @@ def _wait_until(ports: list[int], seconds: float, *, open_: bool) -> list[int]:
     return waiting
 
 
-def greeting(port: int, host: str = LOCALHOST, seconds: float = 10) -> bytes:
+def greeting(port: int, host: str = LOCALHOST, seconds: float = 30) -> bytes:
     """Connect and read the first octets that a server says; empty if it closes without a word."""
     with socket.create_connection((host, port), timeout=seconds) as connection:
         return connection.recv(4096)

@@ -1,8 +1,10 @@
 """A real Postfix: submission with XCLIENT, delivery into the Maildirs that Dovecot serves. Needs root."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,8 +97,13 @@ class Postfix:
             raise RuntimeError(f"Postfix still listens on {still}")
 
     def end(self) -> None:
-        """Stop it as nobody needs it any more."""
-        self.stop()
+        """Stop it as nobody needs it any more: at once, as its own way looks for its end once a second."""
+        if self._runs:
+            with suppress(ProcessLookupError):  # it ends with its children, whose group is its own
+                os.killpg(self.pid, signal.SIGKILL)
+            self._runs = False
+            if still := wait_until_closed(self.ports.all()):
+                raise RuntimeError(f"Postfix still listens on {still}")
 
     def _postfix(self, verb: str) -> subprocess.CompletedProcess[str]:
         command = ["/usr/sbin/postfix", "-c", str(self._etc), verb]

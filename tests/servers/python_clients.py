@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from tests.servers.clients import Login
 from tests.servers.dialogue import Dialogue, dialogue, plain
 
-SECONDS = 15
+SECONDS = 30
 GONE = (OSError, imaplib.IMAP4.error, poplib.error_proto, smtplib.SMTPException)
 
 

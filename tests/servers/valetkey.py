@@ -29,8 +29,8 @@ from tests.servers.valetkey_keys import AppPasswordOf, Keyring
 from tests.servers.valetkey_settings import LISTENERS, USUAL, ValetkeyOptions, ValetkeyPorts, configuration
 
 ADMIN = f"admin@{DOMAIN}"
-_STARTS_WITHIN = 30.0
-_ENDS_WITHIN = 15.0
+_STARTS_WITHIN = 60.0
+_ENDS_WITHIN = 30.0
 
 
 @dataclass

@@ -24,7 +24,7 @@ from valetkey.service.ports import Actor, ActorKind, LiveSession, Ports
 
 T = TypeVar("T")
 OPERATOR = Actor(ActorKind.OPERATOR)
-_PATIENCE = 30.0  # seconds for one verb
+_PATIENCE = 60.0  # seconds for one verb
 _FROM = "127.0.0.1"
 
 
@@ -140,7 +140,7 @@ class Keyring:
         """List the live sessions that an app password opened."""
         return tuple(each for each in self.sessions(key.person) if each.credential_id == key.id)
 
-    def wait_until_closed(self, key: AppPasswordOf, seconds: float = 5) -> None:
+    def wait_until_closed(self, key: AppPasswordOf, seconds: float = 30) -> None:
         """Wait until no session of an app password is open; raises TimeoutError."""
         end = time.monotonic() + seconds
         while opened := self.opened_by(key):
@@ -148,7 +148,7 @@ class Keyring:
                 raise TimeoutError(f"still open after {seconds} s: {opened}")
             time.sleep(0.02)  # a session's end can only be asked for
 
-    def wait_until_none(self, person: Person, seconds: float = 5) -> None:
+    def wait_until_none(self, person: Person, seconds: float = 30) -> None:
         """Wait until a person has no session; raises TimeoutError."""
         end = time.monotonic() + seconds
         while opened := self.sessions(person):

@@ -8,6 +8,13 @@ from tests.servers.certificates import ServerCertificate
 from tests.servers.people import DOMAIN
 from tests.servers.site import MailSite
 
+# The shortest wait for who is refused, and longer ones than usual for machines that do something else beside the tests.
+PATIENT = (
+    'failure_delay = "1 second"',
+    'handshake = "60 seconds"',
+    'upstream_connect = "60 seconds"',
+    'upstream_login = "60 seconds"',
+)
 MAIL_PROTOCOLS = ("imap", "pop3", "smtp", "sieve")
 
 
@@ -89,7 +96,7 @@ class ValetkeyOptions:
 
     `upstreams`: in place of the usual one of a protocol. `plaintext`: logins without TLS are permitted, on a listener
     of their own. `certificates`: further ones, chosen by name.
-    `gateway`, `throttle`, `policy`: lines of those sections. `extra`: sections put at the end.
+    `gateway`, `throttle`, `policy`: lines of those sections; of `gateway` in the place of those in PATIENT. `extra`: sections put at the end.
     `is_cold`: it is started as `python -m valetkey`, and not by a launcher that has imported everything.
     """
 
@@ -145,7 +152,8 @@ def configuration(
 
 def _general(ports: ValetkeyPorts, options: ValetkeyOptions) -> str:
     policy = ("require_tls = false", *options.policy) if options.plaintext else options.policy
-    gateway = ('failure_delay = "1 second"', *options.gateway)
+    told = {line.partition("=")[0].strip() for line in options.gateway}
+    gateway = (*(line for line in PATIENT if line.partition("=")[0].strip() not in told), *options.gateway)
     return "\n".join(
         [
             "[server]",
