@@ -17,7 +17,8 @@ MAX_DEPTH = 16  # of objects and lists within each other
 MAX_QUERY = 8 * 1024
 _TO_SEND = 10.0  # seconds for the whole body
 _LENGTH_DIGITS = 19  # of Content-Length; what has thousands cannot even be read as a number
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+# One that does not end goes to the end of the body, so that nothing is looked at twice.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[{\]}]")
 
 

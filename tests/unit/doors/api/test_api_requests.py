@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 
 import httpx
@@ -114,6 +115,14 @@ async def test_size_and_depth_are_bounded(hers: ApiClient) -> None:
     assert "nested" in within.json()["detail"]
     quoted = json.dumps({"description": "[" * 50, "ready_made": "send-only"}).encode()
     assert (await sent(hers, quoted)).status_code == 201, "brackets in text are no depth"
+
+
+async def test_a_text_that_never_ends_is_read_once(hers: ApiClient) -> None:
+    """Looked for anew at each quote, one request of whoever has a token would keep a worker for a quarter of a minute."""
+    begun = time.process_time()
+    answer = await sent(hers, b'{"description":"' + b'\\"' * 32_000)
+    assert answer.status_code == 400
+    assert time.process_time() - begun < 8
 
 
 async def test_a_body_has_a_deadline(hers: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
