@@ -208,8 +208,9 @@ class LdapServer:
                 self._say(frame.number, _REPLY_TO[frame.operation], code, text)
                 return None
             return _read(frame.number, message["protocolOp"])
-        except PyAsn1Error:
-            # Such as a filter that is nested deeper than pyasn1-modules has it. The next message can be read.
+        except (PyAsn1Error, ValueError):
+            # Such as a filter that is nested deeper than pyasn1-modules has it, or a number of thousands of digits, which
+            # pyasn1 cannot even write into its error. The next message can be read.
             self._say(frame.number, _REPLY_TO[frame.operation], Result.PROTOCOL_ERROR, "This cannot be read.")
             return None
 

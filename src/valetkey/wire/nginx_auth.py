@@ -14,6 +14,7 @@ from valetkey.wire.machine import Refusal, RefusalKind
 Headers = tuple[tuple[bytes, bytes], ...]
 
 _ATTEMPTS = 1_000_000
+_DIGITS = 7
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _UNCARRIED = re.compile(rb"[\x00-\x1f\x7f]")
 _END = b"-----END CERTIFICATE-----"
@@ -58,7 +59,7 @@ def read_request(headers: Sequence[tuple[bytes, bytes]]) -> NginxAsks:
     if len(found) < len(headers):
         _check_once(name for name, _ in headers)
     attempt = found.get(b"auth-login-attempt", b"1")
-    if not attempt.isdigit() or int(attempt[:8]) > _ATTEMPTS:
+    if not attempt.isdigit() or len(attempt) > _DIGITS or int(attempt) > _ATTEMPTS:
         raise NotNginx("Auth-Login-Attempt is not a number")
     return NginxAsks(
         method=_word(found, b"auth-method"),

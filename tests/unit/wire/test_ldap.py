@@ -125,6 +125,7 @@ def test_a_critical_control_is_refused_and_another_is_not(operation):
         tlv(0x60, tlv(0x02, b"\3"), tlv(0x04, "")),
         tlv(0x63, tlv(0x04, "")),
         tlv(0x77),
+        tlv(0x60, tlv(0x02, b"\x7f" * 5_000), tlv(0x04, ""), tlv(0x80, "")),
         search(every(every(every(every(equal("a", "b")))))),
     ],
 )

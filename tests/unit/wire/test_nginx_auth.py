@@ -71,6 +71,7 @@ def test_a_plus_is_a_plus_and_a_lone_percent_is_itself():
         asked(auth_login_attempt=b"x"),
         asked(auth_login_attempt=b""),
         asked(auth_login_attempt=b"99999999999999999999"),
+        asked(auth_login_attempt=b"0" * 8 + b"9" * 5_000),
         asked(auth_ssl_verify=b"SUCCESS", auth_ssl_cert=b"nonsense"),
         asked(auth_ssl_verify=b"SUCCESS", auth_ssl_cert=b""),
         asked(auth_ssl_verify=b"SUCCESS", auth_ssl_cert=b"-----BEGIN CERTIFICATE-----a"),
