@@ -4,9 +4,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from sqlalchemy import event
 
 from valetkey.adapters.entropy import SystemEntropy
 from valetkey.adapters.hashing import Argon2Hasher, Settings
@@ -117,13 +121,32 @@ def _changed(ports: Ports, changes: dict[str, Any]) -> Ports:
     return replace(ports, **changes)
 
 
+@cache
+def _empty() -> bytes:
+    """Give a database file in which nothing is yet. Making one costs more than most tests of it."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "valetkey.db"
+        open_store(path).close()
+        return path.read_bytes()
+
+
+def quick_store(path: Path) -> SqliteStore:
+    """Open a store, made if need be, that does not wait for the disk: nobody cuts the power of a test."""
+    if not path.exists():
+        path.touch(0o600)
+        path.write_bytes(_empty())
+    store = open_store(path)
+    event.listen(store._writing, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
+    return store
+
+
 class House:
     """The ports of a test, and short words for what tests do often."""
 
     def __init__(self, folder: Path, **changes: Any) -> None:
         key_path = folder / "keys.toml"
         self.keys = KeyFile.load(key_path) if key_path.exists() else KeyFile.create(key_path)
-        self.store: SqliteStore = open_store(folder / "valetkey.db")
+        self.store = quick_store(folder / "valetkey.db")
         self.hasher = Argon2Hasher(CHEAP)
         self.gauge = ZxcvbnGauge()
         self.clock = SetClock()
