@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from valetkey.core.limits import Limits, Sent, permits_folder
+from valetkey.core.limits import Limits, Overstep, Sent, permits_folder
 from valetkey.core.scope import MailProtocol, Permission, Scope, may_open
 from valetkey.core.sentence import Sentence, counted, say
 
@@ -57,6 +57,20 @@ def sent_words(limits: Limits, sent: Sent) -> tuple[Sentence, ...]:
         most, done = limits.recipients_per_day, sent.recipients
         found.append(counted("{sent} of {number} recipient", "{sent} of {number} recipients", most, sent=done))
     return tuple(found)
+
+
+def stopped_words(why: Overstep) -> Sentence:
+    """Say what a limit of sending stopped."""
+    return _STOPPED[why]
+
+
+_STOPPED = {
+    Overstep.SENDER: say("Mail as another sender"),
+    Overstep.RECIPIENT: say("Mail to somebody it may not write to"),
+    Overstep.RECIPIENTS_PER_MESSAGE: say("Too many recipients of one message"),
+    Overstep.MESSAGES_PER_DAY: say("Too many messages in a day"),
+    Overstep.RECIPIENTS_PER_DAY: say("Too many recipients in a day"),
+}
 
 
 def _of_folders(limits: Limits, opens: frozenset[MailProtocol]) -> list[Sentence]:

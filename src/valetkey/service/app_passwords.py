@@ -39,6 +39,7 @@ from valetkey.service.expiry import stamp_lapsed
 from valetkey.service.key_moves import proof_of
 from valetkey.service.notices import tell
 from valetkey.service.ports import Actor, Ports, Reader, Writer
+from valetkey.service.sending import Stopped, stopped_in
 
 _BATCH = 500
 _MAX_REASON = 200
@@ -64,10 +65,11 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class SentToday:
-    """What an app password has sent on the day that it is now."""
+    """What an app password has sent on the day that it is now, and what its limits stopped in the last 30."""
 
     day: date  # in UTC
     sent: Sent
+    stopped: tuple[Stopped, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +253,8 @@ async def get(ports: Ports, actor: Actor, credential_id: str) -> AppPassword:
 async def sent_today(ports: Ports, actor: Actor, credential_id: str) -> SentToday:
     """Give what an app password has sent today, as far as it was counted: through what holds sessions to its limits.
 
+    With it stands what these limits stopped lately, seconds late.
+
     Raises:
         NotFound: No such app password, or not the actor's.
         Unavailable: The store failed.
@@ -260,7 +264,7 @@ async def sent_today(ports: Ports, actor: Actor, credential_id: str) -> SentToda
 
     def look(reader: Reader) -> SentToday:
         one, _ = the_app_password(reader, actor, credential_id, others=others, now=now)
-        return SentToday(now.date(), reader.sent_on(one.id, now.date()))
+        return SentToday(now.date(), reader.sent_on(one.id, now.date()), stopped_in(reader, one.id, now))
 
     return await ports.store.read(look)
 

@@ -19,6 +19,7 @@ from valetkey.service.authority import (
     the_app_password,
 )
 from valetkey.service.ports import Actor, AuditRecord, LoginEvent, Ports, Reader
+from valetkey.service.sending import Stopped, stopped_in
 from valetkey.service.store_parts import AuditFilter, DayCount, LoginFilter
 
 MOST = 5_000  # entries of each kind in one answer
@@ -68,6 +69,7 @@ class Detail:
     days: tuple[DayCount, ...]
     history: History
     sent: Sent  # today, a day in UTC
+    stopped: tuple[Stopped, ...]  # by its limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ async def of_app_password(
             days=reader.login_days(account.id, one.id, since),
             history=_history(reader, account, one.id, _permitted(reader, actor, account, wanted, now), limit),
             sent=reader.sent_on(one.id, now.date()),
+            stopped=stopped_in(reader, one.id, now),
         )
 
     return await ports.store.read(look)

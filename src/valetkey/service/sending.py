@@ -5,7 +5,8 @@ two messages at the same time cannot both take the last one.
 """
 
 from contextlib import suppress
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from valetkey.core.account import canonical_or_nobodys
 from valetkey.core.app_password import AppPassword
@@ -22,11 +23,22 @@ from valetkey.core.login import CannotTell, Grant
 from valetkey.core.scope import MailProtocol, Permission
 from valetkey.core.tagged_name import tagged
 from valetkey.service.ports import Ports, Reader, Writer
+from valetkey.service.tallies import NotSent
 
+STOPPED_FOR = timedelta(days=30)  # what limits stopped is told for so long
 _MOST_OCTETS = 90_000  # of all owners of an address, with what stands between; Postfix takes 100,000
 _EXTENSION = "+"  # as Debian sets up Postfix (recipient_delimiter), and as most others do
 # Postfix takes the owners of an address for a list with commas or white space between.
 _BETWEEN_OWNERS = frozenset(", \t\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """How often a limit stopped a message or a recipient of an app password, and when last."""
+
+    why: Overstep
+    count: int
+    last_at: datetime
 
 
 def judge_sender(limits: Limits, sender: str) -> Overstep | None:
@@ -146,6 +158,21 @@ def _may_send_as(app_password: AppPassword, rights: frozenset[Permission], addre
     scope = app_password.scope
     may_send = MailProtocol.SMTP in scope.protocols and Permission.SEND in scope.effective(rights)
     return may_send and permits_sender(app_password.restrictions.limits, address)
+
+
+def note_stopped(ports: Ports, credential_id: str | None, why: Overstep) -> None:
+    """Count for the owner's eyes that a limit stopped a message or a recipient; written a few seconds later."""
+    if credential_id is not None:
+        ports.recorder.count(NotSent(credential_id, today(ports), why), ports.clock.now())
+
+
+def stopped_in(reader: Reader, credential_id: str, now: datetime) -> tuple[Stopped, ...]:
+    """Tell which limits of an app password stopped something in the last 30 days, the latest first."""
+    found: dict[Overstep, Stopped] = {}
+    for what, tally in reader.not_sent(credential_id, (now - STOPPED_FOR).date()).items():
+        known = found.get(what.why, Stopped(what.why, 0, tally.last_at))
+        found[what.why] = Stopped(what.why, known.count + tally.count, max(known.last_at, tally.last_at))
+    return tuple(sorted(found.values(), key=lambda one: one.last_at, reverse=True))
 
 
 def today(ports: Ports) -> date:

@@ -33,6 +33,7 @@ from valetkey.client.models.app_passwords import LimitsWanted as LimitsWanted
 from valetkey.client.models.app_passwords import ManyPlanned as ManyPlanned
 from valetkey.client.models.app_passwords import ManyRevoked as ManyRevoked
 from valetkey.client.models.app_passwords import NetworkRule as NetworkRule
+from valetkey.client.models.app_passwords import Overstep as Overstep
 from valetkey.client.models.app_passwords import Refusal as Refusal
 from valetkey.client.models.app_passwords import Restrictions as Restrictions
 from valetkey.client.models.app_passwords import RestrictionsChange as RestrictionsChange
@@ -40,6 +41,7 @@ from valetkey.client.models.app_passwords import RestrictionsWanted as Restricti
 from valetkey.client.models.app_passwords import ScopeWanted as ScopeWanted
 from valetkey.client.models.app_passwords import SecretFormat as SecretFormat
 from valetkey.client.models.app_passwords import Sent as Sent
+from valetkey.client.models.app_passwords import Stopped as Stopped
 from valetkey.client.models.app_passwords import Use as Use
 from valetkey.client.models.connections import AskedOutcome as AskedOutcome
 from valetkey.client.models.connections import AskingServer as AskingServer

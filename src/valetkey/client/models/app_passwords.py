@@ -219,6 +219,20 @@ class RestrictionsChange:
     limits: Unsaid | LimitsChange | None = UNSAID  # null lifts them all.
 
 
+Overstep = Literal[
+    "sender", "recipient", "recipients-per-message", "messages-per-day", "recipients-per-day"
+]  # Which limit of sending is overstepped.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """How often a limit stopped a message or a recipient."""
+
+    why: Overstep
+    count: int
+    last_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
     """What it has sent on a day, as far as a server counted that holds it to an amount."""
@@ -226,6 +240,7 @@ class Sent:
     day: str  # In UTC.
     messages: int
     recipients: int
+    stopped: tuple[Stopped, ...] = ()  # What its limits stopped in the last 30 days.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

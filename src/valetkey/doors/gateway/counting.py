@@ -10,7 +10,7 @@ from valetkey.core.login import CannotTell, Grant
 from valetkey.doors.gateway.rules import overstep_refusal
 from valetkey.service.faults import place_of
 from valetkey.service.ports import Ports
-from valetkey.service.sending import count_message, today, uncount_message
+from valetkey.service.sending import count_message, note_stopped, today, uncount_message
 from valetkey.wire.smtp_command import SmtpRefusal
 
 _log = structlog.get_logger("valetkey.gateway")
@@ -63,6 +63,7 @@ class MessageCounting:
                     credential=self._grant.credential_id,
                     why=overstep.value,
                 )
+                note_stopped(self._ports, self._grant.credential_id, overstep)
                 self.answer(overstep_refusal(overstep))
 
     def _begin(self, work: Coroutine[object, object, None]) -> None:

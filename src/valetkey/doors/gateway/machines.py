@@ -1,9 +1,10 @@
 """Which machine speaks which protocol, on either side of the gateway."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import assert_never
 
-from valetkey.core.limits import permits_folder
+from valetkey.core.limits import Overstep, permits_folder
 from valetkey.core.login import Grant
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.gateway.announcing import Announced
@@ -86,11 +87,17 @@ def looking_machine(protocol: MailProtocol, *, starttls: bool, hostname: str) ->
 
 
 def session_filter(
-    grant: Grant, capabilities: tuple[bytes, ...], hostname: str, counting: SmtpCounting | None = None
+    grant: Grant,
+    capabilities: tuple[bytes, ...],
+    hostname: str,
+    counting: SmtpCounting | None = None,
+    *,
+    stopped: Callable[[Overstep], None] = lambda _: None,
 ) -> SessionFilter | None:
     """Make what stands between client and upstream, or None where octets may pass as they are.
 
-    `counting` counts the messages of a submission session that has limits of a day or of a message.
+    `counting` counts the messages of a submission session that has limits of a day or of a message; `stopped` is told
+    of what a limit stops before that.
     """
     if not must_be_parsed(grant, capabilities):
         return None
@@ -101,9 +108,8 @@ def session_filter(
         case MailProtocol.POP3:
             return Pop3Filter(pop3_rule(grant.permissions, capabilities), capabilities)
         case MailProtocol.SMTP:
-            return SmtpFilter(
-                smtp_rule(grant.permissions, grant.limits), capabilities, hostname=hostname, counting=counting
-            )
+            rule = smtp_rule(grant.permissions, grant.limits, stopped)
+            return SmtpFilter(rule, capabilities, hostname=hostname, counting=counting)
         case MailProtocol.SIEVE:
             return SieveFilter()
         case _:

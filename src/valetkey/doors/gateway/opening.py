@@ -21,6 +21,7 @@ from valetkey.doors.replies import REVOKED_MEANWHILE, TRY_LATER
 from valetkey.doors.serve import Link
 from valetkey.doors.words import printable
 from valetkey.service.ports import LiveSession
+from valetkey.service.sending import note_stopped
 from valetkey.service.upstream_passwords import upstream_password
 from valetkey.wire.machine import ClientFacts, LoginMachine, Refusal
 from valetkey.wire.smtp_command import SmtpRefusal
@@ -118,10 +119,11 @@ async def start(relay: Relay, machine: LoginMachine, grant: Grant, opened: OpenU
 
 def _new_relay(desk: Desk, client: Client, grant: Grant, opened: OpenUpstream) -> Relay:
     on_end = partial(_ended, desk, client.session_id, grant.protocol)
+    stopped = partial(note_stopped, desk.ports, grant.credential_id)
     counting = None
     if grant.protocol is MailProtocol.SMTP and grant.limits.limit_counts:
         counting = MessageCounting(desk.ports, grant, client.session_id)
-    parsed = session_filter(grant, opened.capabilities, desk.settings.hostname, counting)
+    parsed = session_filter(grant, opened.capabilities, desk.settings.hostname, counting, stopped=stopped)
     if parsed is None:
         return RawRelay(desk.driver, client.link, opened.link, on_end)
     relay = FilteredRelay(desk.driver, client.link, opened.link, on_end, parsed)

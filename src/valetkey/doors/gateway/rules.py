@@ -212,16 +212,20 @@ def pop3_rule(granted: frozenset[Permission], capabilities: tuple[bytes, ...]) -
 class _SubmissionRule:
     """The rule of one submission session."""
 
-    def __init__(self, granted: frozenset[Permission], limits: Limits) -> None:
+    def __init__(self, granted: frozenset[Permission], limits: Limits, stopped: Callable[[Overstep], None]) -> None:
         self._granted = granted
         self._limits = limits
+        self._stopped = stopped
         self._recipients = 0  # of this message, passed on so far
 
     def __call__(self, command: SmtpCommand) -> SmtpCommand | SmtpRefusal:
         if Permission.SEND not in self._granted and command.name not in _SMTP_FREE:
             return SmtpRefusal(550, "5.7.1", _missing(frozenset({Permission.SEND})))
         overstep = self._overstep(command)
-        return command if overstep is None else overstep_refusal(overstep)
+        if overstep is None:
+            return command
+        self._stopped(overstep)
+        return overstep_refusal(overstep)
 
     def _overstep(self, command: SmtpCommand) -> Overstep | None:
         address = decoded(command.path or b"")
@@ -238,9 +242,11 @@ class _SubmissionRule:
         return overstep
 
 
-def smtp_rule(granted: frozenset[Permission], limits: Limits = NO_LIMITS) -> SmtpRule:
-    """Make the rule of a submission session."""
-    return _SubmissionRule(granted, limits)
+def smtp_rule(
+    granted: frozenset[Permission], limits: Limits = NO_LIMITS, stopped: Callable[[Overstep], None] = lambda _: None
+) -> SmtpRule:
+    """Make the rule of a submission session; `stopped` is told of what a limit stops."""
+    return _SubmissionRule(granted, limits, stopped)
 
 
 def overstep_refusal(overstep: Overstep) -> SmtpRefusal:

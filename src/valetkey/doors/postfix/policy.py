@@ -23,7 +23,7 @@ from valetkey.doors.replies import OVERSTEPS, refusal_for
 from valetkey.doors.serve import Link
 from valetkey.doors.words import printable
 from valetkey.service.login import vouched
-from valetkey.service.sending import count_message, judge_message, judge_recipient, judge_sender
+from valetkey.service.sending import count_message, judge_message, judge_recipient, judge_sender, note_stopped
 from valetkey.service.tallies import AskedOutcome
 from valetkey.wire.policy import PolicyRequest, PolicyServer, policy_reply
 
@@ -133,6 +133,7 @@ class PolicyJudge:
         if isinstance(overstep, CannotTell):
             return self._undecided(overstep.why)
         self._note(request, grant.credential_id, overstep.value)
+        note_stopped(self._ports, grant.credential_id, overstep)
         status = "5.5.3" if overstep is Overstep.RECIPIENTS_PER_MESSAGE else "5.7.1"
         return self._said("refused", f"REJECT {status} {OVERSTEPS[overstep]}")
 

@@ -4,7 +4,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from valetkey.core.app_password import AppPassword
-from valetkey.core.limit_sentences import address_words, amount_words, describe_limits, folder_words, sent_words
+from valetkey.core.limit_sentences import (
+    address_words,
+    amount_words,
+    describe_limits,
+    folder_words,
+    sent_words,
+    stopped_words,
+)
 from valetkey.core.limits import Limits, Sent
 from valetkey.core.restriction import NetworkRule, Restrictions
 from valetkey.core.scope import READY_MADE, Permission, PermissionMode, Scope, describe
@@ -61,6 +68,7 @@ class Words:
     reason = staticmethod(names.reason)
     mend = staticmethod(names.mend)
     browser = staticmethod(names.browser)
+    stopped = staticmethod(stopped_words)
     with_capital = staticmethod(with_capital)
 
     def __init__(self, language: Language) -> None:

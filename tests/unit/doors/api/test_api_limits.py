@@ -7,10 +7,12 @@ import pytest
 from tests.verbs.api_client import ApiClient
 from tests.verbs.site import House, Person, attempt
 
+from valetkey.core.limits import Overstep
 from valetkey.core.login import Allowed
 from valetkey.core.role import Action
 from valetkey.core.scope import MailProtocol
 from valetkey.service import login
+from valetkey.service.sending import note_stopped
 
 NOTHING = {
     "folders": [],
@@ -137,5 +139,13 @@ async def test_what_was_sent_today_stands_beside_and_changes_no_etag(
     path, day = f"/app-passwords/{one['id']}", house.clock.now().date()
     etag = (await api.get(path)).headers["etag"]
     await house.ports.store.write(lambda writer: writer.count_sent(one["id"], day, 3))
-    assert (await api.get(f"{path}/sent")).json() == {"day": day.isoformat(), "messages": 1, "recipients": 3}
+    note_stopped(house.ports, one["id"], Overstep.RECIPIENT)
+    await house.recorder.flush()
+    at = house.clock.now().isoformat().replace("+00:00", "Z")
+    assert (await api.get(f"{path}/sent")).json() == {
+        "day": day.isoformat(),
+        "messages": 1,
+        "recipients": 3,
+        "stopped": [{"why": "recipient", "count": 1, "last_at": at}],
+    }
     assert (await api.get(path)).headers["etag"] == etag

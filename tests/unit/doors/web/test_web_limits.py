@@ -9,11 +9,12 @@ from tests.browser.portal_client import PortalClient
 from tests.unit.doors.web.test_web_flows import of, secret_on, text_of
 from tests.verbs.site import House, Person
 
-from valetkey.core.limits import NO_LIMITS, Limits
+from valetkey.core.limits import NO_LIMITS, Limits, Overstep
 from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol, Permission
 from valetkey.doors.web.forms import Errors, Form
 from valetkey.doors.web.limit_wishes import FIELDS, NO_WISHES, posted_limits, present_limits, read_limits
+from valetkey.service.sending import note_stopped
 
 ALICE = "alice@example.org"
 FULL = Limits(
@@ -220,8 +221,29 @@ async def test_the_live_part_counts_on(visitor: PortalClient, house: House, alic
     one = (await house.issue(alice, limits=FULL)).app_password
     await visitor.sign_in(house, alice)
     await count(house, one.id, 7)
+    note_stopped(house.ports, one.id, Overstep.MESSAGES_PER_DAY)
+    await house.recorder.flush()
     stream = (await visitor.get(f"/app-passwords/{one.id}/live")).text
     assert "1 of 20 messages and 7 of 50 recipients" in stream
+    assert "Too many messages in a day" in stream
+
+
+async def test_what_limits_stopped_is_told_to_the_owner_and_in_the_console(
+    portal: FastAPI, visitor: PortalClient, house: House, alice: Person
+) -> None:
+    one = (await house.issue(alice, limits=FULL)).app_password
+    await visitor.sign_in(house, alice)
+    assert "Refused to send" not in text_of(await visitor.get(f"/app-passwords/{one.id}"))
+    for why in (Overstep.SENDER, Overstep.SENDER, Overstep.RECIPIENT):
+        note_stopped(house.ports, one.id, why)
+    await house.recorder.flush()
+    told = "Mail as another sender 2 times in 30 days, last"
+    page = text_of(await visitor.get(f"/app-passwords/{one.id}"))
+    assert told in page
+    assert "Mail to somebody it may not write to 1 time in 30 days, last just now" in page
+    helper = PortalClient(portal)
+    await helper.sign_in(house, await house.person("ada@example.org", role=Role.ADMIN))
+    assert told in text_of(await helper.get(f"/console/app-passwords/{one.id}"))
 
 
 async def test_the_console_shows_them(portal: FastAPI, house: House, alice: Person) -> None:

@@ -1,12 +1,12 @@
 """The forms of limits of app passwords."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from valetkey.core.limits import NO_LIMITS, Limits
+from valetkey.core.limits import NO_LIMITS, Limits, Overstep
 from valetkey.doors.api.shapes.fields import WHOLE, Shape, left_out_stays
 from valetkey.service.app_passwords import SentToday
 
@@ -62,12 +62,21 @@ class LimitsChange(Shape):
     recipients_per_message: Amount | None = Field(default=None, json_schema_extra=left_out_stays)
 
 
+class StoppedShape(Shape):
+    """How often a limit stopped a message or a recipient."""
+
+    why: Overstep
+    count: int
+    last_at: datetime
+
+
 class SentShape(Shape):
     """What it has sent on a day, as far as a server counted that holds it to an amount."""
 
     day: date = Field(description="In UTC.")
     messages: int
     recipients: int
+    stopped: list[StoppedShape] = Field(default=[], description="What its limits stopped in the last 30 days.")
 
 
 def limits_shape(limits: Limits) -> LimitsShape:
@@ -107,4 +116,5 @@ def limits_changed(held: Limits, asked: LimitsChange) -> Limits:
 
 def sent_shape(today: SentToday) -> SentShape:
     """Give the form of what was sent today."""
-    return SentShape(day=today.day, messages=today.sent.messages, recipients=today.sent.recipients)
+    stopped = [StoppedShape(why=each.why, count=each.count, last_at=each.last_at) for each in today.stopped]
+    return SentShape(day=today.day, messages=today.sent.messages, recipients=today.sent.recipients, stopped=stopped)

@@ -8,7 +8,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from valetkey.core.errors import InvalidInput, Unavailable
-from valetkey.core.limits import Sent
 from valetkey.core.sentence import say
 from valetkey.doors.web.charts import Chart, Row, Series, bars
 from valetkey.doors.web.effective import effective
@@ -53,6 +52,7 @@ async def show(visit: SignedInVisit, credential_id: str, days: str = "30") -> Re
         days=by_day(visit, found, of_one=True),
         connections=await _connections(visit, detail.account.id, credential_id),
         sent=detail.sent,
+        stopped=detail.stopped,
     )
 
 
@@ -64,10 +64,8 @@ async def follow(visit: SignedInVisit, credential_id: str) -> Response:
     async def look() -> Update:
         now = effective(await app_passwords.get(visit.ports, visit.actor, credential_id), visit.ports.policy)
         connections = await _connections(visit, shown.account.id, credential_id)
-        sent = Sent()
-        if now.restrictions.limits.limit_days:
-            sent = (await app_passwords.sent_today(visit.ports, visit.actor, credential_id)).sent
-        facts = {"credential": now, "connections": connections, "sent": sent}
+        today = await app_passwords.sent_today(visit.ports, visit.actor, credential_id)
+        facts = {"credential": now, "connections": connections, "sent": today.sent, "stopped": today.stopped}
         return Update(fragment(visit, "_app_password_now.html", **facts))
 
     return events(visit, look, every=_LOOK_EVERY)
