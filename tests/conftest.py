@@ -21,6 +21,20 @@ LEFT_OUT = pytest.StashKey[Counter[str]]()  # what this machine lacks → how ma
 DESELECTED = pytest.StashKey[list[str]]()  # the names of all tests that were collected and will not run
 NEEDS = "needs(program, ...): programs of the machine without which the test cannot run"
 MOST_WORKERS = 8  # each starts mail servers of its own
+# Whole files go to the workers in the order they stand in. What takes longest begins first, so that none is left with it
+# alone at the end; what is not named comes behind, as it is.
+FIRST = (
+    "tests/browser/test_portal_accessible.py",
+    "tests/unit/doors/test_hostile_doors.py",
+    "tests/browser/",
+    "tests/unit/doors/test_scope_matrix.py",
+    "tests/integration/",
+    "tests/contract/test_store_kill.py",
+    "tests/unit/doors/test_every_endpoint.py",
+    "tests/unit/doors/web/",
+    "tests/unit/service/test_service_closing.py",
+    "tests/unit/doors/cli/",
+)
 
 # Deadlines in milliseconds fail where machines are shared; the tests' claims are not about speed.
 settings.register_profile("valetkey", deadline=None, print_blob=True)
@@ -72,12 +86,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests for which this machine lacks something, and remember what."""
+    """Leave out the tests for which this machine lacks something, and remember what; put the others in order."""
     absent = {item: words for item in items if (words := _absent(item))}
     config.stash[LEFT_OUT].update(words for each in absent.values() for words in each)
     if absent:
         config.hook.pytest_deselected(items=list(absent))
         items[:] = [item for item in items if item not in absent]
+    items.sort(key=lambda item: _turn(item.nodeid))
+
+
+def _turn(name: str) -> int:
+    """Say how early a test comes."""
+    return next((turn for turn, beginning in enumerate(FIRST) if name.startswith(beginning)), len(FIRST))
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

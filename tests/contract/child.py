@@ -1,10 +1,12 @@
 """What the tests run in a process of its own: `python child.py <job> <database> [...]`."""
 
 import asyncio
+import gc
 import os
 import sqlite3
 import sys
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 from valetkey.adapters.store import SqliteStore, open_store
@@ -136,7 +138,13 @@ def after_fork(store: SqliteStore) -> int:
 
 
 def nursery(_: Path) -> None:
-    """Fork a writer for each line `<database> <label>` of the input, so that each is there at once; tell its end."""
+    """Fork a writer for each line `<database> <label>` of the input, so that each is there at once; tell its end.
+
+    What a migration imports is imported here, so that a writer is killed in its work and not while it reads modules.
+    """
+    import_module("valetkey.adapters.store.upgrade")
+    gc.collect()
+    gc.freeze()  # else each writer's collector walks all that was imported, and so copies it
     for line in sys.stdin:
         path, label = line.split()
         child = os.fork()
