@@ -96,7 +96,7 @@ class Running:
 
 
 def told(work: Callable[[], T]) -> T:
-    """Do work, and turn what the house raises into one sentence on standard error and an exit code.
+    """Do work, and turn what the house raises into a sentence on standard error and an exit code.
 
     Raises:
         typer.Exit: The work was refused or could not be done.
@@ -105,13 +105,16 @@ def told(work: Callable[[], T]) -> T:
         return work()
     except Refused as error:
         fail(str(error), EXIT_REFUSED)
-    except (Unavailable, CannotStart) as error:
+    except Unavailable as error:
         fail(str(error), EXIT_UNAVAILABLE)
+    except CannotStart as error:
+        complain(*str(error).split("\n"))  # the mistakes of a configuration stand one on a line
+        raise typer.Exit(EXIT_UNAVAILABLE) from None
 
 
-def complain(sentence: str) -> None:
+def complain(*lines: str) -> None:
     """Print what is wrong on standard error."""
-    err().print(Text.assemble(("error: ", "bold red"), one_line(sentence)))
+    err().print(Text.assemble(("error: ", "bold red"), "\n".join(map(one_line, lines))))
 
 
 def fail(sentence: str, code: int = EXIT_REFUSED) -> NoReturn:

@@ -160,6 +160,7 @@ def test_mistakes_of_the_configuration_are_all_named(cli: Any) -> None:
     cli("account", "list", code=3)
     assert "did you mean [store]?" in cli.err
     assert "did you mean hostname?" in cli.err
+    assert [line.startswith(f"{cli.config}:") for line in cli.err.splitlines()] == [False, True, True, True]
     found = problems(cli)
     assert len(found) == 3
     assert all(subject.startswith(f"{cli.config}:") for subject, _, _ in found)
