@@ -1,5 +1,6 @@
 """Log lines: names and values, text on a terminal and JSON elsewhere. Nothing of the shape of an app password or an API token gets in."""
 
+import codecs
 import json
 import logging
 import re
@@ -21,6 +22,8 @@ _SHORTEST_SECRET = 16  # characters: the prefix and twelve letters, of either ki
 _MASK, _TOKEN_MASK = "vkey-***", "vkt_***"
 _MAX_TEXT = 20_000  # what is longer is not looked at
 _CONSTANTS = {None: "null", True: "true", False: "false"}
+# Found once: Python reads a file for it, and where no descriptor is left a line has to be written all the same.
+_escaped = codecs.getencoder("unicode_escape")
 _format_exception = structlog.processors.ExceptionRenderer()
 _HEAD, _TAIL = 1000, 3000  # what is kept of a long text; the end of a traceback says most
 
@@ -152,7 +155,7 @@ def _clean_text(text: str) -> str:
     masked = masked.rstrip("\n")
     if masked.isprintable():
         return masked
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in masked)
+    return "".join(c if c.isprintable() else _escaped(c)[0].decode() for c in masked)
 
 
 def _shortened(text: str) -> str:

@@ -2,8 +2,11 @@
 
 import base64
 import binascii
+import codecs
 import re
 
+# Found once: Python reads a file for it, and later there may be no descriptor left.
+_UTF_16 = codecs.lookup("utf-16-be")
 _SHIFTED = re.compile(rb"&([A-Za-z0-9+,]*)-")
 _DIRECT = re.compile(rb"[\x20-\x25\x27-\x7e]*\Z")  # printable ASCII but "&"
 
@@ -41,13 +44,13 @@ def encode_mailbox(name: str) -> bytes:
 def _shifted(run: list[str]) -> bytes:
     if not run:
         return b""
-    octets = "".join(run).encode("utf-16-be", errors="surrogatepass")
+    octets = _UTF_16.encode("".join(run), "surrogatepass")[0]
     return b"&" + base64.b64encode(octets, altchars=b"+,").rstrip(b"=") + b"-"
 
 
 def _decode_shifted(letters: bytes) -> str | None:
     try:
         octets = base64.b64decode(letters + b"=" * (-len(letters) % 4), altchars=b"+,", validate=True)
-        return octets.decode("utf-16-be")
+        return _UTF_16.decode(octets)[0]
     except (binascii.Error, UnicodeDecodeError):
         return None

@@ -4,10 +4,10 @@ A unix socket that only our own user can open, in the run directory. Nothing sec
 """
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, assert_never
@@ -27,6 +27,7 @@ _log = structlog.get_logger("valetkey.gateway")
 
 _BACKLOG = 64
 _IDLE = 60.0
+_PAUSE = 0.5  # seconds without accepting when there is no descriptor left
 _LONGEST_PATH = 107  # octets of sun_path, without its NUL
 _PART = 65536
 
@@ -72,12 +73,24 @@ class ControlDoor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _accept(self) -> None:
-        with suppress(BlockingIOError, InterruptedError, ConnectionAbortedError):
+        try:
             sock, _ = self._sock.accept()
-            sock.setblocking(False)
-            task = self._loop.create_task(self._serve(Link(self._driver, sock)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            # Asked again at once, and again, the worker would do nothing else.
+            _log.error("cannot_accept", door="control", why=errno.errorcode.get(error.errno or 0, "unknown"))
+            self._loop.remove_reader(self._sock.fileno())
+            self._loop.call_later(_PAUSE, self._go_on)
+            return
+        sock.setblocking(False)
+        task = self._loop.create_task(self._serve(Link(self._driver, sock)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _go_on(self) -> None:
+        if self._sock.fileno() >= 0:  # else it was closed meanwhile
+            self._loop.add_reader(self._sock.fileno(), self._accept)
 
     async def _serve(self, link: Link) -> None:
         reader = QuestionReader()
