@@ -31,8 +31,9 @@ _RESTART = "Restart Valetkey: doors open at its start."
 
 def door_findings(config: Config, *, is_running: bool) -> Iterator[Finding]:
     """Look at every door and peer, and at the mail servers of this machine that ask."""
+    known: list[tuple[PeerSection, str]] = []
     for peer in config.peer:
-        yield from _peer(peer)
+        yield from _peer(peer, known)
     for door in config.door:
         yield from one_door(config, door, is_running=is_running)
     yield from _servers(config)
@@ -41,7 +42,8 @@ def door_findings(config: Config, *, is_running: bool) -> Iterator[Finding]:
 # Peers
 
 
-def _peer(peer: PeerSection) -> Iterator[Finding]:
+def _peer(peer: PeerSection, known: list[tuple[PeerSection, str]]) -> Iterator[Finding]:
+    """Look at a peer's secret; `known` has those of the peers before, and gets this one's."""
     name = f"peer {peer.name}"
     if peer.secret_file is None:
         return
@@ -53,6 +55,11 @@ def _peer(peer: PeerSection) -> Iterator[Finding]:
             name, what, mend or f"Write one: openssl rand -base64 24 > {peer.secret_file}, for its owner alone."
         )
         return
+    for other, its in known:
+        if its == secret and _share_a_place(peer, other):
+            what = f"it asks from where {other.name} does, with the same secret, so that one is taken for the other"
+            yield problem(name, what, f"openssl rand -base64 24 > {peer.secret_file}, and the same at the mail server.")
+    known.append((peer, secret))
     if len(secret) < _LEAST_SECRET:
         mend = f"openssl rand -base64 24 > {peer.secret_file}, and the same at the mail server."
         yield warning(name, f"its secret has {len(secret)} characters, which can be guessed", mend)
@@ -183,6 +190,8 @@ def _reach(name: str, door: DoorSection, peers: tuple[PeerSection, ...]) -> Iter
             yield warning(name, what, mend)
     if door.kind in _WITHOUT_SECRET:
         yield from _shadowed(name, peers)
+    elif door.kind is DoorKind.LDAP:
+        yield from _shadowed(name, tuple(peer for peer in peers if peer.secret_file is None))
 
 
 def _is_loopback(host: str) -> bool:
@@ -191,10 +200,14 @@ def _is_loopback(host: str) -> bool:
     return bool(ip_or_none(host)) and parse_network(host).is_loopback
 
 
+def _share_a_place(one: PeerSection, other: PeerSection) -> bool:
+    return any(a.overlaps(b) for a in one.networks for b in other.networks if a.version == b.version)
+
+
 def _shadowed(name: str, peers: tuple[PeerSection, ...]) -> Iterator[Finding]:
     for position, peer in enumerate(peers):
         for before in peers[:position]:
-            if any(a.overlaps(b) for a in peer.networks for b in before.networks if a.version == b.version):
+            if _share_a_place(peer, before):
                 what = f"{before.name} and {peer.name} ask from the same place without a secret: the first is taken for both"
                 yield warning(name, what, "Give each a door of its own, by peers.")
 

@@ -112,6 +112,16 @@ def test_two_peers_at_one_place_without_a_secret(config: Config) -> None:
     two = replace(config, peer=(config.peer[0], PeerSection("mx2")))
     assert "the first is taken for both" in bad(two, tcp(DoorKind.SASL))
     assert bad(two, tcp(DoorKind.HTTP)) == ""
+    assert bad(two, tcp(DoorKind.LDAP)) == ""
+    three = replace(two, peer=(*two.peer, PeerSection("mx3", tls_only=True)))
+    assert "mx2 and mx3 ask from the same place" in bad(three, tcp(DoorKind.LDAP))
+
+
+def test_two_peers_with_one_secret(config: Config) -> None:
+    other = replace(config.peer[0], name="mx2", nginx=True)
+    assert "with the same secret" in bad(replace(config, peer=(config.peer[0], other)))
+    away = replace(other, networks=ELSEWHERE)
+    assert bad(replace(config, peer=(config.peer[0], away))) == ""  # by its place nobody takes it for the first
 
 
 def test_radius_over_a_network_without_proof(config: Config) -> None:
