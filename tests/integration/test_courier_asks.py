@@ -64,7 +64,7 @@ def valetkey(asked: tuple[Courier, Valetkey]) -> Valetkey:
 
 def imap_login(courier: Courier, name: str, secret: str) -> str:
     """Log in and give the answer; "" if the connection ends without one."""
-    with dialogue(courier.port, seconds=20) as talk:
+    with dialogue(courier.port, seconds=30) as talk:
         talk.until(r"\* OK")
         try:
             return talk.imap("a", f"LOGIN {name} {secret}")[-1]
@@ -73,7 +73,7 @@ def imap_login(courier: Courier, name: str, secret: str) -> str:
 
 
 def pop3_login(courier: Courier, name: str, secret: str) -> str:
-    with dialogue(courier.pop3_port, seconds=20) as talk:
+    with dialogue(courier.pop3_port, seconds=30) as talk:
         talk.until(r"\+OK")
         talk.ask(f"USER {name}", r"\+OK")
         try:
@@ -92,7 +92,7 @@ def test_an_app_password_opens_its_owners_mailbox_and_the_servers_own_password_d
     assert [each.result() for each in servers_own] == [FAILED, FAILED]
     for person, messages in ((ALICE, 0), (BOB, 1)):
         key = valetkey.keys.issue(person)
-        with dialogue(courier.port, seconds=20) as talk:
+        with dialogue(courier.port, seconds=30) as talk:
             talk.until(r"\* OK")
             assert talk.imap("b", f"LOGIN {person.address} {key.secret}")[-1] == "b OK LOGIN Ok."
             assert f"* {messages} EXISTS" in talk.imap("c", "SELECT INBOX")
