@@ -37,6 +37,16 @@ _SAY_WHY: Mapping[str, tuple[str, str]] = {
     Reason.THROTTLED: ("too many wrong passwords came from there", "Wait some minutes."),
     Reason.WRONG_CODE: ("the one-time code behind the main password was wrong or used", "Use an app password."),
 }
+# What is told too little of a login to hold its session to anything, whatever `holds` says.
+_HOLD_NOTHING = frozenset({"cyrus", "sendmail", "courier", "radius", "pam", "ldap", "dovecot-oauth2"})
+_NOT_HELD_THERE = (
+    "the app password has limits, and this server cannot be told to hold sessions to them",
+    "Use an app password without limits there, or Valetkey's own gateway for those with.",
+)
+_NOT_HELD_BY_NGINX = (
+    "the app password has limits, and nginx holds nobody to them",
+    "Send such sessions to Valetkey's own gateway (gateway in the [[peer]]); limits of sending a Postfix behind xclient holds.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +135,7 @@ def _refused(tried: Tried, name: str) -> Iterator[Finding]:
             yield problem(name, heard)
         return
     if tried.recorded is not None and tried.recorded.result in _SAY_WHY:
-        what, mend = _SAY_WHY[tried.recorded.result]
-        facts = {"network": tried.recorded.network, "protocol": tried.port.protocol.value}
-        yield problem(name, f"Valetkey refuses it: {what.format(**facts)}; {heard}", mend)
+        yield _refused_by_us(tried, tried.recorded, name, heard)
     elif tried.recorded is not None and tried.recorded.result == "allowed":
         what = f"Valetkey lets it in, and the server does not; {heard}"
         yield problem(name, what, "See the server's log: does the mailbox exist there, under the same name?")
@@ -147,9 +155,17 @@ def _later(tried: Tried, name: str) -> Iterator[Finding]:
         what = f"Valetkey lets it in, and the server fails after that; {heard}"
         yield problem(name, what, "See its log: a userdb, a mailbox or a right is missing there.")
     elif tried.recorded is not None and tried.recorded.result in _SAY_WHY:
-        what, mend = _SAY_WHY[tried.recorded.result]
-        facts = {"network": tried.recorded.network, "protocol": tried.port.protocol.value}
-        yield problem(name, f"Valetkey refuses it: {what.format(**facts)}; {heard}", mend)
+        yield _refused_by_us(tried, tried.recorded, name, heard)
     else:
         what = f"the question came, and Valetkey could not tell; {heard}"
         yield problem(name, what, "Its log has login_undecided and why. valetkey check")
+
+
+def _refused_by_us(tried: Tried, recorded: Recorded, name: str, heard: str) -> Finding:
+    what, mend = _SAY_WHY[recorded.result]
+    if recorded.result == Reason.NOT_HELD and tried.server in _HOLD_NOTHING:
+        what, mend = _NOT_HELD_THERE
+    elif recorded.result == Reason.NOT_HELD and tried.server == "nginx":
+        what, mend = _NOT_HELD_BY_NGINX
+    facts = {"network": recorded.network, "protocol": tried.port.protocol.value}
+    return problem(name, f"Valetkey refuses it: {what.format(**facts)}; {heard}", mend)

@@ -6,6 +6,7 @@ import pytest
 
 from valetkey.app.connecting.client import End, Outcome, Port
 from valetkey.app.connecting.explaining import Tried, explain
+from valetkey.app.connecting.finding import RECIPE_NAMES
 from valetkey.app.connecting.watching import Counts, Recorded
 from valetkey.core.login import Reason
 from valetkey.core.scope import MailProtocol
@@ -65,6 +66,13 @@ def test_each_reason_has_words_and_a_mend(reason: Reason, answer: Outcome) -> No
     assert finding.what.startswith("Valetkey refuses it: ")
     assert finding.mend
     assert "{" not in finding.what + finding.mend
+
+
+@pytest.mark.parametrize("server", sorted(RECIPE_NAMES))
+def test_holds_is_named_only_where_it_counts(server: str) -> None:
+    tried = replace(RIGHT, server=server, right=WRONG, recorded=Recorded(Reason.NOT_HELD.value, "198.51.100.7"))
+    (finding,) = explain(tried)
+    assert ("name them in holds" in finding.mend) == (server in {"dovecot", "postfix", "exim"})
 
 
 def test_logins_of_other_protocols_and_doors_are_not_ours() -> None:
