@@ -230,8 +230,7 @@ def with_a_passkey(visitor: Visitor, _alice: Person) -> Iterator[str]:
     visitor.site.do(lambda: house.store.write(lambda writer: writer.add_passkey(passkey)))
     visitor.give_password(carol)
     yield "code-with-passkey"
-    page = visitor.sign_in(carol)
-    page = visitor.go("/account")
+    page = visitor.come_in(carol, "/account")
     yield "account-with-passkey"
     page.get_by_role("link", name="Remove Carol’s laptop").click()
     yield "passkey-remove"
@@ -248,7 +247,7 @@ def with_a_passkey(visitor: Visitor, _alice: Person) -> Iterator[str]:
 def administering(visitor: Visitor, alice: Person) -> Iterator[str]:
     """An administrator looks at everything in the console."""
     visitor.context.clear_cookies()
-    visitor.sign_in(visitor.site.person("admin@example.org", role=Role.ADMIN))
+    visitor.let_in(visitor.site.person("admin@example.org", role=Role.ADMIN))
     for name, path in CONSOLE:
         visitor.go(path)
         yield name

@@ -28,7 +28,7 @@ def administrator(site: PortalSite, name: str = "ada") -> Person:
 
 
 def test_an_account_is_made_and_its_person_invited(site: PortalSite, visitor: Visitor, second: Visitor) -> None:
-    visitor.sign_in(administrator(site))
+    visitor.come_in(administrator(site))
     page = visitor.page
     page.get_by_role("link", name="Console", exact=True).click()
     page.get_by_role("navigation", name="Console").get_by_role("link", name="Accounts").click()
@@ -51,8 +51,7 @@ def test_an_account_is_made_and_its_person_invited(site: PortalSite, visitor: Vi
 def test_a_stolen_app_password_is_found_and_revoked_with_its_connections(site: PortalSite, visitor: Visitor) -> None:
     alice = site.do(lambda: fill(site.house))
     site.do(lambda: site.house.issue(alice, EVIL))
-    visitor.sign_in(administrator(site))
-    page = visitor.go("/console/app-passwords")
+    page = visitor.come_in(administrator(site), "/console/app-passwords")
     expect(page.get_by_role("link", name=EVIL)).to_be_visible()
     page.get_by_label("Search").fill("My phone")
     page.get_by_role("button", name="Filter").click()
@@ -71,8 +70,7 @@ def test_a_stolen_app_password_is_found_and_revoked_with_its_connections(site: P
 
 def test_many_are_revoked_at_once(site: PortalSite, visitor: Visitor) -> None:
     alice = site.do(lambda: fill(site.house))
-    visitor.sign_in(administrator(site))
-    page = visitor.go("/console/app-passwords")
+    page = visitor.come_in(administrator(site), "/console/app-passwords")
     page.locator("input[name=one]").nth(0).check()
     page.locator("input[name=one]").nth(1).check()
     page.get_by_role("button", name="Revoke the ticked ones").click()
@@ -91,8 +89,7 @@ def test_many_are_revoked_at_once(site: PortalSite, visitor: Visitor) -> None:
 def test_a_policy_is_tried_and_saved(site: PortalSite, visitor: Visitor) -> None:
     site.do(lambda: fill(site.house))
     ada = administrator(site)
-    visitor.sign_in(ada)
-    page = visitor.go("/console/policy")
+    page = visitor.come_in(ada, "/console/policy")
     page.get_by_label("Longest lifetime (days)").fill("20")
     page.get_by_role("button", name="See whom it hits").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Save this change?")
@@ -110,15 +107,14 @@ def test_a_policy_is_tried_and_saved(site: PortalSite, visitor: Visitor) -> None
 def test_what_one_proposes_another_countersigns(site: PortalSite, visitor: Visitor, second: Visitor) -> None:
     alice = site.person("alice@example.org")
     bea = administrator(site, "bea")
-    visitor.sign_in(administrator(site))
-    page = visitor.go(f"/console/accounts/{alice.account.id}")
+    page = visitor.come_in(administrator(site), f"/console/accounts/{alice.account.id}")
     page.get_by_role("link", name="Take second factors away").click()
     page.get_by_label("Reason").fill("Lost the phone; called back")
     page.get_by_role("button", name="Propose it").click()
     expect(page.get_by_text("Waits for a second administrator")).to_be_visible()
     expect(page.get_by_text("You have proposed this yourself", exact=False)).to_be_visible()
     expect(page.get_by_role("button", name="Countersign")).to_have_count(0)
-    second.sign_in(bea)
+    second.come_in(bea)
     other = second.go("/console")
     expect(other.get_by_text("1 proposal waits for a second administrator.")).to_be_visible()
     other.get_by_role("link", name="Decide").click()
@@ -132,8 +128,7 @@ def test_what_one_proposes_another_countersigns(site: PortalSite, visitor: Visit
 
 def test_the_audit_log_is_checked_and_taken_away(site: PortalSite, visitor: Visitor) -> None:
     alice = site.do(lambda: fill(site.house))
-    visitor.sign_in(administrator(site))
-    page = visitor.go("/console/audit")
+    page = visitor.come_in(administrator(site), "/console/audit")
     page.get_by_role("link", name="Check the chain").click()
     page.get_by_role("button", name="Check now").click()
     expect(page.get_by_text("The chain is whole")).to_be_visible()
@@ -153,8 +148,7 @@ def test_the_audit_log_is_checked_and_taken_away(site: PortalSite, visitor: Visi
 
 def test_the_helpdesk_sees_only_what_it_may_do(site: PortalSite, visitor: Visitor) -> None:
     alice = site.do(lambda: fill(site.house))
-    visitor.sign_in(site.person("hugo@example.org", role=Role.HELPDESK))
-    page = visitor.go("/console")
+    page = visitor.come_in(site.person("hugo@example.org", role=Role.HELPDESK), "/console")
     expect(page.get_by_role("link", name="Audit log")).to_have_count(0)
     page = visitor.go(f"/console/accounts/{alice.account.id}")
     expect(page.get_by_role("link", name="Disable")).to_be_visible()

@@ -1,28 +1,46 @@
-"""Every page under axe, in both colour schemes, wide and narrow; nothing on it is wider than the window."""
+"""Every page under axe, light and wide, and dark and narrow; nothing on it is wider than the window."""
 
-import pytest
-from playwright.sync_api import Browser
+from typing import Any
+
+from playwright.sync_api import Browser, Page
 from tests.browser.axe import violations
 from tests.browser.conftest import Visitor
 from tests.browser.every_page import every_page
 from tests.browser.portal_site import PortalSite, fill
 
 WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+LOOK = "[matchMedia('(prefers-color-scheme: dark)').matches, innerWidth]"
+LOOKS: tuple[tuple[Any, int], ...] = (("light", 1180), ("dark", 320))
 
 
-@pytest.mark.parametrize(("colours", "width"), [("light", 1180), ("dark", 320)])
-def test_every_page(chromium: Browser, site: PortalSite, colours: str, width: int) -> None:
+def put_on(page: Page, look: tuple[Any, int]) -> None:
+    """Have a page look as in a window of these colours and this width."""
+    colours, width = look
+    page.emulate_media(color_scheme=colours)
+    page.set_viewport_size({"width": width, "height": 800})
+    assert page.evaluate(LOOK) == [colours == "dark", width]
+
+
+def wrong_with(page: Page) -> list[str]:
+    """Give what is wrong with a page as it looks now."""
+    return violations(page) + ["wider than the window"] * page.evaluate(WIDER)
+
+
+def test_every_page(chromium: Browser, site: PortalSite) -> None:
     complaints: list[str] = []
-    context = chromium.new_context(
-        color_scheme=colours, viewport={"width": width, "height": 800}, reduced_motion="reduce"
-    )
+    context = chromium.new_context(reduced_motion="reduce")
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     alice = site.do(lambda: fill(site.house))
     found: list[str] = []
     try:
-        for name, page in every_page(Visitor(site, context, complaints), alice):
-            found += [f"{name}: {line}" for line in violations(page)]
-            found += [f"{name}: wider than the window"] * page.evaluate(WIDER)
+        visitor = Visitor(site, context, complaints)
+        put_on(visitor.page, LOOKS[0])
+        looks = LOOKS
+        for name, page in every_page(visitor, alice):
+            found += [f"{name}, {looks[0]}: {line}" for line in wrong_with(page)]
+            put_on(page, looks[1])
+            found += [f"{name}, {looks[1]}: {line}" for line in wrong_with(page)]
+            looks = looks[::-1]  # the next page is opened as this one looks now: half of them in each look
     finally:
         context.close()
     assert found == []

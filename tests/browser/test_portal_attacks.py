@@ -73,7 +73,7 @@ def test_typed_text_comes_back_as_text(site: PortalSite, scripted: Visitor) -> N
         expect(page.get_by_role("alert")).to_contain_text("not right")
         expect(page.get_by_label("Mail address")).to_have_value(text)
         site.house.clock.move(minutes=11)  # a new throttle window
-    scripted.sign_in(alice)
+    scripted.let_in(alice)
     for text in CORPUS[:8]:
         scripted.go(f"/app-passwords/new?purpose={text}&account=")
         scripted.go(f"/prove?next={text}")
@@ -91,7 +91,7 @@ def test_typed_text_comes_back_as_text(site: PortalSite, scripted: Visitor) -> N
 
 def test_another_site_cannot_act(site: PortalSite, chromium: Browser, scripted: Visitor) -> None:
     alice = site.person("alice@example.org")
-    page = scripted.sign_in(alice)
+    page = scripted.come_in(alice)
     number = site.house.store.change_number()
     other = site.url.replace("localhost", "127.0.0.1")  # another host is another site
     paths = ["/sign-out", "/app-passwords/revoke-all", "/account/sessions/end-others", "/account/recovery-codes"]

@@ -20,7 +20,7 @@ SPACED = "* { line-height: 1.5 !important; letter-spacing: .12em !important; wor
 def visit(chromium: Browser, site: PortalSite, **wanted: Any) -> Visitor:
     """Open a browser of a kind and sign alice in."""
     visitor = Visitor(site, chromium.new_context(**wanted), [])
-    visitor.sign_in(site.do(lambda: fill(site.house)))
+    visitor.let_in(site.do(lambda: fill(site.house)))
     return visitor
 
 
@@ -66,7 +66,7 @@ def test_from_right_to_left_nothing_sticks_out(chromium: Browser, site: PortalSi
 
 def test_long_german_words_fit(chromium: Browser, site: PortalSite) -> None:
     visitor = visit(chromium, site, viewport={"width": 320, "height": 700})
-    visitor.page.get_by_role("button", name="Deutsch").click()
+    visitor.go("/").get_by_role("button", name="Deutsch").click()
     assert too_wide(visitor) == []
     assert visitor.page.locator("html").get_attribute("lang") == "de"
     visitor.context.close()

@@ -87,8 +87,7 @@ def test_set_up_with_a_picture_and_recovery_codes(site: PortalSite, visitor: Vis
 
 def test_mistakes_are_shown_and_led_to(site: PortalSite, visitor: Visitor) -> None:
     alice = site.person("alice@example.org")
-    page = visitor.sign_in(alice)
-    visitor.go("/app-passwords/new?purpose=phone")
+    page = visitor.come_in(alice, "/app-passwords/new?purpose=phone")
     page.get_by_label("Name", exact=True).fill(" ")
     page.get_by_text("Limit further").click()
     page.get_by_label("Only from these networks").check()
@@ -107,7 +106,7 @@ def test_mistakes_are_shown_and_led_to(site: PortalSite, visitor: Visitor) -> No
 
 def test_proving_it_again_leads_back(site: PortalSite, visitor: Visitor) -> None:
     alice = site.person("alice@example.org")
-    page = visitor.sign_in(alice)
+    page = visitor.come_in(alice)
     site.house.clock.move(minutes=10)
     page.get_by_role("link", name="Make the first one").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Prove that it is you")
@@ -120,8 +119,7 @@ def test_proving_it_again_leads_back(site: PortalSite, visitor: Visitor) -> None
 def test_copying(site: PortalSite, scripted: Visitor) -> None:
     alice = site.person("alice@example.org")
     scripted.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = scripted.sign_in(alice)
-    scripted.go("/app-passwords/new?purpose=scanner")
+    page = scripted.come_in(alice, "/app-passwords/new?purpose=scanner")
     page.get_by_label("Name", exact=True).fill("Scanner")
     page.get_by_role("button", name="Make the app password").click()
     page.locator(".secret .copy").click()
@@ -173,7 +171,7 @@ def test_the_keyboard_is_enough(site: PortalSite, scripted: Visitor) -> None:
 def test_every_page_fits_the_window(site: PortalSite, scripted: Visitor, width: int) -> None:
     alice = site.do(lambda: fill(site.house))
     scripted.page.set_viewport_size({"width": width, "height": 700})
-    page = scripted.sign_in(alice)
+    page = scripted.let_in(alice)
     listed = site.do(lambda: app_passwords.of_account(site.house.ports, OPERATOR, alice.account.id))
     one = next(credential.id for credential in listed if credential.is_live)
     for path in (
@@ -189,8 +187,7 @@ def test_every_page_fits_the_window(site: PortalSite, scripted: Visitor, width: 
 
 def test_recovery_codes_print_alone(site: PortalSite, scripted: Visitor) -> None:
     alice = site.person("alice@example.org")
-    page = scripted.sign_in(alice)
-    scripted.go("/account/recovery-codes")
+    page = scripted.come_in(alice, "/account/recovery-codes")
     page.get_by_role("button", name="Make ten new codes").click()
     page.get_by_text("I have kept them").wait_for()
     page.emulate_media(media="print")

@@ -35,7 +35,7 @@ def make(visitor: Visitor, purpose: str, name: str = "One") -> str:
 
 def test_the_first_login_shows_on_the_page(site: PortalSite, scripted: Visitor) -> None:
     alice = site.person("alice@example.org")
-    page = scripted.sign_in(alice)
+    page = scripted.let_in(alice)
     secret = make(scripted, "phone", "Kitchen phone")
     waiting = page.locator("#first-login")
     expect(waiting).to_contain_text("Waiting for the first login")
@@ -47,7 +47,7 @@ def test_the_first_login_shows_on_the_page(site: PortalSite, scripted: Visitor) 
 
 def test_a_refused_login_shows_why(site: PortalSite, scripted: Visitor) -> None:
     alice = site.person("alice@example.org")
-    page = scripted.sign_in(alice)
+    page = scripted.let_in(alice)
     secret = make(scripted, "scanner")
     log_in(site, alice, secret)
     refusal = page.locator("#first-login [role=alert]")
@@ -60,7 +60,7 @@ def test_without_javascript_the_details_say_it(
     site: PortalSite, visitor: Visitor, request: pytest.FixtureRequest
 ) -> None:
     alice = site.person("alice@example.org")
-    page = visitor.sign_in(alice)
+    page = visitor.let_in(alice)
     secret = make(visitor, "phone")
     log_in(site, alice, secret, client="iPhone Mail")
     if "without-javascript" in request.node.name:
@@ -71,8 +71,7 @@ def test_without_javascript_the_details_say_it(
 
 
 def test_the_sentence_follows_the_ticks(site: PortalSite, visitor: Visitor, request: pytest.FixtureRequest) -> None:
-    visitor.sign_in(site.person("alice@example.org"))
-    page = visitor.go("/app-passwords/new?purpose=phone")
+    page = visitor.come_in(site.person("alice@example.org"), "/app-passwords/new?purpose=phone")
     sentence = page.locator("#summary")
     expect(sentence).to_contain_text("It can read mail, mark messages")
     expect(sentence).to_contain_text("It works from anywhere, and does not end by itself.")
@@ -97,8 +96,7 @@ def test_the_sentence_follows_the_ticks(site: PortalSite, visitor: Visitor, requ
 
 def test_limits_are_set_said_and_counted(site: PortalSite, visitor: Visitor, request: pytest.FixtureRequest) -> None:
     alice = site.person("alice@example.org")
-    visitor.sign_in(alice)
-    page = visitor.go("/app-passwords/new?purpose=scanner")
+    page = visitor.come_in(alice, "/app-passwords/new?purpose=scanner")
     expect(page.get_by_label("Messages a day")).to_be_hidden()
     page.get_by_text("More limits").click()
     page.get_by_label("alice@example.org", exact=True).check()
@@ -125,8 +123,7 @@ def test_limits_are_set_said_and_counted(site: PortalSite, visitor: Visitor, req
 
 
 def test_a_crm_is_asked_for_its_folders(site: PortalSite, visitor: Visitor) -> None:
-    visitor.sign_in(site.person("alice@example.org"))
-    page = visitor.go("/app-passwords/new?purpose=crm")
+    page = visitor.come_in(site.person("alice@example.org"), "/app-passwords/new?purpose=crm")
     expect(page.locator("#summary")).to_have_text("Name at least one folder that it may read.")
     page.get_by_label("Name", exact=True).fill("CRM")
     page.get_by_label("Sees only these folders").fill("*")
@@ -138,16 +135,14 @@ def test_a_crm_is_asked_for_its_folders(site: PortalSite, visitor: Visitor) -> N
 
 
 def test_the_enter_key_makes_it(site: PortalSite, visitor: Visitor) -> None:
-    visitor.sign_in(site.person("alice@example.org"))
-    page = visitor.go("/app-passwords/new?purpose=website")
+    page = visitor.come_in(site.person("alice@example.org"), "/app-passwords/new?purpose=website")
     page.get_by_label("Name", exact=True).fill("Shop")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("“Shop” is ready")
 
 
 def test_what_else_it_could_be_for(site: PortalSite, visitor: Visitor) -> None:
-    visitor.sign_in(site.person("alice@example.org"))
-    page = visitor.go("/app-passwords/new")
+    page = visitor.come_in(site.person("alice@example.org"), "/app-passwords/new")
     expect(page.locator(".tile")).to_have_count(7)
     page.get_by_role("link", name="Something else").click()
     expect(page.locator(".tile")).to_have_count(2)
@@ -157,7 +152,7 @@ def test_what_else_it_could_be_for(site: PortalSite, visitor: Visitor) -> None:
 
 def test_exact_settings_for_each_kind_of_client(site: PortalSite, scripted: Visitor) -> None:
     alice = site.person("alice@example.org")
-    page = scripted.sign_in(alice)
+    page = scripted.let_in(alice)
     secret = make(scripted, "website")
     page.get_by_text("A server’s own mail (msmtp)").click()
     lines = page.locator("#lines-msmtp-1")
@@ -174,7 +169,7 @@ def test_exact_settings_for_each_kind_of_client(site: PortalSite, scripted: Visi
 
 
 def test_the_profile_is_a_file(site: PortalSite, visitor: Visitor) -> None:
-    visitor.sign_in(site.person("alice@example.org"))
+    visitor.let_in(site.person("alice@example.org"))
     make(visitor, "phone")
     button = visitor.page.get_by_role("button", name="Load the profile")
     with visitor.page.expect_download() as waiting:

@@ -13,15 +13,14 @@ def alice(site: PortalSite) -> Person:
 
 
 def test_a_page_waits_and_then_says_who_came(scripted: Visitor, alice: Person) -> None:
-    scripted.sign_in(alice)
-    page = scripted.go("/components")
+    page = scripted.come_in(alice, "/components")
     expect(page.locator("#live")).to_have_text("iPhone Mail signed in from 203.0.113.7.")
     expect(page.locator("#told")).to_have_text("iPhone Mail signed in from 203.0.113.7.")
     expect(page.locator("#live-lost")).to_be_hidden()
 
 
 def test_a_page_that_hears_nothing_more_says_so(scripted: Visitor, alice: Person) -> None:
-    page = scripted.sign_in(alice)
+    page = scripted.let_in(alice)
     page.route("**/components/live", lambda route: route.fulfill(status=503))
     page = scripted.go("/components")
     expect(page.locator("#live-lost")).to_contain_text("Reload it")
@@ -29,7 +28,7 @@ def test_a_page_that_hears_nothing_more_says_so(scripted: Visitor, alice: Person
 
 
 def test_who_reads_with_the_keyboard_is_not_thrown_out_by_an_update(scripted: Visitor, alice: Person) -> None:
-    page = scripted.sign_in(alice)
+    page = scripted.let_in(alice)
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -53,7 +52,7 @@ def test_who_reads_with_the_keyboard_is_not_thrown_out_by_an_update(scripted: Vi
 
 
 def test_a_fragment_runs_no_script(scripted: Visitor, alice: Person) -> None:
-    page = scripted.sign_in(alice)
+    page = scripted.let_in(alice)
     body = "data: <p>Shown</p><img src=x onerror=alert(1)><script>alert(2)</script>\n\nevent: end\ndata:\n\n"
     page.route("**/components/live", lambda route: route.fulfill(content_type="text/event-stream", body=body))
     page = scripted.go("/components")
@@ -65,8 +64,7 @@ def test_a_fragment_runs_no_script(scripted: Visitor, alice: Person) -> None:
 
 
 def test_ticking_all(scripted: Visitor, alice: Person) -> None:
-    scripted.sign_in(alice)
-    page = scripted.go("/components/console")
+    page = scripted.come_in(alice, "/components/console")
     everything = page.get_by_label("All", exact=True)
     everything.check()
     expect(page.get_by_label("My phone of alice@example.org")).to_be_checked()
@@ -79,7 +77,7 @@ def test_ticking_all(scripted: Visitor, alice: Person) -> None:
 def test_times_are_told_in_the_browsers_zone(chromium: Browser, site: PortalSite, alice: Person) -> None:
     context = chromium.new_context(timezone_id="Asia/Kolkata")
     visitor = Visitor(site, context, [])
-    visitor.sign_in(alice)
+    visitor.come_in(alice)  # the first page tells the zone
     expect(visitor.go("/account").locator(".bottom")).to_contain_text("India")
     context.close()
 
@@ -89,8 +87,7 @@ def test_without_scripts_nothing_offers_what_only_scripts_do(
 ) -> None:
     context = chromium.new_context(java_script_enabled=False)
     visitor = Visitor(site, context, [])
-    visitor.sign_in(alice)
-    page = visitor.go("/components")
+    page = visitor.come_in(alice, "/components")
     for button in page.locator("button.copy, button.print").all():
         expect(button).to_be_hidden()
     expect(page.locator("#live")).to_have_text("Waiting for the first login…")
@@ -100,8 +97,7 @@ def test_without_scripts_nothing_offers_what_only_scripts_do(
 
 
 def test_everything_is_reached_by_the_keyboard_and_seen(scripted: Visitor, alice: Person) -> None:
-    scripted.sign_in(alice)
-    page = scripted.go("/components")
+    page = scripted.come_in(alice, "/components")
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to the content")).to_be_focused()
     reached = set()

@@ -19,8 +19,7 @@ def shows(site: PortalSite, secret: str) -> Actor:
 
 def test_a_token_from_its_making_to_its_end(site: PortalSite, visitor: Visitor) -> None:
     alice = site.person("alice@example.org")
-    page = visitor.sign_in(alice)
-    page = visitor.go("/account")
+    page = visitor.come_in(alice, "/account")
     page.get_by_role("link", name="API tokens").click()
     page.get_by_role("link", name="New API token").click()
     page.get_by_label("Name", exact=True).fill("Monitoring")
@@ -46,8 +45,7 @@ def test_a_token_from_its_making_to_its_end(site: PortalSite, visitor: Visitor) 
 
 def test_it_is_made_by_keyboard_alone(site: PortalSite, scripted: Visitor) -> None:
     alice = site.person("alice@example.org")
-    page = scripted.sign_in(alice)
-    page = scripted.go("/account/tokens/new")
+    page = scripted.come_in(alice, "/account/tokens/new")
     page.get_by_label("Name", exact=True).focus()
     page.keyboard.type("Keyboard")
     page.keyboard.press("Tab")
