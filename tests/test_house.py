@@ -151,6 +151,7 @@ def test_broad_excepts_stand_in_the_outermost_places_only() -> None:
 BROAD_EXCEPTS: dict[str, str] = {
     "service/login.py": "a bug in a decision is “cannot tell”, and a record that fails refuses nobody",
     "service/activity.py": "a batch that can never be written would hold up all that come after it",
+    "app/repeating.py": "what is done again and again beside the answering goes on after a bug in one step",
     "doors/web/errors.py": "the outermost handler of the portal: a bug is an error page",
     "doors/api/app.py": "the outermost handler of the API: a bug is a problem with a reference",
     "doors/asked/http_talk.py": "a bug costs its own request, which is answered “try again later”, and no other",

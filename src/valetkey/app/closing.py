@@ -5,18 +5,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
-import structlog
-
 from valetkey.adapters.doveadm import CommandLine, Doveadm, DovecotServer, Way
+from valetkey.app.repeating import again_and_again
 from valetkey.app.settings import read_secret
 from valetkey.config.sections import Config
-from valetkey.core.errors import Unavailable
 from valetkey.late import late
 from valetkey.service.closing_parts import NoServers, ServerSessions
 from valetkey.service.closing_upkeep import look_through, tell_server
 from valetkey.service.ports import Ports
-
-_log = structlog.get_logger("valetkey.closing")
 
 _SECONDS = 1.0
 
@@ -50,13 +46,5 @@ async def keep_telling(ports: Ports) -> None:
     if ports.server_sessions.servers:
         steps: list[Callable[[Ports], Awaitable[int]]] = [look_through]
         steps += [partial(tell_server, server=server) for server in ports.server_sessions.servers]
-        await asyncio.gather(*(_repeat(ports, step) for step in steps))
-
-
-async def _repeat(ports: Ports, step: Callable[[Ports], Awaitable[int]]) -> None:
-    while True:
-        await asyncio.sleep(_SECONDS)
-        try:
-            await step(ports)
-        except Unavailable as error:
-            _log.warning("mail_servers_not_told", why=str(error))
+        repeated = (again_and_again(partial(step, ports), _SECONDS, "mail_servers_not_told") for step in steps)
+        await asyncio.gather(*repeated)

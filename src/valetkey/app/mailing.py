@@ -1,14 +1,13 @@
 """Joins what sends notices: the mail server of the configuration, the language and the portal's address."""
 
-import asyncio
 from collections.abc import Callable
 
 import structlog
 
 from valetkey.adapters.mailer import MailServer, ServerMailer
+from valetkey.app.repeating import again_and_again
 from valetkey.app.settings import portal_urls, read_secret
 from valetkey.config.sections import Config
-from valetkey.core.errors import Unavailable
 from valetkey.core.mail_address import mail_address
 from valetkey.doors.web.catalogues import installed_catalogues
 from valetkey.doors.web.languages import Languages
@@ -48,12 +47,10 @@ def letterhead_of(config: Config) -> Letterhead:
 
 async def keep_sending(ports: Ports, letterhead: Letterhead) -> None:
     """Send what is due every few seconds, until cancelled. In one process of an installation only."""
-    while True:
-        await asyncio.sleep(_SECONDS)
-        try:
-            sent = await send_due(ports, ports.mailer, letterhead)
-        except Unavailable as error:
-            _log.warning("notices_not_sent", why=str(error))
-        else:
-            if sent:
-                _log.info("notices_sent", count=sent)
+
+    async def send() -> None:
+        sent = await send_due(ports, ports.mailer, letterhead)
+        if sent:
+            _log.info("notices_sent", count=sent)
+
+    await again_and_again(send, _SECONDS, "notices_not_sent")

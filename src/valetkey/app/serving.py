@@ -23,6 +23,7 @@ from valetkey.app.local_ca import LocalCertificate, ensure_local_certificate
 from valetkey.app.mailing import keep_sending, letterhead_of
 from valetkey.app.notifying import tell_ready
 from valetkey.app.one_site import OneSite
+from valetkey.app.repeating import again_and_again
 from valetkey.app.settings import (
     api_settings,
     certificates_of,
@@ -36,7 +37,7 @@ from valetkey.app.supervisor import Run, Supervisor, Work
 from valetkey.app.web_connections import CappedListener
 from valetkey.app.web_server import ReloadingCertificate, WebServer, run_servers
 from valetkey.config.sections import Config
-from valetkey.core.errors import CannotStart, Unavailable
+from valetkey.core.errors import CannotStart
 from valetkey.doors.api.app import create_api
 from valetkey.doors.gateway import settings as gateway
 from valetkey.doors.gateway.worker import bind_listeners, run_worker
@@ -215,25 +216,25 @@ def _portal_certificate(config: Config, local: LocalCertificate | None) -> Reloa
 
 
 async def _keep_tidy(ports: Ports) -> None:
-    while True:
-        await asyncio.sleep(_MINUTE)
-        try:
-            lapsed = await every_minute(ports)
-        except Unavailable as error:
-            _log.warning("upkeep_failed", why=str(error))
-        else:
-            if lapsed:
-                _log.info("app_passwords_expired", count=lapsed)
+
+    async def tidy() -> None:
+        lapsed = await every_minute(ports)
+        if lapsed:
+            _log.info("app_passwords_expired", count=lapsed)
+
+    await again_and_again(tidy, _MINUTE, "upkeep_failed")
 
 
 async def _renew(config: Config) -> None:
     """Renew the local certificate before it ends; everybody who uses it sees the new files."""
-    while True:
-        await asyncio.sleep(_DAY)
+
+    async def renew() -> None:
         try:
             ensure_local_certificate(config.server.tls_directory, config.server.hostname, datetime.now(UTC))
         except CannotStart as error:
             _log.error("local_certificate_not_renewed", why=str(error))
+
+    await again_and_again(renew, _DAY, "local_certificate_not_renewed")
 
 
 def _make_run_directory(config: Config) -> None:
