@@ -79,14 +79,33 @@ def alice(site: ApiSite) -> Person:
     return site.person(ALICE)
 
 
-@pytest.fixture
-def line(site: ApiSite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Line:
-    """The command line of an administrator, with a token in the environment."""
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):  # each command would read this machine's authorities anew
+        monkeypatch.setenv(name, str(tmp_path / "no-authorities"))
+
+
+def administered(site: ApiSite) -> Line:
     made = Line(site)
     made.environment["VALETKEY_TOKEN"] = site.token(site.person("ada@example.org", role=Role.ADMIN))
     return made
+
+
+@pytest.fixture
+def line(site: ApiSite) -> Line:
+    """The command line of an administrator, with a token in the environment."""
+    return administered(site)
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    """The same, of a site that nobody asks anything."""
+    running = ApiSite(tmp_path_factory.mktemp("idle"))
+    yield administered(running)
+    assert running.seen == []
+    running.close()
 
 
 @pytest.fixture
@@ -289,8 +308,8 @@ def test_the_token_comes_from_a_file_that_is_ones_own(line: Line, tmp_path: Path
         assert "token" in line.err
 
 
-def test_a_token_is_no_argument(line: Line) -> None:
-    line.there("whoami", "--token", "vkt_x", code=2)
+def test_a_token_is_no_argument(idle: Line) -> None:
+    idle.there("whoami", "--token", "vkt_x", code=2)
 
 
 def test_expired_revoked_and_from_elsewhere(line: Line, site: ApiSite, alice: Person) -> None:
@@ -317,9 +336,9 @@ def test_a_server_that_is_down_asks_to_try_later(line: Line, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("server", ["http://mail.example.org", "mail.example.org", "https://mail.example.org/x"])
-def test_a_token_goes_to_servers_with_tls_alone(line: Line, server: str) -> None:
-    line.run("--server", server, "account", "list", code=3)
-    assert "https" in line.err
+def test_a_token_goes_to_servers_with_tls_alone(idle: Line, server: str) -> None:
+    idle.run("--server", server, "account", "list", code=3)
+    assert "https" in idle.err
 
 
 def test_certificates_are_verified(tmp_path: Path, line: Line) -> None:
@@ -345,10 +364,10 @@ def test_certificates_are_verified(tmp_path: Path, line: Line) -> None:
         ("app-password", "create", ALICE, "x", "--as", ALICE),
     ],
 )  # fmt: skip
-def test_what_works_on_the_server_alone_says_so(line: Line, command: tuple[str, ...]) -> None:
-    line.there(*command, code=2)
-    assert line.err == "error: This works only on the server itself: run it there, without --server.\n"
-    assert line.site.seen == []
+def test_what_works_on_the_server_alone_says_so(idle: Line, command: tuple[str, ...]) -> None:
+    idle.there(*command, code=2)
+    assert idle.err == "error: This works only on the server itself: run it there, without --server.\n"
+    assert idle.site.seen == []
 
 
 def test_a_recovery_that_is_not_under_way_is_not_called_off(line: Line, alice: Person) -> None:
