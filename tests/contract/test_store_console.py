@@ -92,6 +92,13 @@ async def test_domains_are_counted(people: SqliteStore) -> None:
 
     await people.write(work)
     net, org = await people.read(lambda reader: reader.domains())
+    for wanted, found in (
+        ({"limit": 1}, (net,)),
+        ({"after": "example.net"}, (org,)),
+        ({"search": "E.ORG"}, (org,)),
+        ({"search": "%"}, ()),
+    ):
+        assert await people.read(lambda reader, wanted=wanted: reader.domains(**wanted)) == found, wanted
     assert (net.domain, net.people, net.shared, net.with_second_factor, net.app_passwords) == (
         "example.net",
         1,
@@ -237,6 +244,27 @@ async def test_proposals_are_kept_and_decided_once(people: SqliteStore) -> None:
     assert await people.read(lambda reader: reader.proposal("pr_one")) == expected
     assert await people.read(lambda reader: reader.proposals(open_only=True)) == ()
     assert await people.read(lambda reader: reader.proposals(open_only=False)) == (expected,)
+
+
+async def test_proposals_are_listed_by_pages_and_known_again(people: SqliteStore) -> None:
+    one, two = a_proposal("one"), a_proposal("two", account_id=None, kind=ProposalKind.EXPORT_EVERYTHING)
+    for each in (one, two):
+        await people.write(lambda writer, each=each: writer.add_proposal(each))
+    assert await people.read(lambda reader: reader.proposals(open_only=True, limit=1)) == (two,)
+    place = (two.proposed_at, two.id)
+    assert await people.read(lambda reader: reader.proposals(open_only=True, after=place)) == (one,)
+    late = NOW + LASTS
+    for kind, account_id, at, is_it in (
+        (one.kind, "ac_bob", NOW, True),
+        (one.kind, "ac_dan", NOW, False),
+        (two.kind, None, NOW, True),
+        (one.kind, None, NOW, False),
+        (one.kind, "ac_bob", late, False),
+    ):
+        wanted = (kind, account_id, at)
+        assert await people.read(lambda reader, wanted=wanted: reader.is_proposed(*wanted)) is is_it, wanted
+    assert await people.read(lambda reader: reader.open_proposal_count(NOW)) == 2
+    assert await people.read(lambda reader: reader.open_proposal_count(late)) == 0
 
 
 async def test_nobody_countersigns_alone(people: SqliteStore) -> None:

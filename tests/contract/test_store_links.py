@@ -101,6 +101,10 @@ async def test_one_recovery_waits_per_account(alice):
     assert await alice.read(lambda reader: reader.open_recovery("ac_alice")) == a_recovery()
     waiting = await alice.read(lambda reader: reader.open_recoveries())
     assert [one.id for one in waiting] == ["rc_bobs", "rc_first"]
+    assert await alice.read(lambda reader: reader.open_recoveries(limit=1)) == waiting[:1]
+    place = (waiting[0].opens_at, waiting[0].id)
+    assert await alice.read(lambda reader: reader.open_recoveries(after=place)) == waiting[1:]
+    assert await alice.read(lambda reader: reader.open_recovery_count()) == 2
 
 
 @pytest.mark.parametrize("state", [RecoveryState.CANCELLED, RecoveryState.DONE, RecoveryState.LAPSED])

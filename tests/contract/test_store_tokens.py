@@ -52,10 +52,26 @@ async def test_a_token_is_found_by_id_and_by_its_index(store: SqliteStore) -> No
 
 async def test_tokens_are_listed_newest_first_of_one_account_or_of_all(store: SqliteStore) -> None:
     old, new = a_token("old"), a_token("new", created_at=NOW + timedelta(seconds=1))
-    await add(store, old, new, a_token("bobs", "bob"))
+    bobs = a_token("bobs", "bob", created_by="ac_alice")
+    await add(store, old, new, bobs)
     names = await store.read(lambda reader: [token.name for token in reader.api_tokens("ac_alice")])
     assert names == ["new", "old"]
-    assert len(await store.read(lambda reader: reader.api_tokens())) == 3
+    assert await store.read(lambda reader: reader.api_tokens_in_reach("ac_alice")) == (new, old, bobs)
+    assert await store.read(lambda reader: reader.api_tokens_in_reach("ac_bob")) == (bobs,)
+    assert await store.read(lambda reader: reader.api_tokens_where(limit=2)) == (new, old)
+    rest = await store.read(lambda reader: reader.api_tokens_where(after=(old.created_at, old.id), limit=2))
+    assert rest == (bobs,)
+    await store.write(lambda writer: writer.set_api_token_revoked(old.id, at=NOW, by="cli"))
+    for wanted, found in (
+        ({"search": "NE"}, [new]),
+        ({"search": "bob@"}, [bobs]),
+        ({"search": "%"}, []),
+        ({"live_only": False}, [new, old, bobs]),
+        ({}, [new, bobs]),
+    ):
+        listed = await store.read(lambda reader, wanted=wanted: reader.api_tokens_where(**wanted))
+        assert [token.id for token in listed] == [token.id for token in found], wanted
+    assert await store.read(lambda reader: reader.api_tokens_in_reach("ac_alice")) == (new, bobs)
 
 
 async def test_a_revoked_token_keeps_nothing_of_its_secret(store: SqliteStore) -> None:

@@ -47,6 +47,7 @@ class Stage:
     shared: Account
     by_role: dict[Role | None, Person] = field(default_factory=dict)
     count: int = 0
+    held: int = 0  # app passwords of alice, since all were revoked
 
     @property
     def ports(self) -> Any:
@@ -67,7 +68,9 @@ class Stage:
             "1",
         )
         self.house.live.sessions = [opened]
-        if self.count % 40 == 0:  # an account may have only so many
+        self.held += 1
+        if self.held == 40:  # an account may have only so many
+            self.held = 0
             await app_passwords.revoke_all(self.ports, OPERATOR, self.alice.account.id)
             return await self.credential()
         return issued.app_password.id
@@ -216,6 +219,7 @@ VERBS: dict[str, tuple[Action, Verb]] = {
     "accounts.set_rights": (Action.CHANGE_ACCOUNTS, _on_alice(accounts.set_rights, frozenset(Permission))),
     "accounts.set_role": (Action.SET_ROLES, _on_alice(accounts.set_role, None)),
     "calling_off.cancel": (Action.DISABLE_ACCOUNTS, _with(Stage.recovering, calling_off.cancel)),
+    "calling_off.of_account": (Action.SEE_ACCOUNTS, _on_alice(calling_off.of_account)),
     "calling_off.under_way": (Action.SEE_ACCOUNTS, _plain(calling_off.under_way)),
     "invitations.invite": (Action.INVITE, lambda s, a: invitations.invite(s.ports, a, s.new.id)),
     "app_passwords.of_account": (Action.SEE_APP_PASSWORDS, _on_alice(app_passwords.of_account)),
@@ -260,6 +264,7 @@ VERBS: dict[str, tuple[Action, Verb]] = {
     "proposals.decline": (Action.COUNTERSIGN, _with(Stage.proposal, proposals.decline)),
     "api_tokens.of_account": (Action.SEE_TOKENS, _on_alice(api_tokens.of_account)),
     "api_tokens.all_of": (Action.SEE_TOKENS, _plain(api_tokens.all_of)),
+    "api_tokens.find": (Action.SEE_TOKENS, _with(Stage.token, api_tokens.find)),
     "api_tokens.revoke": (Action.REVOKE_TOKENS, _with(Stage.token, api_tokens.revoke)),
     "servers.connected": (Action.SEE_SERVERS, _plain(servers.connected)),
     "servers.asking": (Action.SEE_SERVERS, _plain(servers.asking)),

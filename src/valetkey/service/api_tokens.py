@@ -191,8 +191,24 @@ async def of_account(ports: Ports, actor: Actor, account_id: str, *, live_only: 
     return await ports.store.read(look)
 
 
-async def all_of(ports: Ports, actor: Actor, *, live_only: bool = True) -> tuple[tuple[ApiToken, Account], ...]:
+async def all_of(
+    ports: Ports,
+    actor: Actor,
+    *,
+    search: str = "",
+    live_only: bool = True,
+    after: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> tuple[tuple[ApiToken, Account], ...]:
     """List everybody's tokens with their accounts, newest first.
+
+    Args:
+        ports: The ports.
+        actor: Who looks.
+        search: Part of a name or of an address.
+        live_only: Whether revoked ones are left out.
+        after: created_at and id of the one to go on behind.
+        limit: How many at most.
 
     Raises:
         NotAllowed: The role or the token that is acted through does not permit `Action.SEE_TOKENS`.
@@ -202,8 +218,30 @@ async def all_of(ports: Ports, actor: Actor, *, live_only: bool = True) -> tuple
 
     def look(reader: Reader) -> tuple[tuple[ApiToken, Account], ...]:
         require(reader, actor, Action.SEE_TOKENS, now)
-        found = ((token, reader.account(token.account_id)) for token in reader.api_tokens(live_only=live_only))
+        tokens = reader.api_tokens_where(search=search, live_only=live_only, after=after, limit=limit)
+        found = ((token, reader.account(token.account_id)) for token in tokens)
         return tuple((token, account) for token, account in found if account is not None)
+
+    return await ports.store.read(look)
+
+
+async def find(ports: Ports, actor: Actor, token_id: str) -> tuple[ApiToken, Account]:
+    """Give anybody's token with its account, by `Action.SEE_TOKENS`.
+
+    Raises:
+        NotFound: No such token.
+        NotAllowed: The role or the token that is acted through does not permit it.
+        Unavailable: The store failed.
+    """
+    now = ports.clock.now()
+
+    def look(reader: Reader) -> tuple[ApiToken, Account]:
+        require(reader, actor, Action.SEE_TOKENS, now)
+        token = reader.api_token(token_id) if token_id.isascii() else None
+        account = reader.account(token.account_id) if token else None
+        if token is None or account is None:
+            raise NotFound("There is no such API token.")
+        return token, account
 
     return await ports.store.read(look)
 
@@ -222,8 +260,7 @@ def revoke_all_in(writer: Writer, actor: Actor, account_id: str, now: datetime) 
 
     Those that its person made for shared accounts too: whoever got at the person may have made them.
     """
-    theirs = (token for token in writer.api_tokens() if account_id in {token.account_id, token.created_by})
-    return sum(revoke_in(writer, actor, token, now) for token in theirs)
+    return sum(revoke_in(writer, actor, token, now) for token in writer.api_tokens_in_reach(account_id))
 
 
 def _checked_networks(ports: Ports, allowed_ips: tuple[str, ...]) -> tuple[str, ...]:

@@ -96,8 +96,12 @@ async def cancel(ports: Ports, actor: Actor, account_id: str) -> None:
     await ports.store.write(end)
 
 
-async def under_way(ports: Ports, actor: Actor) -> tuple[tuple[Recovery, str], ...]:
-    """List every recovery that is under way, each with the account's address, by `Action.SEE_ACCOUNTS`.
+async def under_way(
+    ports: Ports, actor: Actor, *, after: tuple[datetime, str] | None = None, limit: int = 100
+) -> tuple[tuple[Recovery, str], ...]:
+    """List recoveries that are under way, each with the account's address, by `Action.SEE_ACCOUNTS`.
+
+    The one that opens first stands before the others; `after` is opens_at and id of the one to go on behind.
 
     Raises:
         NotAllowed: The role or the token does not permit it.
@@ -107,7 +111,24 @@ async def under_way(ports: Ports, actor: Actor) -> tuple[tuple[Recovery, str], .
 
     def look(reader: Reader) -> tuple[tuple[Recovery, str], ...]:
         require(reader, actor, Action.SEE_ACCOUNTS, now)
-        found = [(recovery, reader.account(recovery.account_id)) for recovery in reader.open_recoveries()]
+        part = reader.open_recoveries(after=after, limit=limit)
+        found = [(recovery, reader.account(recovery.account_id)) for recovery in part]
         return tuple((recovery, account.address if account else recovery.account_id) for recovery, account in found)
+
+    return await ports.store.read(look)
+
+
+async def of_account(ports: Ports, actor: Actor, account_id: str) -> Recovery | None:
+    """Give the recovery of an account that is under way, by `Action.SEE_ACCOUNTS`; None: there is none.
+
+    Raises:
+        NotAllowed: The role or the token does not permit it.
+        Unavailable: The store failed.
+    """
+    now = ports.clock.now()
+
+    def look(reader: Reader) -> Recovery | None:
+        require(reader, actor, Action.SEE_ACCOUNTS, now)
+        return reader.open_recovery(account_id)
 
     return await ports.store.read(look)

@@ -85,8 +85,10 @@ class Overview:
     last_record: AuditRecord | None
 
 
-async def domains(ports: Ports, actor: Actor) -> tuple[DomainCount, ...]:
-    """Count what each domain holds, by `Action.SEE_ACCOUNTS`.
+async def domains(
+    ports: Ports, actor: Actor, *, search: str = "", after: str = "", limit: int = 50
+) -> tuple[DomainCount, ...]:
+    """Count what domains hold, by name, behind the name `after`, by `Action.SEE_ACCOUNTS`.
 
     Raises:
         NotAllowed: The role or the token does not permit it.
@@ -96,7 +98,7 @@ async def domains(ports: Ports, actor: Actor) -> tuple[DomainCount, ...]:
 
     def look(reader: Reader) -> tuple[DomainCount, ...]:
         require(reader, actor, Action.SEE_ACCOUNTS, now)
-        return reader.domains()
+        return reader.domains(search=search, after=after, limit=limit)
 
     return await ports.store.read(look)
 
@@ -295,8 +297,8 @@ async def overview(ports: Ports, actor: Actor) -> Overview:
             adoption=reader.adoption_now(now.date()) if may(Action.SEE_ACCOUNTS) else None,
             app_passwords=reader.app_password_counts(now) if may(Action.SEE_APP_PASSWORDS) else None,
             refusals=_refusals(reader, now) if may(Action.SEE_LOGINS) else None,
-            open_proposals=_open_proposals(reader, now) if may(Action.SEE_POLICY) else None,
-            waiting_recoveries=len(reader.open_recoveries()) if may(Action.SEE_ACCOUNTS) else None,
+            open_proposals=reader.open_proposal_count(now) if may(Action.SEE_POLICY) else None,
+            waiting_recoveries=reader.open_recovery_count() if may(Action.SEE_ACCOUNTS) else None,
             last_record=next(iter(reader.audit(limit=1)), None) if may(Action.SEE_AUDIT) else None,
         )
 
@@ -309,10 +311,6 @@ def _may(reader: Reader, actor: Actor, action: Action, now: datetime) -> bool:
     except Refused:
         return False
     return True
-
-
-def _open_proposals(reader: Reader, now: datetime) -> int:
-    return sum(now < each.expires_at for each in reader.proposals(open_only=True))
 
 
 def _refusals(reader: Reader, now: datetime) -> Refusals:

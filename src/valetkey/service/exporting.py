@@ -21,6 +21,8 @@ from valetkey.service.ports import Actor, AuditRecord, Ports, Reader, Writer
 from valetkey.service.store_parts import AccountFilter, AuditFilter
 
 _PART = 500
+
+_Place = tuple[datetime, str]  # of one in a list that is sorted by time and id
 _FETCHED = "fetched_at"  # among the facts of a proposal
 
 
@@ -112,9 +114,11 @@ async def _everything(ports: Ports, before: int) -> AsyncIterator[str]:
         for facts in part:
             yield _line("account", facts)
         after = part[-1]["address"]
-    for name, read in (("api-token", _tokens), ("proposal", _proposals)):
-        for facts in await ports.store.read(read):
-            yield _line(name, facts)
+    for name, read in (("api-token", _part_of_tokens), ("proposal", _part_of_proposals)):
+        place: _Place | None = None
+        while found := await ports.store.read(partial(read, after=place)):
+            for place, facts in found:  # noqa: B007  (the last one is where to go on)
+                yield _line(name, facts)
     async for records in _audit_parts(ports, AuditFilter(), before):
         for record in records:
             yield _line("audit", _record_facts(record))
@@ -171,8 +175,9 @@ def _app_password_facts(value: AppPassword) -> dict[str, Any]:
     }
 
 
-def _tokens(reader: Reader) -> list[dict[str, Any]]:
-    return [_token_facts(each) for each in reader.api_tokens(live_only=False)]
+def _part_of_tokens(reader: Reader, *, after: _Place | None) -> list[tuple[_Place, dict[str, Any]]]:
+    part = reader.api_tokens_where(live_only=False, after=after, limit=_PART)
+    return [((each.created_at, each.id), _token_facts(each)) for each in part]
 
 
 def _token_facts(token: ApiToken) -> dict[str, Any]:
@@ -189,22 +194,24 @@ def _token_facts(token: ApiToken) -> dict[str, Any]:
     }
 
 
-def _proposals(reader: Reader) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": each.id,
-            "kind": each.kind,
-            "account_id": each.account_id,
-            "facts": each.facts,
-            "reason": each.reason,
-            "proposed_by": each.proposed_by,
-            "proposed_at": each.proposed_at,
-            "state": each.state,
-            "decided_by": each.decided_by,
-            "decided_at": each.decided_at,
-        }
-        for each in reader.proposals(open_only=False, limit=10_000)
-    ]
+def _part_of_proposals(reader: Reader, *, after: _Place | None) -> list[tuple[_Place, dict[str, Any]]]:
+    part = reader.proposals(open_only=False, after=after, limit=_PART)
+    return [((each.proposed_at, each.id), _proposal_facts(each)) for each in part]
+
+
+def _proposal_facts(proposal: Proposal) -> dict[str, Any]:
+    return {
+        "id": proposal.id,
+        "kind": proposal.kind,
+        "account_id": proposal.account_id,
+        "facts": proposal.facts,
+        "reason": proposal.reason,
+        "proposed_by": proposal.proposed_by,
+        "proposed_at": proposal.proposed_at,
+        "state": proposal.state,
+        "decided_by": proposal.decided_by,
+        "decided_at": proposal.decided_at,
+    }
 
 
 def _record_facts(record: AuditRecord) -> dict[str, Any]:

@@ -167,7 +167,7 @@ async def preview_networks(ports: Ports, actor: Actor, new: NamedNetworks) -> Pr
         if limits.network_rule is NetworkRule.ALLOWED:
             effect = _under_networks(limits.allowed_ips, changed, wanted)
             tally.add(Hit(account, credential, effect) if effect else None)
-    for token, account in await ports.store.read(partial(_live_api_tokens, now=now)):
+    async for token, account in _live_api_tokens(ports, now):
         effect = _under_networks(token.allowed_ips, changed, wanted)
         tally.add(Hit(account, None, effect, api_token=token) if effect else None)
     weaker = await ports.store.read(lambda reader: grows_in_use(reader, rules.networks, wanted))
@@ -346,9 +346,20 @@ def _under_networks(limited_to: tuple[str, ...], changed: tuple[str, ...], new: 
     return Effect.NETWORK if new.resolve(limited_to) else Effect.STOPS
 
 
-def _live_api_tokens(reader: Reader, *, now: datetime) -> list[tuple[ApiToken, Account]]:
-    found = [(token, reader.account(token.account_id)) for token in reader.api_tokens() if token.is_live(now)]
-    return [(token, account) for token, account in found if account and account.state is AccountState.ACTIVE]
+async def _live_api_tokens(ports: Ports, now: datetime) -> AsyncIterator[tuple[ApiToken, Account]]:
+    after: tuple[datetime, str] | None = None
+    while True:
+        part = await ports.store.read(partial(_part_of_tokens, after=after))
+        for token, account in part:
+            if token.is_live(now) and account and account.state is AccountState.ACTIVE:
+                yield token, account
+        if len(part) < _PART:
+            return
+        after = (part[-1][0].created_at, part[-1][0].id)
+
+
+def _part_of_tokens(reader: Reader, *, after: tuple[datetime, str] | None) -> list[tuple[ApiToken, Account | None]]:
+    return [(token, reader.account(token.account_id)) for token in reader.api_tokens_where(after=after, limit=_PART)]
 
 
 class _Tally:

@@ -64,8 +64,19 @@ class Countersigned:
     invitation: Invitation | None = None  # its link is shown once, to who countersigned
 
 
-async def listed(ports: Ports, actor: Actor, *, open_only: bool = True, limit: int = 100) -> tuple[ShownProposal, ...]:
-    """List proposals, newest first, for everybody with a role.
+async def listed(
+    ports: Ports,
+    actor: Actor,
+    *,
+    open_only: bool = True,
+    after: tuple[datetime, str] | None = None,
+    limit: int = 100,
+) -> tuple[tuple[ShownProposal, ...], tuple[datetime, str] | None]:
+    """List proposals, newest first, behind (proposed_at, id), for everybody with a role.
+
+    Returns:
+        `limit` of them at most, and behind which one more follow; None: there are no more. One that has lapsed a moment
+        ago is open to nobody, and left out with those that are decided.
 
     Raises:
         NotAllowed: The role or the token does not permit `Action.SEE_POLICY`.
@@ -73,10 +84,13 @@ async def listed(ports: Ports, actor: Actor, *, open_only: bool = True, limit: i
     """
     now = ports.clock.now()
 
-    def look(reader: Reader) -> tuple[ShownProposal, ...]:
+    def look(reader: Reader) -> tuple[tuple[ShownProposal, ...], tuple[datetime, str] | None]:
         require(reader, actor, Action.SEE_POLICY, now)
-        found = (_shown(reader, actor, each, now) for each in reader.proposals(open_only=open_only, limit=limit))
-        return tuple(each for each in found if not open_only or each.proposal.state is ProposalState.OPEN)
+        part = reader.proposals(open_only=open_only, after=after, limit=limit + 1)
+        onward = (part[limit - 1].proposed_at, part[limit - 1].id) if len(part) > limit else None
+        found = (_shown(reader, actor, each, now) for each in part[:limit])
+        shown = (each for each in found if not open_only or each.proposal.state is ProposalState.OPEN)
+        return tuple(shown), onward
 
     return await ports.store.read(look)
 
@@ -243,8 +257,7 @@ async def _propose_about(
 
 
 def _require_new(reader: Reader, kind: ProposalKind, account_id: str | None, now: datetime) -> None:
-    same = (each for each in reader.proposals(open_only=True) if each.kind is kind and each.account_id == account_id)
-    if any(now < each.expires_at for each in same):
+    if reader.is_proposed(kind, account_id, now):
         raise Conflict("This is proposed already.")
 
 

@@ -5,6 +5,7 @@ What begins and ends here is decided by `core.recovery`; nobody can shorten it (
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from valetkey.core.account import Account
 from valetkey.core.errors import Conflict, NotAllowed, NotFound, Refused
@@ -173,10 +174,17 @@ async def follow_up(ports: Ports) -> None:
         Unavailable: The store failed.
     """
     now = ports.clock.now()
-    for recovery in await ports.store.read(lambda reader: reader.open_recoveries()):
-        kind = notice_due(now, recovery.noticed_at, recovery.opens_at, recovery.closes_at)
-        if kind is not None:
-            await _follow(ports, recovery.account_id, kind, now)
+    after: tuple[datetime, str] | None = None
+    while part := await ports.store.read(partial(_part_of_open, after=after)):
+        for recovery in part:
+            kind = notice_due(now, recovery.noticed_at, recovery.opens_at, recovery.closes_at)
+            if kind is not None:
+                await _follow(ports, recovery.account_id, kind, now)
+        after = (part[-1].opens_at, part[-1].id)
+
+
+def _part_of_open(reader: Reader, *, after: tuple[datetime, str] | None) -> tuple[Recovery, ...]:
+    return reader.open_recoveries(after=after)
 
 
 async def _follow(ports: Ports, account_id: str, kind: NoticeKind, now: datetime) -> None:

@@ -34,7 +34,7 @@ async def test_the_console_of_the_demo_has_something_to_show(tmp_path: Path) -> 
         assert len({one.protocol for one in counts}) >= 3
         assert len(await console.domains(house.ports, OPERATOR)) == 2
         assert len(await api_tokens.all_of(house.ports, OPERATOR)) == 1
-        shown = (await proposals.listed(house.ports, OPERATOR))[0]
+        shown = (await proposals.listed(house.ports, OPERATOR))[0][0]
         assert shown.proposer is not None
         assert shown.proposer.address == people["chief"].address
         assert isinstance(await console.verify_audit(house.ports, OPERATOR), tuple)

@@ -165,8 +165,8 @@ async def test_a_proposal_lapses(house: House, root: Person, second: Person) -> 
     alice = await house.person()
     proposal = await a_reset(house, root, alice)
     house.clock.move(seconds=LASTS.total_seconds())
-    assert await proposals.listed(house.ports, now(house, second)) == ()
-    (shown,) = await proposals.listed(house.ports, now(house, second), open_only=False)
+    assert await proposals.listed(house.ports, now(house, second)) == ((), None)
+    (shown,), _ = await proposals.listed(house.ports, now(house, second), open_only=False)
     assert shown.proposal.state is ProposalState.LAPSED
     for verb in (proposals.countersign, proposals.decline):
         with pytest.raises(Conflict, match="lapsed"):
@@ -213,7 +213,7 @@ async def test_a_weaker_policy_holds_when_it_is_countersigned(house: House, root
     weaker = Policy(max_app_passwords=100, min_password_length=8)
     saved = await policy.save(house.ports, now(house, root), weaker, reason="Asked for")
     assert saved.proposal is not None
-    (shown,) = await proposals.listed(house.ports, now(house, second))
+    (shown,), _ = await proposals.listed(house.ports, now(house, second))
     assert [(each.name, each.before, each.after) for each in shown.differences] == [
         ("max_app_passwords", 50, 100),
         ("min_password_length", 12, 8),

@@ -38,8 +38,8 @@ class ConsoleListReader(Transaction):
         statement = select(*ACCOUNT_COLUMNS).where(account.c.address > after, *_account_conditions(wanted))
         return tuple(account_from(row) for row in self._rows(statement.order_by(account.c.address).limit(limit)))
 
-    def domains(self) -> tuple[DomainCount, ...]:
-        """Count what each domain holds, in the order of their names."""
+    def domains(self, *, search: str = "", after: str = "", limit: int = 50) -> tuple[DomainCount, ...]:
+        """Count what domains hold, in the order of their names, behind the name `after`."""
         live = (
             select(app_password.c.account_id, func.count().label("count"))
             .where(_STANDS)
@@ -55,8 +55,10 @@ class ConsoleListReader(Transaction):
                 func.coalesce(func.sum(live.c.count), 0),
             )
             .select_from(account.outerjoin(live, live.c.account_id == account.c.id))
+            .where(after < _DOMAIN, _DOMAIN.contains(search.lower(), autoescape=True))
             .group_by(_DOMAIN)
             .order_by(_DOMAIN)
+            .limit(limit)
         )
         return tuple(DomainCount(*row) for row in self._rows(statement))
 

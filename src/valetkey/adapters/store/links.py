@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
@@ -96,10 +96,19 @@ class LinkReader(Transaction):
         )
         return None if row is None else _recovery_from(row)
 
-    def open_recoveries(self) -> tuple[Recovery, ...]:
-        """List all recoveries that wait, the one that opens first before the others."""
+    def open_recoveries(self, *, after: tuple[datetime, str] | None = None, limit: int = 100) -> tuple[Recovery, ...]:
+        """List recoveries that wait, the one that opens first before the others, behind (opens_at, id)."""
         statement = select(recovery).where(recovery.c.state == RecoveryState.WAITING.value)
-        return tuple(_recovery_from(row) for row in self._rows(statement.order_by(recovery.c.opens_at, recovery.c.id)))
+        if after is not None:
+            place = tuple_(recovery.c.opens_at, recovery.c.id)
+            statement = statement.where(place > tuple_(micros(after[0]), after[1]))
+        ordered = statement.order_by(recovery.c.opens_at, recovery.c.id).limit(limit)
+        return tuple(_recovery_from(row) for row in self._rows(ordered))
+
+    def open_recovery_count(self) -> int:
+        """Count the recoveries that wait."""
+        statement = select(func.count()).select_from(recovery)
+        return int(self._value(statement.where(recovery.c.state == RecoveryState.WAITING.value)))
 
     def recoveries_begun(self, account_id: str, since: datetime) -> int:
         """Count the recoveries of an account that were begun since then, however they ended."""

@@ -4,12 +4,14 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import exists, func, insert, select, tuple_, update
 
 from valetkey.adapters.store.rows import micros, micros_or_none, moment, moment_or_none
 from valetkey.adapters.store.schema import proposal
 from valetkey.adapters.store.transaction import Transaction
 from valetkey.core.proposal import Proposal, ProposalKind, ProposalState
+
+_PLACE = tuple_(proposal.c.proposed_at, proposal.c.id)
 
 
 class ProposalReader(Transaction):
@@ -20,13 +22,32 @@ class ProposalReader(Transaction):
         row = self._row(select(proposal).where(proposal.c.id == proposal_id))
         return None if row is None else _proposal_from(row)
 
-    def proposals(self, *, open_only: bool, limit: int = 100) -> tuple[Proposal, ...]:
-        """List proposals, newest first."""
+    def proposals(
+        self, *, open_only: bool, after: tuple[datetime, str] | None = None, limit: int = 100
+    ) -> tuple[Proposal, ...]:
+        """List proposals, newest first, behind (proposed_at, id)."""
         statement = select(proposal)
         if open_only:
             statement = statement.where(proposal.c.state == ProposalState.OPEN.value)
+        if after is not None:
+            statement = statement.where(tuple_(micros(after[0]), after[1]) > _PLACE)
         ordered = statement.order_by(proposal.c.proposed_at.desc(), proposal.c.id.desc()).limit(limit)
         return tuple(_proposal_from(row) for row in self._rows(ordered))
+
+    def open_proposal_count(self, now: datetime) -> int:
+        """Count the proposals that can still be countersigned."""
+        is_open = (proposal.c.state == ProposalState.OPEN.value, proposal.c.expires_at > micros(now))
+        return int(self._value(select(func.count()).select_from(proposal).where(*is_open)))
+
+    def is_proposed(self, kind: ProposalKind, account_id: str | None, now: datetime) -> bool:
+        """Tell whether the same can still be countersigned."""
+        same = (
+            proposal.c.kind == kind.value,
+            proposal.c.account_id.is_not_distinct_from(account_id),
+            proposal.c.state == ProposalState.OPEN.value,
+            proposal.c.expires_at > micros(now),
+        )
+        return bool(self._value(select(exists().where(*same))))
 
 
 class ProposalWriter(ProposalReader):

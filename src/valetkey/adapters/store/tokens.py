@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import and_, insert, or_, select, tuple_, update
 
 from valetkey.adapters.store.rows import micros, moment, moment_or_none, words
-from valetkey.adapters.store.schema import api_token
+from valetkey.adapters.store.schema import account, api_token
 from valetkey.adapters.store.transaction import Transaction
 from valetkey.core.api_token import ApiToken
 from valetkey.core.role import Action
 
 _KNOWN = frozenset(Action)
+_NEWEST_FIRST = (api_token.c.created_at.desc(), api_token.c.id.desc())
 
 
 class TokenReader(Transaction):
@@ -29,16 +30,37 @@ class TokenReader(Transaction):
         row = self._row(select(api_token).where(api_token.c.secret_index.in_(indexes)))
         return None if row is None else _token_from(row)
 
-    def api_tokens(self, account_id: str | None = None, *, live_only: bool = True) -> tuple[ApiToken, ...]:
-        """List tokens, newest first, of one account or of all; those that are not revoked unless told otherwise."""
-        statement = select(api_token)
-        if account_id is not None:
-            statement = statement.where(api_token.c.account_id == account_id)
+    def api_tokens(self, account_id: str, *, live_only: bool = True) -> tuple[ApiToken, ...]:
+        """List the tokens of an account, newest first; those that are not revoked unless told otherwise."""
+        statement = select(api_token).where(api_token.c.account_id == account_id)
         if live_only:
             statement = statement.where(api_token.c.revoked_at.is_(None))
-        return tuple(
-            _token_from(row) for row in self._rows(statement.order_by(api_token.c.created_at.desc(), api_token.c.id))
-        )
+        return tuple(_token_from(row) for row in self._rows(statement.order_by(*_NEWEST_FIRST)))
+
+    def api_tokens_in_reach(self, account_id: str) -> tuple[ApiToken, ...]:
+        """List the tokens that are not revoked and are an account's, or were made by its person, newest first."""
+        theirs = or_(api_token.c.account_id == account_id, api_token.c.created_by == account_id)
+        statement = select(api_token).where(theirs, api_token.c.revoked_at.is_(None))
+        return tuple(_token_from(row) for row in self._rows(statement.order_by(*_NEWEST_FIRST)))
+
+    def api_tokens_where(
+        self, *, search: str = "", live_only: bool = True, after: tuple[datetime, str] | None = None, limit: int = 50
+    ) -> tuple[ApiToken, ...]:
+        """List everybody's tokens, newest first, behind (created_at, id).
+
+        `search` is part of a name or of an address.
+        """
+        statement = select(api_token).join(account, account.c.id == api_token.c.account_id)
+        if live_only:
+            statement = statement.where(api_token.c.revoked_at.is_(None))
+        if search:
+            named = api_token.c.name.icontains(search, autoescape=True)
+            statement = statement.where(or_(named, account.c.address.contains(search.lower(), autoescape=True)))
+        if after is not None:
+            place = tuple_(api_token.c.created_at, api_token.c.id)
+            statement = statement.where(place < tuple_(micros(after[0]), after[1]))
+        rows = self._rows(statement.order_by(*_NEWEST_FIRST).limit(limit))
+        return tuple(map(_token_from, rows))
 
     def token_keys(self) -> frozenset[int]:
         """Give the numbers of the keys that tokens not revoked are kept under."""

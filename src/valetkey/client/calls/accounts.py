@@ -9,9 +9,11 @@ from valetkey.client.models.accounts import (
     AccountPage,
     AccountWithNames,
     Closed,
+    Domain,
     Domains,
     InvitationMade,
     Recoveries,
+    Recovery,
     SecondFactorFilter,
     SecondFactors,
 )
@@ -210,13 +212,21 @@ class AccountsCalls(Connection):
             Asked(method="GET", path="/accounts/{account_id}/second-factors", names={"account_id": account_id}),
         )
 
-    def list_domains(self) -> Domains:
+    def list_domains(self, *, limit: int = 50, cursor: str | None = None) -> Domains:
         """The domains and what they hold."""
-        return self._ask(Domains, Asked(method="GET", path="/domains"))
+        return self._ask(Domains, Asked(method="GET", path="/domains", query={"limit": limit, "cursor": cursor}))
 
-    def list_recoveries(self) -> Recoveries:
+    def each_of_domains(self, *, limit: int = 50) -> Iterator[Domain]:
+        """Go through all pages of `list_domains`."""
+        return self._each(lambda cursor: self.list_domains(limit=limit, cursor=cursor))
+
+    def list_recoveries(self, *, limit: int = 50, cursor: str | None = None) -> Recoveries:
         """The recoveries of lost second factors that are under way."""
-        return self._ask(Recoveries, Asked(method="GET", path="/recoveries"))
+        return self._ask(Recoveries, Asked(method="GET", path="/recoveries", query={"limit": limit, "cursor": cursor}))
+
+    def each_of_recoveries(self, *, limit: int = 50) -> Iterator[Recovery]:
+        """Go through all pages of `list_recoveries`."""
+        return self._each(lambda cursor: self.list_recoveries(limit=limit, cursor=cursor))
 
     def call_off_recovery(self, account_id: str, *, idempotency_key: str | None = None) -> None:
         """Call off a recovery; it takes nothing away."""

@@ -2,6 +2,7 @@
 
 # Made by scripts/api_client.py from the OpenAPI document; not to be edited.
 
+from collections.abc import Iterator
 from typing import Any
 
 from valetkey.client.connection import Asked, Connection, Tagged
@@ -99,9 +100,16 @@ class PolicyCalls(Connection):
             ),
         )
 
-    def list_proposals(self, *, open_only: bool = True) -> Proposals:
+    def list_proposals(self, *, limit: int = 50, cursor: str | None = None, open_only: bool = True) -> Proposals:
         """What waits for a second administrator."""
-        return self._ask(Proposals, Asked(method="GET", path="/proposals", query={"open_only": open_only}))
+        return self._ask(
+            Proposals,
+            Asked(method="GET", path="/proposals", query={"limit": limit, "cursor": cursor, "open_only": open_only}),
+        )
+
+    def each_of_proposals(self, *, limit: int = 50, open_only: bool = True) -> Iterator[Proposal]:
+        """Go through all pages of `list_proposals`."""
+        return self._each(lambda cursor: self.list_proposals(limit=limit, open_only=open_only, cursor=cursor))
 
     def propose(
         self, *, idempotency_key: str | None = None, kind: ProposalKind, account_id: str | None = None, reason: str

@@ -98,9 +98,10 @@ class Domain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domains:
-    """The domains of all accounts."""
+    """A part of the domains of all accounts, by name."""
 
     items: tuple[Domain, ...]
+    next: str | None  # Give it as `cursor` for the next page; null: there is none.
 
 
 RecoveryState = Literal["waiting", "cancelled", "done", "lapsed"]  # How a recovery stands.
@@ -121,6 +122,7 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recoveries:
-    """The recoveries that are under way."""
+    """A part of the recoveries that are under way, the one that opens first before the others."""
 
     items: tuple[Recovery, ...]
+    next: str | None  # Give it as `cursor` for the next page; null: there is none.

@@ -133,9 +133,10 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposals:
-    """Proposals, the newest first."""
+    """A part of the proposals, the newest first."""
 
     items: tuple[Proposal, ...]
+    next: str | None  # Give it as `cursor` for the next page; null: there is none.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

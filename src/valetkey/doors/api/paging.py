@@ -58,6 +58,16 @@ def position(call: AnyCall) -> list[Any] | None:
     return found
 
 
+def place_of(at: datetime, name: str) -> list[Any]:
+    """Give the position behind one of a list that is sorted by time and id."""
+    return [at.isoformat(), name]
+
+
+def place_from(begin: list[Any] | None) -> tuple[datetime, str] | None:
+    """Read such a position, as `position` gives it."""
+    return None if begin is None else (datetime.fromisoformat(begin[0]), begin[1])
+
+
 def page(
     call: AnyCall,
     model: type[P],

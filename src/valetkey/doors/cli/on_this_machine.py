@@ -1,7 +1,7 @@
 """The installation on this machine, on which the command line acts as its operator."""
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from valetkey.core.account import Account, AccountKind
 from valetkey.core.api_token import ApiToken
@@ -193,10 +193,14 @@ class OnThisMachine:
 
     async def recoveries(self) -> tuple[UnderWay, ...]:
         """List the recoveries that are under way."""
-        found = await calling_off.under_way(self._ports, OPERATOR)
-        return tuple(
-            UnderWay(address, one.begun_at, one.begun_from, one.opens_at, one.closes_at) for one, address in found
-        )
+        found: list[UnderWay] = []
+        after: tuple[datetime, str] | None = None
+        while part := await calling_off.under_way(self._ports, OPERATOR, after=after):
+            found += (
+                UnderWay(address, one.begun_at, one.begun_from, one.opens_at, one.closes_at) for one, address in part
+            )
+            after = (part[-1][0].opens_at, part[-1][0].id)
+        return tuple(found)
 
     async def call_off_recovery(self, name: str) -> None:
         """Call off the recovery of an account."""
@@ -209,8 +213,12 @@ class OnThisMachine:
     async def tokens(self, name: str | None, *, live_only: bool) -> tuple[tuple[ApiToken, str], ...]:
         """List API tokens, each with the address of its account; without a name everybody's."""
         if name is None:
-            found = await api_tokens.all_of(self._ports, OPERATOR, live_only=live_only)
-            return tuple((token, account.address) for token, account in found)
+            found: list[tuple[ApiToken, str]] = []
+            after: tuple[datetime, str] | None = None
+            while part := await api_tokens.all_of(self._ports, OPERATOR, live_only=live_only, after=after):
+                found += ((token, account.address) for token, account in part)
+                after = (part[-1][0].created_at, part[-1][0].id)
+            return tuple(found)
         account = await accounts.find(self._ports, OPERATOR, name)
         of_one = await api_tokens.of_account(self._ports, OPERATOR, account.id, live_only=live_only)
         return tuple((token, account.address) for token in of_one)

@@ -224,7 +224,7 @@ class OverApi:
         """List the recoveries that are under way."""
         return tuple(
             UnderWay(one.account.address, one.begun_at, one.begun_from, one.opens_at, one.closes_at)
-            for one in self._client.list_recoveries().items
+            for one in self._client.each_of_recoveries(limit=_PAGE)
         )
 
     async def call_off_recovery(self, name: str) -> None:

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.contract.values import an_account
 from tests.verbs.api_client import ApiClient, token_for
 from tests.verbs.site import HOME, House, Person
 
+from valetkey.core.proposal import LASTS, Proposal, ProposalKind
 from valetkey.core.scope import MailProtocol
-from valetkey.service.ports import LiveSession
+from valetkey.service.ports import LiveSession, Writer
 from valetkey.service.store_parts import Recovery, RecoveryState
 
 DAY = timedelta(days=1)
@@ -120,6 +122,29 @@ async def test_recoveries_are_seen_and_called_off(house: House, alice: Person, a
     assert (await api.post(at)).status_code == 204
     assert (await api.post(at)).status_code == 404
     assert await all_of(api, "/recoveries") == []
+
+
+async def test_domains_recoveries_and_proposals_come_page_by_page(house: House, ada: Person, api: ApiClient) -> None:
+    at = house.clock.now()
+
+    def add(writer: Writer) -> None:
+        for number in range(5):
+            one = an_account(f"p{number}", address=f"p{number}@d{number}.example")
+            writer.add_account(one)
+            waits = (RecoveryState.WAITING, at, HOME, at + DAY, at + 2 * DAY, at)
+            writer.add_recovery(Recovery(f"rc_{number}", one.id, *waits))
+            kind = ProposalKind.RESET_SECOND_FACTORS
+            writer.add_proposal(Proposal(f"pr_{number}", kind, one.id, {}, "Lost", ada.account.id, at, at + LASTS))
+
+    await house.store.write(add)
+    await api.as_person(ada)
+    domains = [each["domain"] for each in await walked(api, "/domains", limit=2)]
+    assert domains == [*(f"d{number}.example" for number in range(5)), "example.org"]
+    waiting = [each["account"]["address"] for each in await walked(api, "/recoveries", limit=2)]  # type: ignore[index]
+    assert waiting == [f"p{number}@d{number}.example" for number in range(5)]
+    for more in ({}, {"open_only": "false"}):
+        found = [each["id"] for each in await walked(api, "/proposals", limit=2, **more)]
+        assert found == [f"pr_{number}" for number in reversed(range(5))]
 
 
 async def all_of(api: ApiClient, path: str) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from valetkey.core.role import Action
 from valetkey.doors.api.operation import Answer, AnyOperation, Call, Operation
-from valetkey.doors.api.paging import page, position
+from valetkey.doors.api.paging import Paged, page, place_from, place_of, position
 from valetkey.doors.api.shapes import accounts as shapes
 from valetkey.doors.api.shapes.accounts import AccountShape, AccountWithNames, account_shape, details_shape
 from valetkey.doors.api.shapes.closed import Closed, closed_facts
@@ -98,14 +98,22 @@ async def _list_second_factors(call: Call[Nothing, Nothing]) -> Answer:
     return Answer(shapes.factors_shape(found))
 
 
-async def _list_domains(call: Call[Nothing, Nothing]) -> Answer:
-    found = await console.domains(call.ports, call.actor)
-    return Answer(shapes.Domains(items=[shapes.domain_shape(each) for each in found]))
+async def _list_domains(call: Call[Paged, Nothing]) -> Answer:
+    begin, limit = position(call), call.query.limit
+    found = await console.domains(call.ports, call.actor, after=begin[0] if begin else "", limit=limit + 1)
+    return page(call, shapes.Domains, found, shapes.domain_shape, lambda one: [one.domain])
 
 
-async def _list_recoveries(call: Call[Nothing, Nothing]) -> Answer:
-    found = await calling_off.under_way(call.ports, call.actor)
-    return Answer(shapes.Recoveries(items=[shapes.recovery_shape(*each) for each in found]))
+async def _list_recoveries(call: Call[Paged, Nothing]) -> Answer:
+    after, limit = place_from(position(call)), call.query.limit
+    found = await calling_off.under_way(call.ports, call.actor, after=after, limit=limit + 1)
+    return page(
+        call,
+        shapes.Recoveries,
+        found,
+        lambda pair: shapes.recovery_shape(*pair),
+        lambda pair: place_of(pair[0].opens_at, pair[0].id),
+    )
 
 
 async def _call_off(call: Call[Nothing, Nothing]) -> Answer:
@@ -167,11 +175,11 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     ),
     Operation(
         "list_domains", "GET", "/domains", _TAG, "The domains and what they hold",
-        _list_domains, Nothing, Nothing, shapes.Domains, actions=(Action.SEE_ACCOUNTS,),
+        _list_domains, Paged, Nothing, shapes.Domains, actions=(Action.SEE_ACCOUNTS,),
     ),
     Operation(
         "list_recoveries", "GET", "/recoveries", _TAG, "The recoveries of lost second factors that are under way",
-        _list_recoveries, Nothing, Nothing, shapes.Recoveries, actions=(Action.SEE_ACCOUNTS,),
+        _list_recoveries, Paged, Nothing, shapes.Recoveries, actions=(Action.SEE_ACCOUNTS,),
     ),
     Operation(
         "call_off_recovery", "POST", f"{_ONE}/call-off-recovery", _TAG,

@@ -5,6 +5,7 @@ from valetkey.core.network import networks_from
 from valetkey.core.proposal import Proposal, ProposalKind
 from valetkey.core.role import Action
 from valetkey.doors.api.operation import Answer, AnyOperation, Call, Operation
+from valetkey.doors.api.paging import answer_page, cursor, place_from, place_of, position
 from valetkey.doors.api.shapes import rules as shapes
 from valetkey.doors.api.shapes.closed import closed_facts
 from valetkey.doors.api.shapes.fields import Nothing
@@ -62,8 +63,12 @@ def _saved(done: policy.Saved) -> Answer:
 
 
 async def _list_proposals(call: Call[shapes.OpenOnly, Nothing]) -> Answer:
-    found = await proposals.listed(call.ports, call.actor, open_only=call.query.open_only)
-    return Answer(shapes.Proposals(items=[shapes.proposal_shape(each) for each in found]))
+    asked = call.query
+    found, onward = await proposals.listed(
+        call.ports, call.actor, open_only=asked.open_only, after=place_from(position(call)), limit=asked.limit
+    )
+    following = None if onward is None else cursor(call, place_of(*onward))
+    return answer_page(call, shapes.Proposals, [shapes.proposal_shape(each) for each in found], following)
 
 
 async def _get_proposal(call: Call[Nothing, Nothing]) -> Answer:

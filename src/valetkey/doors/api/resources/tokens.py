@@ -2,7 +2,7 @@
 
 from valetkey.core.role import Action
 from valetkey.doors.api.operation import Answer, AnyOperation, Call, Operation
-from valetkey.doors.api.paging import page_of_all
+from valetkey.doors.api.paging import page, page_of_all, place_from, place_of, position
 from valetkey.doors.api.shapes.fields import Nothing
 from valetkey.doors.api.shapes.tokens import (
     AllTokenPage,
@@ -23,13 +23,19 @@ async def _list_of_account(call: Call[TokensAsked, Nothing]) -> Answer:
 
 
 async def _list_all(call: Call[TokensAsked, Nothing]) -> Answer:
-    found = await api_tokens.all_of(call.ports, call.actor, live_only=call.query.live_only)
-    return page_of_all(
+    found = await api_tokens.all_of(
+        call.ports,
+        call.actor,
+        live_only=call.query.live_only,
+        after=place_from(position(call)),
+        limit=call.query.limit + 1,
+    )
+    return page(
         call,
         AllTokenPage,
         found,
         lambda pair: TokenOfAccount(token=token_shape(pair[0]), address=pair[1].address),
-        lambda pair: (pair[0].created_at, pair[0].id),
+        lambda pair: place_of(pair[0].created_at, pair[0].id),
     )
 
 

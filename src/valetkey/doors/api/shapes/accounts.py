@@ -147,10 +147,8 @@ class DomainShape(Shape):
     app_passwords: int = Field(description="In use.")
 
 
-class Domains(Shape):
-    """The domains of all accounts."""
-
-    items: list[DomainShape]
+class Domains(Page[DomainShape]):
+    """A part of the domains of all accounts, by name."""
 
 
 class RecoveryShape(Shape):
@@ -165,10 +163,8 @@ class RecoveryShape(Shape):
     closes_at: datetime
 
 
-class Recoveries(Shape):
-    """The recoveries that are under way."""
-
-    items: list[RecoveryShape]
+class Recoveries(Page[RecoveryShape]):
+    """A part of the recoveries that are under way, the one that opens first before the others."""
 
 
 class WithReason(Shape):

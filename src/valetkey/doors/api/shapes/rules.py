@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from valetkey.core.network import NamedNetworks, network_facts
 from valetkey.core.policy import Policy, policy_facts, policy_from
 from valetkey.core.proposal import ProposalKind, ProposalState
+from valetkey.doors.api.paging import Page, Paged
 from valetkey.doors.api.shapes.accounts import NamedAccount, named
 from valetkey.doors.api.shapes.closed import Closed
 from valetkey.doors.api.shapes.fields import WHOLE, Entry, Flag, Id, ReasonText, Seconds, Shape
@@ -117,10 +118,8 @@ class ProposalShape(Shape):
     other_administrators: int = Field(description="Who could countersign it.")
 
 
-class Proposals(Shape):
-    """Proposals, the newest first."""
-
-    items: list[ProposalShape]
+class Proposals(Page[ProposalShape]):
+    """A part of the proposals, the newest first."""
 
 
 class ProposalMade(Shape):
@@ -137,7 +136,7 @@ class Saved(Closed):
     proposal_id: str | None = Field(description="Not null: it waits for a second administrator and does not hold yet.")
 
 
-class OpenOnly(Shape):
+class OpenOnly(Paged):
     """Whether decided and lapsed ones are left out."""
 
     open_only: Flag = True

@@ -3,12 +3,10 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from valetkey.core.account import Account
-from valetkey.core.api_token import ApiToken
-from valetkey.core.errors import NotFound, Unavailable
+from valetkey.core.errors import Unavailable
 from valetkey.core.sentence import say
 from valetkey.doors.web.console.acting import act
-from valetkey.doors.web.console.asking import searched
+from valetkey.doors.web.console.asking import link, place_from, place_of, searched
 from valetkey.doors.web.console.gate import ConsoleVisit, ToRevokeTokens, ToSeeServers, ToSeeTokens
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK
@@ -19,6 +17,7 @@ from valetkey.service.tallies import AskedOutcome
 
 router = APIRouter()
 _SHOWN = 30
+_TOKENS = "/console/tokens"
 ENCRYPTIONS = {"implicit": say("SSL/TLS"), "starttls": say("STARTTLS"), "none": say("none")}
 # How mail servers ask, by the kind of the door. Names of protocols and programs are the same everywhere.
 KINDS = {
@@ -42,17 +41,20 @@ LAST = {
 }
 
 
-@router.api_route("/console/tokens", methods=LOOK)
-async def show_tokens(visit: ToSeeTokens, q: str = "") -> Response:
-    """List the API tokens that work."""
-    q = searched(q)
-    found = [
-        (token, account)
-        for token, account in await api_tokens.all_of(visit.ports, visit.actor)
-        if q.casefold() in f"{token.name} {account.address}".casefold()
-    ]
-    found.sort(key=lambda pair: pair[0].created_at, reverse=True)
-    return visit.page("tokens.html", q=q, found=found[:_SHOWN], number=len(found))
+@router.api_route(_TOKENS, methods=LOOK)
+async def show_tokens(visit: ToSeeTokens, q: str = "", after: str = "") -> Response:
+    """List the API tokens that are not revoked, the newest first."""
+    q, place = searched(q), place_from(after)
+    found = await api_tokens.all_of(visit.ports, visit.actor, search=q, after=place, limit=_SHOWN + 1)
+    shown = found[:_SHOWN]
+    onward = place_of(shown[-1][0].created_at, shown[-1][0].id) if len(found) > _SHOWN else ""
+    return visit.page(
+        "tokens.html",
+        q=q,
+        found=shown,
+        first=link(_TOKENS, q=q) if place else "",
+        rest=link(_TOKENS, q=q, after=onward) if onward else "",
+    )
 
 
 @router.api_route("/console/tokens/{token_id}/revoke", methods=LOOK)
@@ -67,7 +69,7 @@ async def revoke(visit: ToRevokeTokens, token_id: str) -> Response:
 
     async def do(here: ConsoleVisit) -> Response:
         await api_tokens.revoke(here.ports, here.actor, token_id)
-        return see_other_with("/console/tokens", "token-revoked")
+        return see_other_with(_TOKENS, "token-revoked")
 
     async def again(here: ConsoleVisit, errors: Errors) -> Response:
         return await _revoke_page(here, token_id, errors)
@@ -76,15 +78,8 @@ async def revoke(visit: ToRevokeTokens, token_id: str) -> Response:
 
 
 async def _revoke_page(visit: ConsoleVisit, token_id: str, errors: Errors | None = None) -> Response:
-    token, account = await _token(visit, token_id)
+    token, account = await api_tokens.find(visit.ports, visit.actor, token_id)
     return visit.page("token_revoke.html", errors=errors, token=token, account=account)
-
-
-async def _token(visit: ConsoleVisit, token_id: str) -> tuple[ApiToken, Account]:
-    for token, account in await api_tokens.all_of(visit.ports, visit.actor, live_only=False):
-        if token.id == token_id:
-            return token, account
-    raise NotFound("There is no such API token.")
 
 
 @router.api_route("/console/servers", methods=LOOK)

@@ -22,11 +22,17 @@ _WITHOUT = AccountFilter(
 
 
 @router.api_route("/console/domains", methods=LOOK)
-async def show_domains(visit: ToSeeAccounts, q: str = "") -> Response:
+async def show_domains(visit: ToSeeAccounts, q: str = "", after: str = "") -> Response:
     """List the domains with what they hold."""
-    q = searched(q)
-    found = [one for one in await console.domains(visit.ports, visit.actor) if q.casefold() in one.domain]
-    return visit.page("domains.html", q=q, found=found[:_SHOWN], number=len(found))
+    q, path = searched(q), "/console/domains"
+    found = await console.domains(visit.ports, visit.actor, search=q, after=after, limit=_SHOWN + 1)
+    return visit.page(
+        "domains.html",
+        q=q,
+        found=found[:_SHOWN],
+        first=link(path, q=q) if after else "",
+        rest=link(path, q=q, after=found[_SHOWN - 1].domain) if len(found) > _SHOWN else "",
+    )
 
 
 @router.api_route("/console/second-factors", methods=LOOK)

@@ -11,6 +11,7 @@ from valetkey.core.sentence import say
 from valetkey.doors.http.long_answers import LongAnswer
 from valetkey.doors.web.console.accounts import invited_page
 from valetkey.doors.web.console.acting import act
+from valetkey.doors.web.console.asking import link, place_from, place_of
 from valetkey.doors.web.console.gate import ConsoleVisit, ToCountersign, ToExportAudit, ToSeePolicy
 from valetkey.doors.web.console.naming import POLICY, ConsoleWords
 from valetkey.doors.web.forms import Errors
@@ -27,10 +28,17 @@ _NOT_YOURS = say("Only who proposed it can withdraw it. You can decline it if yo
 
 
 @router.api_route(LIST, methods=LOOK)
-async def show_list(visit: ToSeePolicy, show: str = "") -> Response:
-    """List what waits, or everything that was proposed."""
-    found = await proposals.listed(visit.ports, visit.actor, open_only=show != "all", limit=_SHOWN)
-    return visit.page("proposals.html", found=found, is_all=show == "all")
+async def show_list(visit: ToSeePolicy, show: str = "", after: str = "") -> Response:
+    """List what waits, or everything that was proposed, the newest first."""
+    show, place = "all" if show == "all" else "", place_from(after)
+    found, onward = await proposals.listed(visit.ports, visit.actor, open_only=not show, after=place, limit=_SHOWN)
+    return visit.page(
+        "proposals.html",
+        found=found,
+        is_all=bool(show),
+        first=link(LIST, show=show) if place else "",
+        rest=link(LIST, show=show, after=place_of(*onward)) if onward else "",
+    )
 
 
 @router.api_route(f"{LIST}/export", methods=LOOK)

@@ -8,6 +8,7 @@ from valetkey.core.errors import NotFound
 from valetkey.core.recovery import Phase, phase_at
 from valetkey.doors.web.console.accounts import LIST as ACCOUNTS
 from valetkey.doors.web.console.acting import act
+from valetkey.doors.web.console.asking import link, place_from, place_of
 from valetkey.doors.web.console.gate import ConsoleVisit, ToDisableAccounts, ToSeeAccounts
 from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK
@@ -18,18 +19,25 @@ from valetkey.service.store_parts import Recovery
 router = APIRouter()
 LIST = "/console/recoveries"
 _CALL_OFF = f"{ACCOUNTS}/{{account_id}}/recovery"
-_SHOWN = 100
+_SHOWN = 50
 
 
 @router.api_route(LIST, methods=LOOK)
-async def show(visit: ToSeeAccounts) -> Response:
+async def show(visit: ToSeeAccounts, after: str = "") -> Response:
     """List the recoveries that are under way, the one that opens first before the others."""
-    found = await calling_off.under_way(visit.ports, visit.actor)
+    place = place_from(after)
+    found = await calling_off.under_way(visit.ports, visit.actor, after=place, limit=_SHOWN + 1)
     shown = [
         (one, await accounts.find(visit.ports, visit.actor, one.account_id), is_open(visit, one))
         for one, _ in found[:_SHOWN]
     ]
-    return visit.page("recoveries.html", found=shown, number=len(found))
+    onward = place_of(shown[-1][0].opens_at, shown[-1][0].id) if len(found) > _SHOWN else ""
+    return visit.page(
+        "recoveries.html",
+        found=shown,
+        first=LIST if place else "",
+        rest=link(LIST, after=onward) if onward else "",
+    )
 
 
 @router.api_route(_CALL_OFF, methods=LOOK)
@@ -59,8 +67,7 @@ def is_open(visit: ConsoleVisit, recovery: Recovery) -> bool:
 
 async def recovery_of(visit: ConsoleVisit, account: Account) -> Recovery | None:
     """Give the recovery of an account that is under way."""
-    found = await calling_off.under_way(visit.ports, visit.actor)
-    return next((one for one, _ in found if one.account_id == account.id), None)
+    return await calling_off.of_account(visit.ports, visit.actor, account.id)
 
 
 async def _question(visit: ConsoleVisit, account_id: str, errors: Errors | None = None) -> Response:
