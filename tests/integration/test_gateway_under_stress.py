@@ -9,17 +9,18 @@ import resource
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from typing import IO
 
 import pytest
 from tests.servers import python_clients
 from tests.servers.dialogue import Dialogue, dialogue
+from tests.servers.launching import Launched, start_valetkey
 from tests.servers.people import ALICE, BOB
 from tests.servers.site import MailSite
 from tests.servers.valetkey import Valetkey, running_valetkey
+from tests.servers.valetkey_busy import MAIN
 from tests.servers.valetkey_keys import EVERYTHING
 from tests.servers.valetkey_settings import ValetkeyOptions
 
@@ -145,27 +146,36 @@ def test_what_was_acknowledged_survives_the_death_of_every_process(own: Valetkey
     revoked: set[str] = set()
     draw = random.Random(20261120)
     for _ in range(ROUNDS_OF_KILLS):
-        with busy(own) as process:
-            assert process.stdout is not None
-            lines = [process.stdout.readline()]
+        with busy(own) as (process, said):
+            lines = [said.readline()]
             time.sleep(draw.uniform(0.05, 0.8))  # the moment is the point
             own.kill()
             process.kill()
-            lines += process.stdout.readlines()
+            lines += said.readlines()
         own.start()
         # What the kill cut in half was not acknowledged.
-        said = [line.split() for line in lines if re.fullmatch(r"(issued|revoked) \S+\n", line)]
-        issued |= {credential for what, credential in said if what == "issued"}
-        revoked |= {credential for what, credential in said if what == "revoked"}
+        whole = [line.split() for line in lines if re.fullmatch(r"(issued|revoked) \S+\n", line)]
+        issued |= {credential for what, credential in whole if what == "issued"}
+        revoked |= {credential for what, credential in whole if what == "revoked"}
     assert_as_acknowledged(own, issued, revoked)
     assert issued > revoked
     assert len(revoked) > ROUNDS_OF_KILLS
 
 
-def busy(own: Valetkey) -> subprocess.Popen[str]:
-    """Start a process that issues and revokes without end, beside the running one."""
-    command = [sys.executable, "-m", "tests.servers.valetkey_busy", str(own.config), "robot@example.test"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+@contextlib.contextmanager
+def busy(own: Valetkey) -> Iterator[tuple[Launched, IO[str]]]:
+    """Start a process that issues and revokes without end, beside the running one; what it says can be read."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as said:
+        try:
+            process = start_valetkey(str(own.config), "robot@example.test", output=writing, program=MAIN)
+        finally:
+            os.close(writing)
+        try:
+            yield process, said
+        finally:
+            process.kill()
+            process.wait()
 
 
 def assert_as_acknowledged(own: Valetkey, issued: set[str], revoked: set[str]) -> None:

@@ -1,7 +1,7 @@
 """The process behind `launching.py`: has all of Valetkey imported, and becomes a `valetkey` for each that is asked for.
 
 Run as `python -m tests.servers.launcher DESCRIPTOR`, with a socket for the requests. It has one thread and forks; what
-a request becomes runs `valetkey.__main__.main` on from here, at the top of a program, and ends as every program does.
+a request becomes runs `valetkey.__main__.main` from here, at the top of a program, and ends as every program does.
 """
 
 import gc
@@ -19,7 +19,6 @@ from pkgutil import iter_modules
 from typing import Any
 
 import valetkey
-from valetkey.__main__ import main
 
 LONGEST_REQUEST = 200_000  # octets
 _GIVEN = 4  # descriptors with a request: standard input, output and errors, and where to tell the end
@@ -29,7 +28,7 @@ _NOT_HERE = ("valetkey.adapters.store.migrations.", "valetkey.demo.mailbox")
 
 @dataclass(frozen=True)
 class Request:
-    """What to become: `facts` as JSON (arguments, folder, environment, session), and the descriptors."""
+    """What to become: `facts` as JSON (program, arguments, folder, environment, session), and the descriptors."""
 
     facts: dict[str, Any]
     descriptors: list[int]
@@ -113,7 +112,7 @@ def _tell(status: socket.socket, text: str) -> None:
 def import_everything() -> None:
     """Import all of Valetkey, as late as it otherwise is."""
     for name in _modules(valetkey):
-        if not name.startswith(_NOT_HERE) and not name.endswith(".__main__"):
+        if not name.startswith(_NOT_HERE):
             import_module(name)
 
 
@@ -124,8 +123,8 @@ def _modules(package: Any) -> Iterator[str]:
             yield from _modules(import_module(found.name))
 
 
-def become(request: Request) -> None:
-    """Put on what a process is given at its start: streams, folder, environment and arguments."""
+def become(request: Request) -> Callable[[], object]:
+    """Put on what a process is given at its start: streams, folder, environment and arguments; give what it calls."""
     for number, descriptor in enumerate(request.descriptors[:-1]):
         os.dup2(descriptor, number)
         os.close(descriptor)
@@ -136,7 +135,11 @@ def become(request: Request) -> None:
     os.environ.update(request.facts["environment"])
     os.chdir(request.facts["folder"])
     sys.path[0] = request.facts["folder"]
-    sys.argv = [sys.modules[main.__module__].__file__ or "", *request.facts["arguments"]]
+    module, _, name = request.facts["program"].partition(":")
+    program = import_module(module)
+    sys.argv = [program.__file__ or "", *request.facts["arguments"]]
+    called: Callable[[], object] = getattr(program, name)
+    return called
 
 
 def _stream(before: Any, number: int, mode: str) -> io.TextIOWrapper:
@@ -158,5 +161,4 @@ if __name__ == "__main__":
     gc.freeze()  # else each child's collector walks all that was imported, and so copies it
     asked = Launcher(socket.socket(fileno=int(sys.argv[1]))).wait_for_what_to_become()
     if asked is not None:
-        become(asked)
-        main()
+        become(asked)()

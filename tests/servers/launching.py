@@ -83,6 +83,7 @@ def start_valetkey(
     errors: IO[bytes] | int = subprocess.STDOUT,
     stdin: IO[bytes] | int = subprocess.DEVNULL,
     session: bool = False,
+    program: str = "valetkey.__main__:main",
 ) -> Launched:
     """Start a command of Valetkey's.
 
@@ -92,8 +93,15 @@ def start_valetkey(
         errors: A file for its standard errors; the other one unless told otherwise.
         stdin: A file with its standard input.
         session: Whether it leads a session of its own, so that its children can be ended with it.
+        program: What it calls, as `module:function`, where that is not Valetkey's own command line.
     """
-    facts = {"arguments": arguments, "folder": str(Path.cwd()), "environment": dict(os.environ), "session": session}
+    facts = {
+        "program": program,
+        "arguments": arguments,
+        "folder": str(Path.cwd()),
+        "environment": dict(os.environ),
+        "session": session,
+    }
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs, Path(os.devnull).open("r+b", buffering=0) as nothing:
         given = [nothing if each == subprocess.DEVNULL else each for each in (stdin, output, errors)]

@@ -46,6 +46,7 @@ class Valetkey:
     process: subprocess.Popen[bytes] | Launched | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._was_started = False
         self.ports = ValetkeyPorts(*free_ports(12))
         self.config = self.directory / "valetkey.toml"
         self.log = ServerLog("Valetkey", self.directory / "valetkey.log")
@@ -63,11 +64,12 @@ class Valetkey:
         """Start and wait until it is ready; raises RuntimeError with the log if that fails."""
         arguments = ("--config", str(self.config), "serve")
         with self.log.path.open("ab") as output:
-            if self.options.is_cold:
+            if self.options.is_cold and not self._was_started:
                 command = [*PROGRAM, *arguments]
                 self.process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
             else:
                 self.process = start_valetkey(*arguments, output=output, session=True)
+        self._was_started = True
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:

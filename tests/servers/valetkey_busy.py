@@ -1,6 +1,6 @@
 """A process that issues and revokes app passwords of one shared account without end, and says each once it is done.
 
-Run as `python -m tests.servers.valetkey_busy CONFIG ADDRESS`; it is there to be killed.
+`start_valetkey(CONFIG, ADDRESS, program=MAIN)` starts it; it is there to be killed.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from valetkey.service import accounts, app_passwords
 from valetkey.service.app_passwords import Wanted
 from valetkey.service.ports import Actor, ActorKind, Ports
 
+MAIN = "tests.servers.valetkey_busy:main"
 OPERATOR = Actor(ActorKind.OPERATOR)
 MOST_KEPT = 20
 
@@ -45,5 +46,6 @@ def say(what: str, credential: str) -> None:
     sys.stdout.flush()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Work for the installation and the address that are the arguments."""
     asyncio.run(work(Path(sys.argv[1]), sys.argv[2]))

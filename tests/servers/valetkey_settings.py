@@ -97,7 +97,7 @@ class ValetkeyOptions:
     `upstreams`: in place of the usual one of a protocol. `plaintext`: logins without TLS are permitted, on a listener
     of their own. `certificates`: further ones, chosen by name.
     `gateway`, `throttle`, `policy`: lines of those sections; of `gateway` in the place of those in PATIENT. `extra`: sections put at the end.
-    `is_cold`: it is started as `python -m valetkey`, and not by a launcher that has imported everything.
+    `is_cold`: it is first started as `python -m valetkey`, and not by a launcher that has imported everything.
     """
 
     workers: int = 2
