@@ -28,7 +28,7 @@ from valetkey.service.key_moves import move_to_current_key
 from valetkey.service.main_passwords import Outcome, try_main_password
 from valetkey.service.password_with_code import try_password_with_code
 from valetkey.service.ports import FoundLogin, KeyPurpose, LoginEvent, Ports, Reader, SiteRules, Writer
-from valetkey.service.throttling import Tally, is_over, network_name, tally
+from valetkey.service.throttling import Tally, is_over, network_name, network_without_address, tally
 
 _log = structlog.get_logger("valetkey.login")
 
@@ -157,6 +157,16 @@ def _where(ports: Ports, this: _Try) -> Tally:
     return tally(ports, network=network_name(this.attempt.address), name=this.name, secret=typed)
 
 
+async def _where_for_main_password(ports: Ports, this: _Try) -> Tally:
+    """Work out the same for a main password: as with a code behind it, so that nobody sees by it who has codes."""
+    attempt = this.attempt
+    if attempt.address is not None:
+        return _where(ports, this)
+    account = await ports.store.read(lambda reader: reader.account_by_address(this.name))
+    network = network_without_address(ports, door=attempt.door, name=this.name, account=account)
+    return tally(ports, network=network, name=this.name, secret=attempt.secret)
+
+
 def _conditions(ports: Ports, rules: SiteRules) -> Conditions:
     return Conditions(rules.policy, rules.networks, ports.clock.now())
 
@@ -222,7 +232,7 @@ async def _answer_main_password(ports: Ports, this: _Try) -> Verdict:
         ports,
         name=this.name,
         password=this.attempt.secret,
-        where=_where(ports, this),
+        where=await _where_for_main_password(ports, this),
         is_for=lambda account: _may_open_mail(account) and this.attempt.may_mean(account, this.name),
     )
     verdict: Verdict

@@ -17,12 +17,11 @@ from valetkey.service.codes import CodeOutcome, record_refused, try_totp
 from valetkey.service.main_passwords import Outcome, Tried, try_main_password
 from valetkey.service.portal_passwords import may_sign_in
 from valetkey.service.ports import KeyPurpose, Ports, Reader, Writer
-from valetkey.service.throttling import Tally, network_name, tally
+from valetkey.service.throttling import Tally, network_name, network_without_address, tally
 
 _PLACE = "valetkey code at its place 1"
 _CODE = "valetkey code of an account 1"
 _WRONG = "valetkey wrong code 1"
-_NOBODY = "valetkey name of nobody 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +94,14 @@ def _look(ports: Ports, reader: Reader, *, this: _This) -> tuple[Account | None,
     """Find whose name it is, and under what a failure is counted.
 
     Whoever knows a code that is remembered for this very place has counters of its own, so that nobody's guesses from
-    there keep its owner out. Where no address is known all guesses would share one network; there each account has its
-    own counters. Names that are nobody's share some hundred, for two reasons: were it one, whoever fills it would see who
-    has an account by who is still compared; and were it one each, new names would never be throttled.
+    there keep its owner out.
     """
     account = reader.account_by_address(this.name)
     network = network_name(this.attempt.address)
     if _is_remembered(ports, reader, account.id if account else "", this=this):
         network = f"remembered {_hashes(ports, _CODE, this.name, this.code)[0].hex()}"
     elif this.attempt.address is None:
-        whose = account.id if account else f"nobody {_hashes(ports, _NOBODY, this.name)[0][0]}"
-        network = f"{this.attempt.door} {whose}"
+        network = network_without_address(ports, door=this.attempt.door, name=this.name, account=account)
     return account, tally(ports, network=network, name=this.name, secret=this.attempt.secret)
 
 

@@ -280,6 +280,19 @@ async def test_where_no_address_is_known_throttling_does_not_tell_who_has_an_acc
     assert reason_of(await ask(house, "wrong password999999", address=None)) is Reason.WRONG_SECRET
 
 
+async def test_where_no_address_is_known_throttling_does_not_tell_who_has_a_second_factor(house: House, alice: Person):
+    """Both kinds of main password may open mail: those without codes were counted together, those with each by itself."""
+    house.with_ports(policy=replace(ON, main_password_opens_mail=True), throttle=ThrottleLimits(per_network=4))
+    await house.person("bob@example.org", two_factor=False)
+    for name in ("nobody", "bob"):
+        for n in range(8):
+            await ask(house, f"wrong password{n:06}", name, address=None)
+        assert reason_of(await ask(house, "wrong password999999", name, address=None)) is Reason.THROTTLED
+    await house.person("carol@example.org", two_factor=False)
+    for name in ("alice", "carol"):
+        assert reason_of(await ask(house, "wrong password999999", name, address=None)) is Reason.WRONG_SECRET
+
+
 async def test_where_no_address_is_known_ever_new_names_are_throttled_too(house: House, alice: Person):
     house.with_ports(throttle=ThrottleLimits(per_network=1))
     seen = [reason_of(await ask(house, "wrong password999999", f"no-{n}", address=None)) for n in range(100)]
