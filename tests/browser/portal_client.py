@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from tests.browser.compiled import compile_once
 from tests.browser.portal_site import settings_at
 from tests.verbs.site import House, Person
 
@@ -87,4 +88,5 @@ def portal_of(house: House, **changes: Any) -> FastAPI:
     """Make a portal over a house. Its streams end once they have said how things are: this client waits for their end."""
     portal = create_portal(house.ports, settings_at(ORIGIN, **changes))
     portal.state.portal.streams.stop()
+    compile_once(portal)
     return portal

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+from tests.browser.compiled import compile_once
 from tests.browser.component_pages import add_component_pages
 from tests.verbs.outbox import Outbox
 from tests.verbs.served_site import ServedSite
@@ -46,6 +47,7 @@ class PortalSite(ServedSite):
     def __init__(self, folder: Path, site_name: str = "Valetkey", mailer: Mailer | None = None) -> None:
         super().__init__(lambda: _made(folder, mailer))
         self.app = create_portal(self.house.ports, settings_at(self.url, site_name=site_name))
+        compile_once(self.app)
         add_component_pages(self.app)
         self.serve(self.app)
 
