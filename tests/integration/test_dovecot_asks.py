@@ -364,7 +364,7 @@ def test_postfix_that_asks_through_dovecot_learns_the_app_password(asking: Askin
         assert answered(talk, "submission", ALICE.address, key.secret).startswith("235")
         talk.smtp("MAIL FROM:<elsewhere@example.test>")
         talk.smtp(f"RCPT TO:<{BOB.address}>")
-    assert f"{ALICE.address}/app:{key.id}" in asking.site.postfix.log.text()
+    asking.site.postfix.log.wait_for(f"{ALICE.address}/app:{key.id}")
 
 
 def test_postfix_lets_nobody_in_who_is_refused_with_a_reason(asking: Asking, expired: AppPasswordOf) -> None:
@@ -435,7 +435,7 @@ def test_a_wrong_secret_of_the_server_is_no_wrong_password(asking: Asking) -> No
             assert answer(asking, protocol, key.secret).startswith(NOT_NOW[protocol])
     assert asking.valetkey.events("bad_request", what="no peer has this secret, or not from this address")
     assert not asking.valetkey.events("login")
-    assert "it does not know this server's secret" in asking.dovecot.log.text()
+    asking.dovecot.log.wait_for("it does not know this server's secret")
     assert answer(asking, "imap", key.secret).startswith("z OK")
 
 

@@ -115,7 +115,7 @@ def test_the_master_user_logs_in_and_tells_of_the_client(own_dovecot: Dovecot, s
     assert {b"IMAP4rev1", b"IDLE", b"LITERAL+"} <= set(event.capabilities)
     assert rest == b""
     assert "rip=203.0.113.9" in own_dovecot.log.wait_for("imap-login: Info: Login")
-    assert "session=<gw-7Hd>" in own_dovecot.log.text()
+    own_dovecot.log.wait_for("session=<gw-7Hd>")
 
 
 def test_an_unknown_user_and_a_wrong_secret_are_told_apart_from_trouble(own_dovecot: Dovecot):

@@ -21,6 +21,7 @@ from typing import Any
 import valetkey
 
 LONGEST_REQUEST = 200_000  # octets
+_ERRORS = 2
 _GIVEN = 4  # descriptors with a request: standard input, output and errors, and where to tell the end
 # What Alembic loads, and what runs in a process of its own.
 _NOT_HERE = ("valetkey.adapters.store.migrations.", "valetkey.demo.mailbox")
@@ -112,8 +113,9 @@ def _tell(status: socket.socket, text: str) -> None:
 def import_everything() -> None:
     """Import all of Valetkey, as late as it otherwise is."""
     for name in _modules(valetkey):
-        if not name.startswith(_NOT_HERE):
+        if not name.startswith(_NOT_HERE) and not name.endswith(".__main__"):  # some programs do not ask who runs them
             import_module(name)
+    import_module("valetkey.__main__")
 
 
 def _modules(package: Any) -> Iterator[str]:
@@ -143,15 +145,17 @@ def become(request: Request) -> Callable[[], object]:
 
 
 def _stream(before: Any, number: int, mode: str) -> io.TextIOWrapper:
-    """Open a standard stream as Python does at its start."""
+    """Open a standard stream as Python does at its start, also where PYTHONUNBUFFERED is set."""
+    is_at_once = before.write_through
     opened: Callable[..., Any] = open
-    raw = opened(number, mode, closefd=False)
+    stream = opened(number, mode, buffering=0 if is_at_once and number else -1, closefd=False)
     return io.TextIOWrapper(
-        raw,
+        stream,
         before.encoding,
         before.errors,
         newline="\n" if number else None,
-        line_buffering=number == sys.__stderr__.fileno() or raw.isatty(),
+        line_buffering=not is_at_once and (number == _ERRORS or stream.isatty()),
+        write_through=is_at_once,
     )
 
 

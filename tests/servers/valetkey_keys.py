@@ -156,10 +156,14 @@ class Keyring:
                 raise TimeoutError(f"still open after {seconds} s: {opened}")
             time.sleep(0.02)  # a session's end can only be asked for
 
-    def last_refusal(self, key: AppPasswordOf) -> str | None:
-        """Give the reason of an app password's last refusal, as its owner sees it."""
-        refusal = self.do(lambda ports: app_passwords.get(ports, OPERATOR, key.id)).last_refusal
-        return refusal.reason if refusal else None
+    def last_refusal(self, key: AppPasswordOf, seconds: float = 30) -> str:
+        """Give the reason of an app password's last refusal, as its owner sees it a moment later; raises TimeoutError."""
+        end = time.monotonic() + seconds
+        while (refusal := self.do(lambda ports: app_passwords.get(ports, OPERATOR, key.id)).last_refusal) is None:
+            if time.monotonic() > end:
+                raise TimeoutError(f"no refusal is recorded in {seconds} s")
+            time.sleep(0.05)  # use is written down once a second
+        return refusal.reason
 
     def _run(self, work: Awaitable[T]) -> T:
         async def waited() -> T:
