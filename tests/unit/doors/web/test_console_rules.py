@@ -374,6 +374,8 @@ async def test_who_asks_is_shown_and_who_has_not_yet(house: House, admin: Person
     portal.portal = replace(portal.portal, ports=house.with_ports(mail_doors=doors))
     for _ in range(1234):
         house.recorder.count(Asked(doors[0].name, "mx1", AskedOutcome.YES), now - timedelta(minutes=3))
+    for minutes in (9, 7):
+        house.recorder.count(Asked(doors[0].name, "mx1", AskedOutcome.CANNOT_TELL), now - timedelta(minutes=minutes))
     house.recorder.count(Asked(doors[0].name, NOBODY_KNOWN, AskedOutcome.TURNED_AWAY), now, "192.0.2.7")
     await house.recorder.flush()
     page = await visitor.get("/console/servers")
@@ -381,10 +383,10 @@ async def test_who_asks_is_shown_and_who_has_not_yet(house: House, admin: Person
     rows = re.findall(r'<tr>\s*<th scope="row">(.*?)</tr>', page.text, re.DOTALL)
     shown = [" ".join(re.sub(r"<[^>]*>", " ", row).split()) for row in rows]
     assert shown == [
-        "mx1 HTTP 127.0.0.1:9080 , TLS 1,234 0 0 0 0 Asks 3 minutes ago",
-        "mx2 HTTP 127.0.0.1:9080 , TLS 0 0 0 0 0 Has not asked yet",
-        "none of those listed HTTP 127.0.0.1:9080 , TLS 0 0 0 0 1 Turned away just now , 192.0.2.7",
-        "mx1 policy service /run/&lt;b&gt;policy 0 0 0 0 0 Has not asked yet",
+        "mx1 HTTP 127.0.0.1:9080 , TLS 1,234 0 Asks 3 minutes ago Could not tell: 2 times, last 7 minutes ago",
+        "mx2 HTTP 127.0.0.1:9080 , TLS 0 0 Has not asked yet",
+        "none of those listed HTTP 127.0.0.1:9080 , TLS 0 0 Turned away 1 time, last just now , 192.0.2.7",
+        "mx1 policy service /run/&lt;b&gt;policy 0 0 Has not asked yet",
     ]
 
 

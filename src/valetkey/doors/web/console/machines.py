@@ -31,7 +31,7 @@ KINDS = {
     "ldap": "LDAP",
 }
 # What came of a peer's last question: the tone of the word, and the word.
-LAST = {
+STATES = {
     None: ("new", say("Has not asked yet")),
     AskedOutcome.YES: ("good", say("Asks")),
     AskedOutcome.NO: ("good", say("Asks")),
@@ -39,6 +39,7 @@ LAST = {
     AskedOutcome.MISUNDERSTOOD: ("warn", say("Not understood")),
     AskedOutcome.TURNED_AWAY: ("warn", say("Turned away")),
 }
+TROUBLES = (AskedOutcome.CANNOT_TELL, AskedOutcome.MISUNDERSTOOD, AskedOutcome.TURNED_AWAY)
 
 
 @router.api_route(_TOKENS, methods=LOOK)
@@ -95,7 +96,8 @@ async def show_servers(visit: ToSeeServers) -> Response:
         doors=await servers.asking(visit.ports, visit.actor),
         encryptions=ENCRYPTIONS,
         kinds=KINDS,
-        last_words=LAST,
+        states=STATES,
+        troubles=TROUBLES,
     )
 
 
