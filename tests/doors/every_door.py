@@ -28,7 +28,7 @@ WAYS: tuple[Way, ...] = (*asking_as_client.WAYS, *asking_by_http.WAYS, *asking_b
 DECIDES_NONE = {"socketmap": "tests/unit/doors/postfix/test_postfix_socketmap.py"}
 
 AT_ONCE = Limits(failure_delay=0.0)
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 _HERE, _ELSEWHERE = ip_network("127.0.0.1/32"), ip_network("192.0.2.0/24")
 _SECRETS = {DoorKind.HTTP, DoorKind.RADIUS, DoorKind.LDAP}
 _UNIX = {DoorKind.SASLAUTHD, DoorKind.AUTHDAEMON}
@@ -51,17 +51,19 @@ class Line:
     async def until(self, *starts: str) -> str:
         """Read lines up to one that starts so, and give it without its end; nothing if the connection ends before."""
         with contextlib.suppress(ConnectionError):
-            while line := await asyncio.wait_for(self.reader.readline(), _PATIENCE):
-                if line.startswith(tuple(start.encode() for start in starts)):
-                    return line.decode().rstrip("\r\n")
+            async with asyncio.timeout(_PATIENCE):  # `wait_for` would make a task of each line
+                while line := await self.reader.readline():
+                    if line.startswith(tuple(start.encode() for start in starts)):
+                        return line.decode().rstrip("\r\n")
         return ""
 
     async def rest(self) -> bytes:
         """Read all up to the end."""
         found = b""
         with contextlib.suppress(ConnectionError):
-            while part := await asyncio.wait_for(self.reader.read(65_536), _PATIENCE):
-                found += part
+            async with asyncio.timeout(_PATIENCE):
+                while part := await self.reader.read(65_536):
+                    found += part
         return found
 
     def close(self) -> None:

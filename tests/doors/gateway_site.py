@@ -104,7 +104,8 @@ class Talk:
         await self.writer.drain()
 
     async def line(self) -> str:
-        return (await asyncio.wait_for(self.reader.readline(), _PATIENCE)).decode()
+        async with asyncio.timeout(_PATIENCE):  # `wait_for` would make a task of each line
+            return (await self.reader.readline()).decode()
 
     async def until(self, start: str) -> str:
         """Read lines up to one that starts so; gives that one."""

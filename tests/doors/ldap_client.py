@@ -138,7 +138,8 @@ class Client:
         return self.number
 
     async def reply(self) -> Reply:
-        head = await asyncio.wait_for(self.talk.reader.readexactly(2), 30)
+        async with asyncio.timeout(30):
+            head = await self.talk.reader.readexactly(2)
         if head[1] & 0x80:
             head += await self.talk.reader.readexactly(head[1] & 0x7F)
         size = int.from_bytes(head[2:]) if len(head) > 2 else head[1]
