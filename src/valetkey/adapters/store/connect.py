@@ -2,14 +2,19 @@
 
 import os
 import sqlite3
+import time
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
+
+from valetkey.adapters.store.failures import PRIMARY_CODE
 
 APPLICATION_ID = 0x564B4559  # "VKEY", in the file's header
 
+_LOOK_AGAIN = 0.001  # seconds between two attempts to begin while another process writes
 _LARGEST_LOG = 64 * 1024 * 1024  # octets that the write-ahead log keeps after a long backup has let it grow
 
 
@@ -90,5 +95,32 @@ def engine(path: Path, *, connections: int, busy_timeout: float, begin: str, que
         pool_timeout=busy_timeout,
         hide_parameters=True,
     )
-    event.listen(made, "begin", lambda connection: connection.exec_driver_sql(begin))
+    if query_only:
+        event.listen(made, "begin", lambda connection: connection.exec_driver_sql(begin))
+    else:
+        event.listen(made, "begin", partial(_begin, statement=begin, patience=busy_timeout))
     return made
+
+
+def _begin(connection: Connection, *, statement: str, patience: float) -> None:
+    """Begin to write, as soon as no other process does.
+
+    SQLite itself looks again after up to a tenth of a second. A process that writes without pause has ended and begun
+    many times by then, and so keeps all others out until their time is over.
+    """
+    raw = connection.connection.driver_connection
+    if raw is None:
+        raise ValueError("the connection is closed")
+    deadline = time.monotonic() + patience
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                raw.execute(statement)
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(_LOOK_AGAIN)
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
