@@ -14,7 +14,8 @@ import structlog
 
 from valetkey.core.errors import Unavailable
 from valetkey.core.scope import MailProtocol
-from valetkey.service.ports import LiveSession, LiveSurvey, MailServer
+from valetkey.service.ports import LiveSession, LiveSurvey
+from valetkey.service.server_parts import MailServer
 from valetkey.wire.control import AnswerReader, Done, Item, Question, Sample, Verb, decode_sample, encode_question
 from valetkey.wire.machine import PeerError
 
@@ -36,7 +37,7 @@ class _Answer:
 
 
 class ControlSockets:
-    """Fulfils `ports.LiveSessions` and `ports.MailServers`: asks every worker that has a socket in the run directory, all at once.
+    """Fulfils `ports.LiveSessions` and `server_parts.MailServers`: asks every worker that has a socket in the run directory, all at once.
 
     A worker that does not answer within a second is left out; it follows the change feed by itself. A socket whose
     worker is gone is removed.

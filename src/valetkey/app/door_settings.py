@@ -20,7 +20,7 @@ from valetkey.doors.asked.settings import (
     Settings,
 )
 from valetkey.doors.gateway.settings import TlsMode, UserForm
-from valetkey.service.tallies import MailDoor
+from valetkey.service.server_parts import MailDoor
 
 _NGINX_SPEAKS = frozenset({MailProtocol.IMAP, MailProtocol.POP3, MailProtocol.SMTP})
 _LOCALHOST = "127.0.0.1"

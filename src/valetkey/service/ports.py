@@ -24,6 +24,7 @@ from valetkey.core.sentence import Sentence
 from valetkey.core.throttle import ThrottleCounts, ThrottleLimits
 from valetkey.service.closing_parts import NoServers, ServerSessions
 from valetkey.service.mail_parts import Mailer
+from valetkey.service.server_parts import MailDoor, MailServers
 from valetkey.service.sign_in_parts import Passkeys, PasswordGauge
 from valetkey.service.store_parts import (
     ConsoleReader,
@@ -41,7 +42,7 @@ from valetkey.service.store_parts import (
     RefusedSignInWriter,
     SavedRules,
 )
-from valetkey.service.tallies import Counted, MailDoor
+from valetkey.service.tallies import Counted
 
 T = TypeVar("T")
 
@@ -156,37 +157,6 @@ class LiveSessions(Protocol):
 
     async def close(self, session_id: str) -> bool:
         """Close one; False if it is not open."""
-
-
-@dataclass(frozen=True, slots=True)
-class MailServer:
-    """One protocol of one mail server behind the gateway, and how it stands, as its workers know it."""
-
-    protocol: MailProtocol
-    host: str
-    port: int
-    tls: str  # "implicit", "starttls" or "none"
-    domains: tuple[str, ...]  # "*" serves those that have no entry of their own
-    connections: int  # open now
-    reached_at: datetime | None  # when it last let the gateway in; None: not since the workers began
-    failed_at: datetime | None
-    why: str  # of the last failure, in the operator's words
-
-    @property
-    def is_failing(self) -> bool:
-        """Whether the last thing that happened was a failure."""
-        return self.failed_at is not None and (self.reached_at is None or self.failed_at > self.reached_at)
-
-
-class MailServers(Protocol):
-    """The mail servers behind the gateway."""
-
-    async def standings(self) -> tuple[MailServer, ...]:
-        """Tell how they stand.
-
-        Raises:
-            core.errors.Unavailable: No worker answers.
-        """
 
 
 class ActorKind(StrEnum):

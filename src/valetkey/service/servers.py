@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from valetkey.core.role import Action
 from valetkey.service.authority import require
-from valetkey.service.ports import Actor, MailServer, Ports, Reader
-from valetkey.service.tallies import NOBODY_KNOWN, Asked, AskedOutcome, MailDoor, Tally
+from valetkey.service.ports import Actor, Ports, Reader
+from valetkey.service.server_parts import MailDoor, MailServer
+from valetkey.service.tallies import NOBODY_KNOWN, Asked, AskedOutcome, Tally
 
 
 @dataclass(frozen=True, slots=True)

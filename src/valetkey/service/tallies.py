@@ -61,21 +61,6 @@ class Tally:
             self.last_at, self.place = other.last_at, other.place
 
 
-@dataclass(frozen=True, slots=True)
-class MailDoor:
-    """A place where mail servers ask, as the configuration has it."""
-
-    kind: str  # what is spoken there
-    place: str  # address and port, or the path of a unix socket
-    has_tls: bool
-    peers: tuple[str, ...]  # who may ask there
-
-    @property
-    def name(self) -> str:
-        """What its questions are counted under."""
-        return f"{self.kind} {self.place}"
-
-
 class Tallies:
     """Numbers that wait to be written. Bounded: what is new when there are too many is not counted."""
 

@@ -9,7 +9,8 @@ from valetkey.core.errors import NotAllowed, Unavailable
 from valetkey.core.role import Role
 from valetkey.service import servers
 from valetkey.service.activity import BatchingRecorder
-from valetkey.service.tallies import NOBODY_KNOWN, Asked, AskedOutcome, MailDoor, Tallies, Tally
+from valetkey.service.server_parts import MailDoor
+from valetkey.service.tallies import NOBODY_KNOWN, Asked, AskedOutcome, Tallies, Tally
 
 DOOR = MailDoor("http", "127.0.0.1:9080", has_tls=False, peers=("mx1", "mx2"))
 LATER = START + timedelta(seconds=9)

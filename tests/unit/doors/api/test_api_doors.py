@@ -8,7 +8,8 @@ from tests.verbs.api_client import ApiClient, token_for
 from tests.verbs.site import House, Person
 
 from valetkey.core.role import Action
-from valetkey.service.tallies import NOBODY_KNOWN, Asked, AskedOutcome, MailDoor
+from valetkey.service.server_parts import MailDoor
+from valetkey.service.tallies import NOBODY_KNOWN, Asked, AskedOutcome
 
 DOOR = MailDoor("ldap", "127.0.0.1:1389", has_tls=True, peers=("mx1", "mx2"))
 

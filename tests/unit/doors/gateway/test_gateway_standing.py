@@ -15,7 +15,7 @@ from valetkey.core.policy import Policy
 from valetkey.core.role import Role
 from valetkey.core.scope import MailProtocol
 from valetkey.service import policy, servers
-from valetkey.service.ports import MailServer
+from valetkey.service.server_parts import MailServer
 
 ALICE = f"alice@{DOMAIN}"
 

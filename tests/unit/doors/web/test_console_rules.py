@@ -20,9 +20,10 @@ from valetkey.core.role import Action, Role
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.web.console.policy_form import FIELDS, TICKS
 from valetkey.service import accounts, api_tokens, proposals
-from valetkey.service.ports import OPERATOR, LoginEvent, MailServer
+from valetkey.service.ports import OPERATOR, LoginEvent
+from valetkey.service.server_parts import MailDoor, MailServer
 from valetkey.service.store_parts import Adoption, Recovery, RecoveryState
-from valetkey.service.tallies import NOBODY_KNOWN, Asked, AskedOutcome, MailDoor
+from valetkey.service.tallies import NOBODY_KNOWN, Asked, AskedOutcome
 
 
 class Servers:
@@ -388,7 +389,6 @@ async def test_who_asks_is_shown_and_who_has_not_yet(house: House, admin: Person
         "none of those listed HTTP 127.0.0.1:9080 , TLS 0 0 Turned away 1 time, last just now , 192.0.2.7",
         "mx1 policy service /run/&lt;b&gt;policy 0 0 Has not asked yet",
     ]
-
 
 
 async def test_the_overview_names_what_is_wrong_and_leads_there(

@@ -7,7 +7,8 @@ from pydantic import Field
 from valetkey.core.scope import MailProtocol
 from valetkey.doors.api.paging import Page
 from valetkey.doors.api.shapes.fields import Shape
-from valetkey.service.ports import LiveSession, MailServer
+from valetkey.service.ports import LiveSession
+from valetkey.service.server_parts import MailServer
 from valetkey.service.servers import AskedDoor, AskingPeer
 from valetkey.service.tallies import AskedOutcome
 

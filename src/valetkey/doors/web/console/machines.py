@@ -12,7 +12,7 @@ from valetkey.doors.web.forms import Errors
 from valetkey.doors.web.gate import LOOK
 from valetkey.doors.web.notices import see_other_with
 from valetkey.service import api_tokens, closing_upkeep, servers
-from valetkey.service.ports import MailServer
+from valetkey.service.server_parts import MailServer
 from valetkey.service.tallies import AskedOutcome
 
 router = APIRouter()

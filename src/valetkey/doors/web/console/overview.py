@@ -14,7 +14,7 @@ from valetkey.doors.web.console.machines import servers_now
 from valetkey.doors.web.gate import LOOK
 from valetkey.service import console
 from valetkey.service.console import Overview, Refusals
-from valetkey.service.ports import MailServer
+from valetkey.service.server_parts import MailServer
 from valetkey.service.store_parts import AppPasswordFilter
 
 router = APIRouter()
