@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, Page
 from tests.browser.axe import violations
 from tests.browser.conftest import Visitor
 from tests.browser.every_page import every_page
 from tests.browser.portal_site import PortalSite, fill
+
+pytestmark = pytest.mark.browser
 
 WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 LOOK = "[matchMedia('(prefers-color-scheme: dark)').matches, innerWidth]"

@@ -1,11 +1,14 @@
 """Every page in German, in a narrow window: it says so, holds no English, and fits."""
 
+import pytest
 from playwright.sync_api import Browser
 from tests.browser.conftest import Visitor
 from tests.browser.every_page import every_page
 from tests.browser.german import LOCALE, GermanVisitor, english_on
 from tests.browser.portal_site import PortalSite, fill
 from tests.verbs.german import in_german, telltales
+
+pytestmark = pytest.mark.browser
 
 _WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 _TOO_FEW = 80  # pages; a walk that ends early would prove little

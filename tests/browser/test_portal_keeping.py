@@ -28,7 +28,7 @@ def test_rename_close_and_rotate(site: PortalSite, visitor: Visitor) -> None:
         LiveSession(f"s{n}", alice.account.id, issued.id, MailProtocol.IMAP, HOME, "mutt", opened, "1")
         for n in range(2)
     ]
-    page = visitor.sign_in(alice)
+    page = visitor.come_in(alice)
     page.get_by_role("link", name="Old name", exact=True).click()
     page.get_by_role("link", name="Rename").click()
     page.get_by_label("Name", exact=True).fill("New name")

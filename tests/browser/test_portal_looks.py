@@ -8,6 +8,8 @@ from tests.browser.conftest import Visitor
 from tests.browser.every_page import ALICES
 from tests.browser.portal_site import PortalSite, fill
 
+pytestmark = pytest.mark.browser
+
 WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 COLOURS = """(selector) => {
   const look = getComputedStyle(document.querySelector(selector));

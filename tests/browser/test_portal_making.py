@@ -11,6 +11,8 @@ from tests.verbs.site import Person, attempt
 from valetkey.core.scope import MailProtocol
 from valetkey.service import app_passwords, login
 
+pytestmark = pytest.mark.browser
+
 
 def log_in(site: PortalSite, person: Person, secret: str, **how: str) -> None:
     async def check() -> None:

@@ -120,7 +120,7 @@ def test_a_passkey_is_added_used_in_every_way_and_removed(asked: Visitor, alice:
 
 def test_the_browser_offers_a_passkey_in_the_field_for_the_name(scripted: Visitor, alice: Person) -> None:
     Device(scripted.page)
-    scripted.sign_in(alice)
+    scripted.let_in(alice)
     add_passkey(scripted)
     scripted.page.get_by_role("button", name="Sign out", exact=True).click()
     is_in(scripted.page)  # the virtual one takes the offer at once
@@ -149,7 +149,7 @@ def test_a_newcomer_needs_nothing_but_a_passkey(asked: Visitor, site: PortalSite
 
 def test_a_passkey_in_the_place_of_password_and_code_in_a_form(asked: Visitor, alice: Person) -> None:
     Device(asked.page)
-    asked.sign_in(alice)
+    asked.let_in(alice)
     add_passkey(asked)
     page = asked.go("/app-passwords/new?purpose=phone")
     page.get_by_label("Name", exact=True).fill("Tablet in the kitchen")
@@ -162,7 +162,7 @@ def test_a_passkey_in_the_place_of_password_and_code_in_a_form(asked: Visitor, a
 
 def test_a_key_that_does_not_know_its_user_is_a_second_factor_only(asked: Visitor, alice: Person) -> None:
     Device(asked.page, hasUserVerification=False, isUserVerified=False, transport="usb", hasResidentKey=False)
-    asked.sign_in(alice)
+    asked.let_in(alice)
     add_passkey(asked, "Old security key")
     sign_out(asked)
     page = asked.give_password(alice)
@@ -179,7 +179,7 @@ def test_a_key_that_does_not_know_its_user_is_a_second_factor_only(asked: Visito
 
 def test_the_same_device_is_not_added_twice(asked: Visitor, alice: Person) -> None:
     Device(asked.page)
-    asked.sign_in(alice)
+    asked.let_in(alice)
     add_passkey(asked)
     page = add_passkey(asked, "Again", is_known=True)
     expect(page.get_by_text("This device has a passkey for this account already.").first).to_be_visible()
@@ -189,7 +189,7 @@ def test_a_device_that_does_not_know_its_user_now_says_so_and_leaves_the_other_w
     asked: Visitor, alice: Person
 ) -> None:
     device = Device(asked.page)
-    asked.sign_in(alice)
+    asked.let_in(alice)
     add_passkey(asked)
     sign_out(asked)
     device.verifies(False)
@@ -204,7 +204,7 @@ def test_without_javascript_the_code_signs_in_and_says_what_a_passkey_takes(
     asked: Visitor, plain: Visitor, alice: Person
 ) -> None:
     Device(asked.page)
-    asked.sign_in(alice)
+    asked.let_in(alice)
     add_passkey(asked)
     page = plain.go("/sign-in")
     expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()

@@ -6,6 +6,8 @@ from tests.browser.conftest import Visitor
 from tests.browser.portal_site import PortalSite
 from tests.verbs.site import Person
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture
 def alice(site: PortalSite) -> Person:

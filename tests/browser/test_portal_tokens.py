@@ -12,6 +12,8 @@ from valetkey.core.role import Action
 from valetkey.service import api_tokens
 from valetkey.service.ports import Actor
 
+pytestmark = pytest.mark.browser
+
 
 def shows(site: PortalSite, secret: str) -> Actor:
     return site.do(lambda: api_tokens.authenticate(site.house.ports, secret, ip_address("203.0.113.7")))
