@@ -5,6 +5,7 @@ has left out; the process that started them names it, counts it and judges by it
 """
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the mark `needs` known, and let the programs that tests start keep their bytecode."""
     # Where it may not be written, every start of `valetkey` compiles all of Valetkey anew: half a second, hundreds of times.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False  # nor is each file of tests rewritten anew by each worker of each run
     structlog.configure = _uncached(structlog.configure)
     config.addinivalue_line("markers", NEEDS)
     config.stash[LEFT_OUT] = Counter()

@@ -1,5 +1,6 @@
 """What this machine has of the servers, clients and browser that some tests need."""
 
+import functools
 import os
 import shutil
 from pathlib import Path
@@ -55,6 +56,7 @@ _FILES = {
 _NO_PROGRAMS = {"dovecot-lua", "dovecot-ldap", "postfix-ldap", "nginx-mail", "pam_radius"}
 
 
+@functools.cache
 def missing(need: str) -> str | None:
     """Say in words what is missing for a need; None if it is there."""
     if need == "root":

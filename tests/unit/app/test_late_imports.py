@@ -48,7 +48,8 @@ def late_names() -> dict[str, set[str]]:
     """Find the names that each module imports late."""
     found: dict[str, set[str]] = {}
     for file in sorted(SOURCE.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
+        text = file.read_text()
+        for node in ast.walk(ast.parse(text)) if "late(" in text else ():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "late":
                 found.setdefault(str(file.relative_to(SOURCE)), set()).add(ast.literal_eval(node.args[0]))
     return found
