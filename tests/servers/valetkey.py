@@ -169,12 +169,16 @@ class Valetkey:
 
 @functools.cache
 def _fresh() -> Path:
-    """Set one up by its own command line, once in a process of tests: every Valetkey begins as a copy of it."""
+    """Set one up by its own command line, with everybody, once in a process of tests: all others begin as copies of it."""
     directory = Path(tempfile.mkdtemp(prefix="valetkey-fresh-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     options = ("--hostname", "imap.example.test", "--admin", ADMIN, "--state", str(directory))
-    command = ("--config", str(directory / "valetkey.toml"), "init", *options, "--non-interactive", "--password-stdin")
+    config = directory / "valetkey.toml"
+    command = ("--config", str(config), "init", *options, "--non-interactive", "--password-stdin")
     run_valetkey(*command, stdin="a test admin's password\n").check_returncode()
+    with Keyring(config) as keys:
+        for person in EVERYBODY:
+            keys.make(person)
     return directory
 
 
@@ -187,7 +191,7 @@ def running_valetkey(site: MailSite, options: ValetkeyOptions = USUAL) -> Iterat
         try:
             with valetkey.keys:
                 for person in EVERYBODY:
-                    valetkey.keys.make(person)
+                    valetkey.keys.find(person)
                 valetkey.start()
                 yield valetkey
                 assert valetkey.stop() == 0

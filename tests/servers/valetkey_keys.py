@@ -78,12 +78,15 @@ class Keyring:
         assert self._ports is not None
         return self._run(verb(self._ports))
 
-    def make(self, person: Person) -> Account:
+    def make(self, person: Person) -> None:
         """Make a person's account, with an authenticator."""
         account = self.do(lambda ports: accounts.create(ports, OPERATOR, person.address, password=person.password))
         self._accounts[person] = account
         self.do(lambda ports: _set_up_authenticator(ports, _acting(ports, account), person.address))
-        return account
+
+    def find(self, person: Person) -> None:
+        """Take a person's account that is there."""
+        self._accounts[person] = self.do(lambda ports: accounts.find(ports, OPERATOR, person.address))
 
     def account_id(self, person: Person) -> str:
         """Give the id of a person's account."""
