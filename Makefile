@@ -5,7 +5,7 @@
 PYTHON ?=
 export PYTHON
 ARGS ?=
-# Whole files of tests go to as many processes as the cores can feed, in the order they stand in: the slow come first.
+# Whole files of tests go to as many processes as the cores can feed, in the order of tests/conftest.py: the slow come first.
 # ARGS="-n 0" runs them in one process.
 SPREAD = -n auto --dist loadfile --no-loadscope-reorder
 

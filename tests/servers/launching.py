@@ -2,10 +2,10 @@
 
 A test's process has one launcher (`launcher.py`), which forks. What it starts runs the very `valetkey.__main__.main`
 with streams, folder, environment and arguments of its own, no handler of a signal, no thread and no logging set up, and
-ends as any other program. What differs from `python -m valetkey`: everything is imported already, and the parent is the
-launcher. That a cold start works too is held by the tests that say so: `test_serve.py` (serve, in good order and not),
-`test_demo.py` (demo), `test_connect_postfix.py` (connect), `conftest.py` (the Valetkey that most tests share) and
-`tests/unit/app/test_late_imports.py` (help, version and most commands).
+ends as any other program; `test_launching.py` compares them. What differs from `python -m valetkey`: everything is
+imported already, the parent is the launcher, and `ps` shows its name. That a cold start works too is held by the tests that
+say so: `test_serve.py` (serve, in good order and not), `test_demo.py` (demo), `test_connect_postfix.py` (connect),
+`conftest.py` (the Valetkey that most tests share) and `tests/unit/app/test_late_imports.py` (help, version, most commands).
 """
 
 import atexit
