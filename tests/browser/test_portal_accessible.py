@@ -13,6 +13,8 @@ pytestmark = pytest.mark.browser
 
 WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 LOOK = "[matchMedia('(prefers-color-scheme: dark)').matches, innerWidth]"
+FAINT = "@media (prefers-color-scheme: dark) and (max-width: 400px) { label { color: #333 !important } }"
+ADD_RULE = "(rule) => document.styleSheets[0].insertRule(rule, document.styleSheets[0].cssRules.length)"
 LOOKS: tuple[tuple[Any, int], ...] = (("light", 1180), ("dark", 320))
 
 
@@ -31,7 +33,7 @@ def wrong_with(page: Page) -> list[str]:
 
 def test_every_page(chromium: Browser, site: PortalSite) -> None:
     complaints: list[str] = []
-    context = chromium.new_context(reduced_motion="reduce")
+    context = chromium.new_context(reduced_motion="reduce")  # colours change at once, not bit by bit
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     alice = site.do(lambda: fill(site.house))
     found: list[str] = []
@@ -54,3 +56,15 @@ def test_axe_finds_what_is_wrong(scripted: Visitor) -> None:
     page = scripted.go("/sign-in")
     page.evaluate("document.querySelectorAll('label').forEach((label) => label.remove())")
     assert any(line.startswith("label") for line in violations(page))
+
+
+def test_what_is_wrong_in_one_look_is_found_in_that_one(chromium: Browser, site: PortalSite) -> None:
+    context = chromium.new_context(reduced_motion="reduce")
+    page = Visitor(site, context, []).go("/sign-in")
+    page.evaluate(ADD_RULE, FAINT)
+    found = []
+    for look in LOOKS:
+        put_on(page, look)
+        found.append({line.split()[0] for line in wrong_with(page)})
+    context.close()
+    assert found == [set(), {"color-contrast"}]
