@@ -21,3 +21,8 @@ def decoded(octets: bytes) -> str:
         return octets.decode()
     except UnicodeDecodeError:
         return octets.decode("latin-1")
+
+
+def decoded_as_kept(octets: bytes) -> str:
+    """Read a name whose octets the server goes on with: in UTF-8 alone, or it would open another mailbox than we mean."""
+    return octets.decode(errors="replace")  # nobody's name has U+FFFD (RFC 8265 3.3)

@@ -13,7 +13,7 @@ from valetkey.doors.asked.settings import Door, Limits, Peer
 from valetkey.doors.ldap.context import Context, NotUnderstood, context_of_filter, context_of_name
 from valetkey.doors.ldap.tickets import Tickets
 from valetkey.doors.serve import Driver, Link
-from valetkey.doors.words import decoded
+from valetkey.doors.words import decoded, decoded_as_kept
 from valetkey.service.tallies import NOBODY_KNOWN, AskedOutcome
 from valetkey.wire.ldap import (
     START_TLS,
@@ -244,7 +244,7 @@ class _Talk:
         doors as well, a login through this one is held to nothing.
         """
         question = Question(
-            name=decoded(context.name),
+            name=decoded_as_kept(context.name),
             secret=decoded(secret),
             service=decoded(context.service),
             address=decoded(context.address),

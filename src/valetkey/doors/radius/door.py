@@ -15,7 +15,7 @@ from valetkey.doors.asked.peers import only_name, peers_at
 from valetkey.doors.asked.settings import Door, Peer
 from valetkey.doors.radius.noting import Noting
 from valetkey.doors.radius.recent import Known, Place, Recent
-from valetkey.doors.words import decoded
+from valetkey.doors.words import decoded, decoded_as_kept
 from valetkey.service.faults import place_of
 from valetkey.service.tallies import NOBODY_KNOWN, AskedOutcome
 from valetkey.wire.machine import PeerError, RefusalKind
@@ -181,7 +181,7 @@ class Serving:
     async def _decide(self, request: Request, peer: Peer) -> Answer | None:
         """Have a login decided; None if it took too long."""
         question = Question(
-            name=decoded(request.name),
+            name=decoded_as_kept(request.name),
             secret=decoded(request.password(peer.secret.encode())),
             service=decoded(request.service),
             address=decoded(request.client),

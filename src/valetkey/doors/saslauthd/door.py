@@ -9,7 +9,7 @@ from valetkey.doors.asked.one_question import OneQuestion
 from valetkey.doors.asked.peers import peer_without_secret
 from valetkey.doors.asked.settings import Door, Peer
 from valetkey.doors.serve import Link
-from valetkey.doors.words import decoded
+from valetkey.doors.words import decoded, decoded_as_kept
 from valetkey.wire.saslauthd import SaslauthdAsked, SaslauthdServer, saslauthd_reply
 
 _MISUNDERSTOOD = saslauthd_reply(is_right=False)
@@ -36,7 +36,7 @@ async def open_saslauthd(desk: Desk, door: Door, sock: socket.socket) -> OpenDoo
 async def _answer(questions: OneQuestion, peer: Peer, asked: SaslauthdAsked) -> bytes | None:
     """Decide a login. The client's address is not told, so what is bound to a network is refused."""
     question = Question(
-        name=decoded(asked.login),
+        name=decoded_as_kept(asked.login),
         secret=decoded(asked.password),
         service=decoded(asked.service),
         tls=peer.tls_only,

@@ -267,7 +267,7 @@ async def test_hostile_names_are_names_and_nothing_else(tmp_path, name):
         with capture_logs() as logs:
             assert await client.bind(entry.name, "wrong") == WRONG
         [found] = [each for each in logs if each["event"] == "login"]
-        assert found["name"] == (name if isinstance(name, str) else "ÿþ")
+        assert found["name"] == (name if isinstance(name, str) else "\ufffd\ufffd")
         assert (found["protocol"], found["address"]) == ("imap", "198.51.100.7")
 
 
@@ -276,6 +276,13 @@ async def test_an_alias_opens_nothing_because_the_server_would_open_a_mailbox_of
         person, secret = await person_with(site)
         await accounts.add_alias(site.house.ports, OPERATOR, person.account.id, "sales@example.org")
         assert await log_in(site, secret, login("sales@example.org", **FACTS)) == (WRONG, "")
+
+
+async def test_a_name_is_read_in_utf_8_alone_because_the_server_goes_on_with_its_octets(tmp_path):
+    async with open_doors(tmp_path, ldap()) as site:
+        _, secret = await person_with(site, "jürgen@example.org")
+        assert await log_in(site, secret, login("jürgen@example.org", **FACTS)) == (SUCCESS, "")
+        assert await log_in(site, secret, login("jürgen@example.org".encode("latin-1"), **FACTS)) == (WRONG, "")
 
 
 async def test_what_is_no_mail_protocol_of_ours_is_refused(tmp_path):

@@ -122,6 +122,13 @@ async def test_an_alias_opens_nothing_because_the_server_would_open_a_mailbox_of
     assert (await client.ask(right)).code == ACCESS_ACCEPT
 
 
+async def test_a_name_is_read_in_utf_8_alone_because_the_server_goes_on_with_its_octets(site: DoorSite, client: Client):
+    _, secret = await person_with(site, "jürgen@example.org")
+    ask = Ask(name="jürgen@example.org".encode(), password=secret.encode())
+    assert (await client.ask(ask)).code == ACCESS_ACCEPT
+    assert (await client.ask(ask.but(name="jürgen@example.org".encode("latin-1")))).code == ACCESS_REJECT
+
+
 async def test_a_client_that_names_no_service_asks_for_the_doors_protocol(tmp_path):
     async with open_doors(tmp_path, door(DoorKind.RADIUS, MX, protocol=MailProtocol.IMAP)) as site:
         _, secret = await person_with(site)

@@ -81,6 +81,13 @@ async def test_the_realm_is_the_names_domain(tmp_path, name, realm, answer):
         assert await ask(site, secret, name=name, realm=realm) == answer
 
 
+async def test_a_name_is_read_in_utf_8_alone_because_the_server_goes_on_with_its_octets(tmp_path):
+    async with open_doors(tmp_path, mux(tmp_path)) as site:
+        _, secret = await person_with(site, "jürgen@example.org")
+        assert await ask(site, secret, name="jürgen@example.org") == OK
+        assert await ask(site, secret, name="jürgen@example.org".encode("latin-1")) == NO
+
+
 async def test_an_alias_opens_nothing_because_the_server_would_open_a_mailbox_of_that_name(tmp_path):
     async with open_doors(tmp_path, mux(tmp_path)) as site:
         person, secret = await person_with(site)
