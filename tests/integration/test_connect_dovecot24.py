@@ -70,4 +70,4 @@ def test_limits_are_held_by_lua_and_refused_without(connected: tuple[str, Valetk
     if server == "dovecot":
         assert said == ""
     else:
-        assert "does not say that this server holds sessions to them" in said
+        assert "this server cannot be told to hold sessions to them" in said
