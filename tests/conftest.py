@@ -42,6 +42,14 @@ settings.register_profile("valetkey", deadline=None, print_blob=True)
 settings.load_profile("valetkey")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _logging_of_this_file() -> Iterator[None]:
+    """Let no file decide where the log lines of the next one go, and which are written at all."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     """Let no test decide where the log lines of the next one go; what a fixture of its module has set up stays."""

@@ -2,7 +2,10 @@
 
 import itertools
 import os
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
@@ -75,8 +78,10 @@ class Maildirs:
     def empty(self, person: Person, folder: str = "INBOX") -> None:
         """Remove all messages of a folder, and what Dovecot remembers of them.
 
-        It would else show a message for a while that was removed within the second in which it came.
+        It would else show a message for a while that was removed within the second in which it came. Sessions that still
+        have the mailbox open are ended first: at their end they would mend what is not broken, beside the next session.
         """
+        _end_sessions_in(self.home(person))
         for path in [*self._files(person, folder), *self._folder(person, folder).glob("dovecot[.-]*")]:
             path.unlink(missing_ok=True)
 
@@ -92,3 +97,28 @@ class Maildirs:
             return
         for each in (self.root, path, *path.rglob("*")):
             os.chown(each, MAIL_UID, MAIL_UID)
+
+
+def _end_sessions_in(home: Path, seconds: float = 30) -> None:
+    """End Dovecot's processes that have a file of a mailbox open; raises TimeoutError."""
+    end = time.monotonic() + seconds
+    while holding := [process for process in _dovecots() if _holds(process, home)]:
+        if time.monotonic() > end:
+            raise TimeoutError(f"sessions do not let go of {home}")
+        for process in holding:
+            with suppress(ProcessLookupError):
+                os.kill(int(process.name), signal.SIGTERM)
+        time.sleep(0.01)  # a process of others tells nobody that it has ended
+
+
+def _dovecots() -> Iterator[Path]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "comm").read_text().strip() in {"imap", "pop3"}:
+                yield process
+
+
+def _holds(process: Path, home: Path) -> bool:
+    with suppress(OSError):
+        return any(each.readlink().is_relative_to(home) for each in (process / "fd").iterdir())
+    return False

@@ -115,7 +115,7 @@ async def test_a_stricter_policy_holds_and_a_weaker_one_waits(house: House, ada:
     proposal = (await api.get(f"/proposals/{waits}")).json()
     assert proposal["differences"] == [{"name": "max_lifetime", "before": 8_640_000, "after": None}]
     assert (await api.post(f"/proposals/{waits}/withdraw")).status_code == 204
-    assert (await api.get("/proposals")).json() == {"items": []}
+    assert (await api.get("/proposals")).json() == {"items": [], "next": None}
 
 
 async def test_networks_are_saved_whole(house: House, ada: Person, api: ApiClient) -> None:
