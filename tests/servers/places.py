@@ -108,6 +108,18 @@ def _is_free(port: int) -> bool:
     return probe is not None
 
 
+def wait_until_free(ports: list[int], seconds: float = 30) -> None:
+    """Wait until nothing listens on the ports; raises TimeoutError.
+
+    Who waits for a server that was killed has waited for its first process; the others may end a moment later.
+    """
+    end = time.monotonic() + seconds
+    while taken := [port for port in ports if listens(port)]:
+        if time.monotonic() > end:
+            raise TimeoutError(f"something still listens on {taken}")
+        time.sleep(0.01)  # a port tells nobody that it was left
+
+
 def listens(port: int, host: str = LOCALHOST) -> bool:
     """Say whether a TCP connection to the port is accepted."""
     with socket.socket() as probe:

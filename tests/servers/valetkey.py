@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from tests.servers.clients import Login, Tls
 from tests.servers.launching import PROGRAM, Launched, run_valetkey, start_valetkey
 from tests.servers.logs import ServerLog
 from tests.servers.people import DOMAIN, EVERYBODY
-from tests.servers.places import free_ports, own_directory
+from tests.servers.places import free_ports, own_directory, wait_until_free
 from tests.servers.site import MailSite
 from tests.servers.valetkey_keys import AppPasswordOf, Keyring
 from tests.servers.valetkey_settings import LISTENERS, USUAL, ValetkeyOptions, ValetkeyPorts, configuration
@@ -103,6 +103,7 @@ class Valetkey:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(_ENDS_WITHIN)
+        wait_until_free(list(astuple(self.ports)))
 
     def cli(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
         """Run a command of the real command line and give its output; raises AssertionError on another exit code."""
