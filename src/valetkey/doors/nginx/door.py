@@ -179,5 +179,5 @@ def _held(peer: Peer, backends: Sequence[Backend]) -> frozenset[Held]:
     A session of a master user, or by a stored password, is the same whichever app password opened it. What nginx does
     not hold, our gateway does, where nginx can go there.
     """
-    is_told = all(one.login is BackendLogin.XCLIENT for one in backends)
+    is_told = bool(backends) and all(one.login is BackendLogin.XCLIENT for one in backends)
     return frozenset({Held.SENDING, Held.RECIPIENTS}) if is_told and Held.SENDING in peer.holds else frozenset()

@@ -298,6 +298,13 @@ async def test_who_is_not_told_the_app_password_holds_nothing(tmp_path):
         assert (told["error-code"], told["server"]) == ("535 5.7.8", "")
 
 
+async def test_where_nginx_can_go_nowhere_nothing_is_held(tmp_path):
+    async with nginx_site(tmp_path, peer(holds=frozenset(Held)), backends={}) as site:
+        _, secret = await person_with(site, limits=Limits(senders=("alice@example.org",)))
+        told = await ask(site, "alice", secret, protocol="smtp")
+        assert (told["error-code"], told["server"]) == ("535 5.7.8", "")
+
+
 async def test_with_our_gateway_there_such_a_session_goes_to_it(tmp_path):
     places = GatewayPlace(IMAP, LOCALHOST, 1143), GatewayPlace(SMTP, LOCALHOST, 1025)
     backends = {"*": {IMAP: MASTER, SMTP: replace(MASTER, port=587)}}
