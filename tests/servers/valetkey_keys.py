@@ -145,19 +145,11 @@ class Keyring:
 
     def wait_until_closed(self, key: AppPasswordOf, seconds: float = 30) -> None:
         """Wait until no session of an app password is open; raises TimeoutError."""
-        end = time.monotonic() + seconds
-        while opened := self.opened_by(key):
-            if time.monotonic() > end:
-                raise TimeoutError(f"still open after {seconds} s: {opened}")
-            time.sleep(0.02)  # a session's end can only be asked for
+        _wait_until_none(lambda: self.opened_by(key), seconds)
 
     def wait_until_none(self, person: Person, seconds: float = 30) -> None:
         """Wait until a person has no session; raises TimeoutError."""
-        end = time.monotonic() + seconds
-        while opened := self.sessions(person):
-            if time.monotonic() > end:
-                raise TimeoutError(f"still open after {seconds} s: {opened}")
-            time.sleep(0.02)  # a session's end can only be asked for
+        _wait_until_none(lambda: self.sessions(person), seconds)
 
     def last_refusal(self, key: AppPasswordOf, seconds: float = 30) -> str:
         """Give the reason of an app password's last refusal, as its owner sees it a moment later; raises TimeoutError."""
@@ -195,3 +187,11 @@ async def _set_up_authenticator(ports: Ports, actor: Actor, address: str) -> Non
     offer = second_factors.offer_totp(ports, actor, address)
     code = pyotp.parse_uri(offer.uri).now()  # type: ignore[union-attr]
     await second_factors.confirm_totp(ports, actor, offer.sealed, code, "Phone")
+
+
+def _wait_until_none(look: Callable[[], tuple[LiveSession, ...]], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while opened := look():
+        if time.monotonic() > end:
+            raise TimeoutError(f"still open after {seconds} s: {opened}")
+        time.sleep(0.02)  # a session's end can only be asked for
